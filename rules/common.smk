@@ -1,0 +1,433 @@
+"""Names of files, and helpers of the rules. No rules here."""
+
+import os
+import sys
+
+from workflow_scripts.common.config import validated
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.provenance import code_of
+from workflow_scripts.data.checks import check_task
+from workflow_scripts.figures.paper import HAO_2019_TABLE_1
+from workflow_scripts.landscape.grid import shards
+from workflow_scripts.model.checks import check_groups, check_model
+
+STARTS = ("scratch", "pretrained")
+
+
+def checked(function, *arguments):
+    """Call a check; what is wrong ends the workflow with one line, before any job starts."""
+    try:
+        return function(*arguments)
+    except UserError as error:
+        sys.exit(f"Tunescape: {error}")
+
+
+SETTINGS = checked(validated, config)
+
+TASKS = SETTINGS.experiment.tasks
+MODELS = SETTINGS.experiment.models
+# Files on this machine that tasks and models are read from.
+TASK_FILES = {
+    task: checked(check_task, task, SETTINGS.tasks[task].model_dump())
+    for task in sorted({*TASKS, *(SETTINGS.landscape.second[task] for task in TASKS)})
+}
+MODEL_FILES = {
+    model: checked(check_model, model, SETTINGS.models[model].model_dump())
+    for model in MODELS
+}
+if SETTINGS.figures.group_tasks:
+    for model in MODELS:
+        checked(
+            check_groups,
+            model,
+            SETTINGS.models[model].model_dump(),
+            SETTINGS.landscape.groups,
+        )
+
+
+def code(path):
+    """Hash of what a rule's script means, for the rule's params."""
+    return code_of(f"workflow_scripts/{path}.py")
+
+
+def context(wildcards, threads):
+    """What never changes a number beyond the stated precision.
+
+    Snakemake does not track params that depend on threads: none of this makes a file stale.
+    """
+    return {
+        "experiment": SETTINGS.experiment.name,
+        "device": SETTINGS.compute.device,
+        "threads": threads,
+        "token_budget": SETTINGS.compute.token_budget,
+    }
+
+
+def title(task):
+    name = SETTINGS.tasks[task].title or task
+    synthetic = SETTINGS.tasks[task].source.startswith("synthetic:")
+    return f"{name} (synthetic)" if synthetic else name
+
+
+# data
+
+
+def task_file(task, name):
+    return f"results/data/{task}/{name}"
+
+
+def task_spec(task):
+    settings = SETTINGS.tasks[task]
+    return {
+        "name": task,
+        "title": title(task),
+        "source": settings.source,
+        "label": settings.label,
+        "text": settings.text,
+        "train_examples": settings.train,
+        "dev_examples": settings.dev,
+        "dev_split": settings.dev_split,
+        "seed": settings.seed,
+    }
+
+
+# model
+
+
+def model_file(model, name):
+    return f"results/model/{model}/{name}"
+
+
+def architecture(model="{model}"):
+    """Configuration and tokenizer of a model, by the names that scripts know them by."""
+    return {
+        "config": model_file(model, "config.json"),
+        "tokenizer": model_file(model, "tokenizer.json"),
+        "tokenizer_config": model_file(model, "tokenizer_config.json"),
+    }
+
+
+# finetune
+
+
+def seeds_name(seeds):
+    return f"init{seeds.init}_order{seeds.order}"
+
+
+FIRST_SEEDS = seeds_name(SETTINGS.finetune.seeds[0])
+
+
+def run_file(model, task, start, recipe, seeds, name):
+    return f"results/finetune/{model}/{task}/{start}/{recipe}/{seeds}/{name}"
+
+
+def run_checkpoints(model, task, start, recipe, seeds):
+    """Checkpoints of a run, epoch 0 first."""
+    return [
+        run_file(model, task, start, recipe, seeds, f"epoch{epoch:02d}.safetensors")
+        for epoch in range(SETTINGS.finetune.recipes[recipe].epochs + 1)
+    ]
+
+
+def atlas_run(model, task, start):
+    """Where the run lies that the landscapes of a task and start are drawn for."""
+    return model, task, start, SETTINGS.recipe_of(task, start), FIRST_SEEDS
+
+
+def start_weights(recipe):
+    """Input function: the weights from which a run of this recipe starts."""
+    base = SETTINGS.finetune.recipes[recipe].continues
+
+    def weights(wildcards):
+        run = wildcards.model, wildcards.task, wildcards.start
+        if base:
+            return run_checkpoints(
+                *run, base, f"init{wildcards.init}_order{wildcards.order}"
+            )[-1]
+        if wildcards.start == "scratch":
+            return model_file(
+                wildcards.model, f"scratch/init{wildcards.init}.safetensors"
+            )
+        return model_file(wildcards.model, "model.safetensors")
+
+    return weights
+
+
+def run_spec(recipe):
+    """Params function: what a run of this recipe depends on, besides its files."""
+
+    def spec(wildcards):
+        settings = SETTINGS.finetune.recipes[recipe].model_dump()
+        return {
+            "continues": settings.pop("continues") is not None,
+            "recipe": settings,
+            "init": int(wildcards.init),
+            "order": int(wildcards.order),
+            "max_length": SETTINGS.finetune.max_length,
+        }
+
+    return spec
+
+
+def run_state(wildcards, output):
+    """Where a run keeps what it needs to go on after a kill; not tracked, like context."""
+    return os.path.join(os.path.dirname(output.history), "state")
+
+
+# landscape
+
+
+def surface_file(model, surface, name):
+    return f"results/landscape/{model}/{surface}/{name}"
+
+
+def examples_file(task):
+    return f"results/landscape/examples_{task}.parquet"
+
+
+def layer_groups():
+    return list(SETTINGS.landscape.groups or ("low", "middle", "high"))
+
+
+def surfaces():
+    """Every surface and line of a model: name -> task, start, kind and layer group."""
+    found = {}
+    for task in TASKS:
+        for start in STARTS:
+            found[f"{task}_{start}"] = task, start, "plane", None
+            found[f"{task}_{start}_line"] = task, start, "line", None
+    for task in SETTINGS.figures.group_tasks:
+        for group in layer_groups():
+            found[f"{task}_pretrained_{group}"] = task, "pretrained", "group", group
+    return found
+
+
+SURFACES = surfaces()
+
+
+def surface_spec(surface):
+    """What a surface's points depend on, besides its files."""
+    _, _, kind, group = SURFACES[surface]
+    settings = SETTINGS.landscape
+    return {
+        "kind": kind,
+        "range": settings.range,
+        "points": settings.line_points if kind == "line" else settings.points,
+        "group": group,
+        "groups": settings.groups if kind == "group" else None,
+    }
+
+
+def surface_shards(model, surface):
+    spec = surface_spec(surface)
+    cut = shards(
+        spec["kind"], *spec["range"], spec["points"], SETTINGS.landscape.rows_per_shard
+    )
+    return [
+        surface_file(model, surface, f"shards/{first}-{last}.parquet")
+        for first, last in cut
+    ]
+
+
+def of_surface(function):
+    """Input function: calls ``function(model, task, start, kind)`` for the job's surface."""
+
+    def answer(wildcards):
+        task, start, kind, _ = SURFACES[wildcards.surface]
+        return function(wildcards.model, task, start, kind)
+
+    return answer
+
+
+surface_start = of_surface(
+    lambda model, task, start, kind: run_checkpoints(*atlas_run(model, task, start))[0]
+)
+surface_end = of_surface(
+    lambda model, task, start, kind: run_checkpoints(*atlas_run(model, task, start))[-1]
+)
+surface_examples = of_surface(lambda model, task, start, kind: examples_file(task))
+surface_card = of_surface(lambda model, task, start, kind: task_file(task, "card.json"))
+# The other task's run has the same start: the same model or, from scratch, the same seed.
+surface_second = of_surface(
+    lambda model, task, start, kind: (
+        []
+        if kind == "line"
+        else run_checkpoints(*atlas_run(model, SETTINGS.landscape.second[task], start))[
+            -1
+        ]
+    )
+)
+
+
+def trajectory_checkpoints(wildcards):
+    """Checkpoints of the surface's own run, or of the run that continues it."""
+    task, start, _, _ = SURFACES[wildcards.surface]
+    model, task, start, recipe, seeds = atlas_run(wildcards.model, task, start)
+    recipe = recipe if wildcards.run == "target" else wildcards.run
+    return run_checkpoints(model, task, start, recipe, seeds)
+
+
+def geometry_spec(surface):
+    task, start, _, _ = SURFACES[surface]
+    return {
+        "title": title(task),
+        "surface": {
+            **surface_spec(surface),
+            "start": start,
+            "second": SETTINGS.landscape.second[task],
+        },
+    }
+
+
+def merge_spec(surface):
+    spec = surface_spec(surface)
+    return {key: spec[key] for key in ("kind", "range", "points")}
+
+
+# rollback
+
+
+def rollback_file(model, task):
+    return f"results/rollback/{model}/{task}.parquet"
+
+
+# compute
+
+
+def gpus():
+    """GPUs of one job that runs a model; ``auto`` takes one where this machine has any."""
+    device = SETTINGS.compute.device
+    return int(
+        device == "cuda" or (device == "auto" and os.path.exists("/dev/nvidia0"))
+    )
+
+
+# report
+
+
+def report_file(model, name):
+    return f"results/report/{model}/{name}"
+
+
+def over_tasks_and_starts(name, suffix="", tasks=TASKS):
+    """A file of every task's and start's surface, scratch first."""
+    return [
+        surface_file("{model}", f"{task}_{start}{suffix}", name)
+        for task in tasks
+        for start in STARTS
+    ]
+
+
+def histories(wildcards):
+    """History of every task's and start's run, scratch first."""
+    return [
+        run_file(*atlas_run(wildcards.model, task, start), "history.parquet")
+        for task in TASKS
+        for start in STARTS
+    ]
+
+
+OVERFITTING = SETTINGS.figures.overfitting_task
+
+
+def overfitting_scores(wildcards):
+    return run_file(
+        *atlas_run(wildcards.model, OVERFITTING, "pretrained"), "scores.parquet"
+    )
+
+
+def continued_scores(wildcards):
+    recipe = SETTINGS.figures.overfitting_recipe
+    run = wildcards.model, OVERFITTING, "pretrained", recipe, FIRST_SEEDS
+    return run_file(*run, "scores.parquet")
+
+
+def rollback_tables(wildcards):
+    """Rollback table of every task; none where layer groups are left out."""
+    tasks = TASKS if SETTINGS.figures.group_tasks else []
+    return [rollback_file(wildcards.model, task) for task in tasks]
+
+
+# figures
+
+FIGURES = "figure1", "figure2", "figure3", "figure4", "figure5", "figure6"
+GROUP_FIGURES = "figure7", "table1"
+
+
+def figure_file(name):
+    return f"results/figures/{{model}}/{name}"
+
+
+def figure_outputs(name, table=False):
+    """Files of a figure: vector, raster and the numbers behind it; a table's as text too."""
+    kinds = ["pdf", "png", "csv", *(["md"] if table else [])]
+    return {kind: figure_file(f"{name}.{kind}") for kind in kinds}
+
+
+def over_groups(name):
+    """A file of every layer-group surface."""
+    return [
+        surface_file("{model}", f"{task}_pretrained_{group}", name)
+        for task in SETTINGS.figures.group_tasks
+        for group in layer_groups()
+    ]
+
+
+def overfitting_trajectories(model):
+    """The trajectory of figure 4: the run, and the run that continues it."""
+    return [
+        surface_file(model, f"{OVERFITTING}_pretrained", f"trajectory_{run}.parquet")
+        for run in ("target", SETTINGS.figures.overfitting_recipe)
+    ]
+
+
+def overfitting_note():
+    """How the run of figure 4 trains on."""
+    recipe = SETTINGS.finetune.recipes[SETTINGS.figures.overfitting_recipe]
+    return (
+        f"{recipe.epochs} more epochs with a fresh {recipe.schedule.replace('_', ' ')} schedule, "
+        f"learning rate {recipe.learning_rate:g}"
+    )
+
+
+def paper_values():
+    """The paper's table 1 for the tasks that stand for its own; None where there are none."""
+    chosen = SETTINGS.figures.paper_values
+    return {task: HAO_2019_TABLE_1[row] for task, row in chosen.items()} or None
+
+
+def task_titles(tasks):
+    """Tasks of a figure, as its script takes them."""
+    return [
+        {
+            "name": task,
+            "title": SETTINGS.tasks[task].title or task,
+            "synthetic": SETTINGS.tasks[task].source.startswith("synthetic:"),
+        }
+        for task in tasks
+    ]
+
+
+def all_figures():
+    """Every figure, table and page of the experiment."""
+    names = [*FIGURES, *(GROUP_FIGURES if SETTINGS.figures.group_tasks else ())]
+    files = [
+        f"results/figures/{model}/{name}.{kind}"
+        for model in MODELS
+        for name in names
+        for kind in ("pdf", "png", "csv")
+    ]
+    files += [
+        report_file(model, f"claims.{kind}")
+        for model in MODELS
+        for kind in ("csv", "md")
+    ]
+    if SETTINGS.figures.group_tasks:
+        files += [f"results/figures/{model}/table1.md" for model in MODELS]
+    files += [
+        surface_file(model, f"{task}_{start}", "width.parquet")
+        for model in MODELS
+        for task in TASKS
+        for start in STARTS
+    ]
+    return files

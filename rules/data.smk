@@ -1,0 +1,24 @@
+rule prepare_task:
+    input:
+        files=lambda wildcards: TASK_FILES[wildcards.task],
+    output:
+        train=task_file("{task}", "train.parquet"),
+        dev=task_file("{task}", "dev.parquet"),
+        card=task_file("{task}", "card.json"),
+    log:
+        "results/logs/data/prepare_task/{task}.log",
+    benchmark:
+        "results/benchmarks/data/prepare_task/{task}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        spec=lambda wildcards: task_spec(wildcards.task),
+        code=code("data/prepare_task"),
+    message:
+        "Preparing task {wildcards.task}"
+    script:
+        "../workflow_scripts/data/prepare_task.py"

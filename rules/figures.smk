@@ -1,0 +1,233 @@
+rule draw_figure1:
+    input:
+        surfaces=over_tasks_and_starts("surface.parquet"),
+        geometries=over_tasks_and_starts("geometry.json"),
+    output:
+        **figure_outputs("figure1"),
+    log:
+        "results/logs/figures/draw_figure1/{model}.log",
+    benchmark:
+        "results/benchmarks/figures/draw_figure1/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec={
+            "tasks": task_titles(TASKS),
+            "starts": list(STARTS),
+        },
+        code=code("figures/draw_figure1"),
+    message:
+        "Drawing figure 1: training-loss surfaces"
+    script:
+        "../workflow_scripts/figures/draw_figure1.py"
+
+
+rule draw_figure2:
+    input:
+        histories=histories,
+        cards=[task_file(task, "card.json") for task in TASKS],
+    output:
+        **figure_outputs("figure2"),
+    log:
+        "results/logs/figures/draw_figure2/{model}.log",
+    benchmark:
+        "results/benchmarks/figures/draw_figure2/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec={
+            "tasks": task_titles(TASKS),
+            "starts": list(STARTS),
+            "runs": [
+                {"task": task, "start": start} for task in TASKS for start in STARTS
+            ],
+        },
+        code=code("figures/draw_figure2"),
+    message:
+        "Drawing figure 2: training loss over steps"
+    script:
+        "../workflow_scripts/figures/draw_figure2.py"
+
+
+rule draw_figure3:
+    input:
+        surfaces=over_tasks_and_starts(
+            "surface.parquet", tasks=SETTINGS.figures.trajectory_tasks
+        ),
+        geometries=over_tasks_and_starts(
+            "geometry.json", tasks=SETTINGS.figures.trajectory_tasks
+        ),
+        trajectories=over_tasks_and_starts(
+            "trajectory_target.parquet", tasks=SETTINGS.figures.trajectory_tasks
+        ),
+    output:
+        **figure_outputs("figure3"),
+    log:
+        "results/logs/figures/draw_figure3/{model}.log",
+    benchmark:
+        "results/benchmarks/figures/draw_figure3/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec={
+            "tasks": task_titles(SETTINGS.figures.trajectory_tasks),
+            "starts": list(STARTS),
+        },
+        code=code("figures/draw_figure3"),
+    message:
+        "Drawing figure 3: trajectories on training-loss surfaces"
+    script:
+        "../workflow_scripts/figures/draw_figure3.py"
+
+
+rule draw_figure4:
+    input:
+        surface=surface_file("{model}", f"{OVERFITTING}_pretrained", "surface.parquet"),
+        geometry=surface_file("{model}", f"{OVERFITTING}_pretrained", "geometry.json"),
+        trajectories=overfitting_trajectories("{model}"),
+    output:
+        **figure_outputs("figure4"),
+    log:
+        "results/logs/figures/draw_figure4/{model}.log",
+    benchmark:
+        "results/benchmarks/figures/draw_figure4/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec={
+            "task": task_titles([OVERFITTING])[0],
+            "note": overfitting_note(),
+        },
+        code=code("figures/draw_figure4"),
+    message:
+        "Drawing figure 4: training on, on the generalisation-error surface"
+    script:
+        "../workflow_scripts/figures/draw_figure4.py"
+
+
+rule draw_figure5:
+    input:
+        lines=over_tasks_and_starts("surface.parquet", "_line"),
+        geometries=over_tasks_and_starts("geometry.json"),
+    output:
+        **figure_outputs("figure5"),
+    log:
+        "results/logs/figures/draw_figure5/{model}.log",
+    benchmark:
+        "results/benchmarks/figures/draw_figure5/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec={
+            "tasks": task_titles(TASKS),
+            "starts": list(STARTS),
+        },
+        code=code("figures/draw_figure5"),
+    message:
+        "Drawing figure 5: training loss along the optimisation direction"
+    script:
+        "../workflow_scripts/figures/draw_figure5.py"
+
+
+rule draw_figure6:
+    input:
+        surfaces=over_tasks_and_starts("surface.parquet"),
+        geometries=over_tasks_and_starts("geometry.json"),
+    output:
+        **figure_outputs("figure6"),
+    log:
+        "results/logs/figures/draw_figure6/{model}.log",
+    benchmark:
+        "results/benchmarks/figures/draw_figure6/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec={
+            "tasks": task_titles(TASKS),
+            "starts": list(STARTS),
+        },
+        code=code("figures/draw_figure6"),
+    message:
+        "Drawing figure 6: generalisation-error surfaces"
+    script:
+        "../workflow_scripts/figures/draw_figure6.py"
+
+
+rule draw_figure7:
+    input:
+        surfaces=over_groups("surface.parquet"),
+        geometries=over_groups("geometry.json"),
+    output:
+        **figure_outputs("figure7"),
+    log:
+        "results/logs/figures/draw_figure7/{model}.log",
+    benchmark:
+        "results/benchmarks/figures/draw_figure7/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec={
+            "tasks": task_titles(SETTINGS.figures.group_tasks),
+            "groups": layer_groups(),
+        },
+        code=code("figures/draw_figure7"),
+    message:
+        "Drawing figure 7: training-loss surfaces of layer groups"
+    script:
+        "../workflow_scripts/figures/draw_figure7.py"
+
+
+rule draw_table1:
+    input:
+        tables=rollback_tables,
+    output:
+        **figure_outputs("table1", table=True),
+    log:
+        "results/logs/figures/draw_table1/{model}.log",
+    benchmark:
+        "results/benchmarks/figures/draw_table1/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        spec={
+            "tasks": task_titles(TASKS),
+            "groups": layer_groups(),
+            "paper": paper_values(),
+        },
+        code=code("figures/draw_table1"),
+    message:
+        "Drawing table 1: accuracies with layer groups put back"
+    script:
+        "../workflow_scripts/figures/draw_table1.py"

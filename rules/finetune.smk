@@ -1,0 +1,52 @@
+# One rule a recipe: the number of epochs, and so of checkpoints, is the recipe's.
+for recipe in SETTINGS.finetune.recipes:
+
+    rule:
+        name:
+            f"finetune_{recipe}"
+        input:
+            **architecture(),
+            train=task_file("{task}", "train.parquet"),
+            dev=task_file("{task}", "dev.parquet"),
+            card=task_file("{task}", "card.json"),
+            weights=start_weights(recipe),
+        output:
+            checkpoints=run_checkpoints(
+                "{model}", "{task}", "{start}", recipe, "init{init}_order{order}"
+            ),
+            history=run_file(
+                "{model}",
+                "{task}",
+                "{start}",
+                recipe,
+                "init{init}_order{order}",
+                "history.parquet",
+            ),
+            scores=run_file(
+                "{model}",
+                "{task}",
+                "{start}",
+                recipe,
+                "init{init}_order{order}",
+                "scores.parquet",
+            ),
+        log:
+            f"results/logs/finetune/finetune_{recipe}/{{model}}_{{task}}_{{start}}_init{{init}}_order{{order}}.log",
+        benchmark:
+            f"results/benchmarks/finetune/finetune_{recipe}/{{model}}_{{task}}_{{start}}_init{{init}}_order{{order}}.jsonl"
+        conda:
+            "../envs/torch.yaml"
+        threads: SETTINGS.compute.threads
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 240 * attempt,
+            gpu=gpus(),
+        params:
+            spec=run_spec(recipe),
+            code=code("finetune/finetune"),
+            context=context,
+            state=run_state,
+        message:
+            f"Training on {{wildcards.task}} from {{wildcards.start}}, recipe {recipe}"
+        script:
+            "../workflow_scripts/finetune/finetune.py"

@@ -1,0 +1,178 @@
+rule choose_examples:
+    input:
+        train=task_file("{task}", "train.parquet"),
+        dev=task_file("{task}", "dev.parquet"),
+        card=task_file("{task}", "card.json"),
+    output:
+        examples=examples_file("{task}"),
+    log:
+        "results/logs/landscape/choose_examples/{task}.log",
+    benchmark:
+        "results/benchmarks/landscape/choose_examples/{task}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        spec={
+            "train_examples": SETTINGS.landscape.train_examples,
+            "dev_examples": SETTINGS.landscape.dev_examples,
+            "seed": SETTINGS.landscape.seed,
+        },
+        code=code("landscape/choose_examples"),
+    message:
+        "Choosing the examples of {wildcards.task} for its surfaces"
+    script:
+        "../workflow_scripts/landscape/choose_examples.py"
+
+
+rule measure_directions:
+    input:
+        config=model_file("{model}", "config.json"),
+        card=surface_card,
+        start=surface_start,
+        end=surface_end,
+        second=surface_second,
+    output:
+        geometry=surface_file("{model}", "{surface}", "geometry.json"),
+    log:
+        "results/logs/landscape/measure_directions/{model}_{surface}.log",
+    benchmark:
+        "results/benchmarks/landscape/measure_directions/{model}_{surface}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: SETTINGS.compute.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=15,
+    params:
+        spec=lambda wildcards: geometry_spec(wildcards.surface),
+        code=code("landscape/measure_directions"),
+    message:
+        "Measuring the directions of surface {wildcards.surface}"
+    script:
+        "../workflow_scripts/landscape/measure_directions.py"
+
+
+rule evaluate_rows:
+    input:
+        **architecture(),
+        card=surface_card,
+        examples=surface_examples,
+        start=surface_start,
+        end=surface_end,
+        second=surface_second,
+    output:
+        shard=surface_file("{model}", "{surface}", "shards/{first}-{last}.parquet"),
+    log:
+        "results/logs/landscape/evaluate_rows/{model}_{surface}_{first}-{last}.log",
+    benchmark:
+        "results/benchmarks/landscape/evaluate_rows/{model}_{surface}_{first}-{last}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: SETTINGS.compute.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+        gpu=gpus(),
+    params:
+        spec=lambda wildcards: {
+            "surface": surface_spec(wildcards.surface),
+            "rows": [int(wildcards.first), int(wildcards.last)],
+            "max_length": SETTINGS.finetune.max_length,
+        },
+        code=code("landscape/evaluate_rows"),
+        context=context,
+    message:
+        "Evaluating rows {wildcards.first} to {wildcards.last} of surface {wildcards.surface}"
+    script:
+        "../workflow_scripts/landscape/evaluate_rows.py"
+
+
+rule merge_surface:
+    input:
+        shards=lambda wildcards: surface_shards(wildcards.model, wildcards.surface),
+        examples=surface_examples,
+    output:
+        surface=surface_file("{model}", "{surface}", "surface.parquet"),
+        point_examples=surface_file("{model}", "{surface}", "examples.parquet"),
+    log:
+        "results/logs/landscape/merge_surface/{model}_{surface}.log",
+    benchmark:
+        "results/benchmarks/landscape/merge_surface/{model}_{surface}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=15,
+    params:
+        spec=lambda wildcards: merge_spec(wildcards.surface),
+        code=code("landscape/merge_surface"),
+    message:
+        "Merging surface {wildcards.surface}"
+    script:
+        "../workflow_scripts/landscape/merge_surface.py"
+
+
+rule project_trajectory:
+    input:
+        **architecture(),
+        card=surface_card,
+        examples=surface_examples,
+        checkpoints=trajectory_checkpoints,
+        start=surface_start,
+        end=surface_end,
+        second=surface_second,
+    output:
+        trajectory=surface_file("{model}", "{surface}", "trajectory_{run}.parquet"),
+    log:
+        "results/logs/landscape/project_trajectory/{model}_{surface}_{run}.log",
+    benchmark:
+        "results/benchmarks/landscape/project_trajectory/{model}_{surface}_{run}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: SETTINGS.compute.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=gpus(),
+    params:
+        spec=lambda wildcards: {
+            "run_name": wildcards.run,
+            "max_length": SETTINGS.finetune.max_length,
+        },
+        code=code("landscape/project_trajectory"),
+        context=context,
+    message:
+        "Projecting the trajectory of run {wildcards.run} onto surface {wildcards.surface}"
+    script:
+        "../workflow_scripts/landscape/project_trajectory.py"
+
+
+rule measure_width:
+    input:
+        line=surface_file("{model}", "{surface}_line", "examples.parquet"),
+        plane=surface_file("{model}", "{surface}", "examples.parquet"),
+        geometry=surface_file("{model}", "{surface}", "geometry.json"),
+    output:
+        width=surface_file("{model}", "{surface}", "width.parquet"),
+    log:
+        "results/logs/landscape/measure_width/{model}_{surface}.log",
+    benchmark:
+        "results/benchmarks/landscape/measure_width/{model}_{surface}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        spec=SETTINGS.landscape.width.model_dump(),
+        code=code("landscape/measure_width"),
+    message:
+        "Measuring how wide the optimum of {wildcards.surface} is"
+    script:
+        "../workflow_scripts/landscape/measure_width.py"

@@ -1,0 +1,53 @@
+rule fetch_model:
+    input:
+        files=lambda wildcards: MODEL_FILES[wildcards.model],
+    output:
+        **architecture(),
+        weights=model_file("{model}", "model.safetensors"),
+        card=model_file("{model}", "card.json"),
+    log:
+        "results/logs/model/fetch_model/{model}.log",
+    benchmark:
+        "results/benchmarks/model/fetch_model/{model}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        spec=lambda wildcards: {
+            "name": wildcards.model,
+            "source": SETTINGS.models[wildcards.model].source,
+            "sha256": SETTINGS.models[wildcards.model].sha256,
+        },
+        code=code("model/fetch_model"),
+    message:
+        "Fetching model {wildcards.model}"
+    script:
+        "../workflow_scripts/model/fetch_model.py"
+
+
+rule draw_scratch:
+    input:
+        config=model_file("{model}", "config.json"),
+        card=model_file("{model}", "card.json"),
+    output:
+        weights=model_file("{model}", "scratch/init{init}.safetensors"),
+    log:
+        "results/logs/model/draw_scratch/{model}/init{init}.log",
+    benchmark:
+        "results/benchmarks/model/draw_scratch/{model}/init{init}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=15,
+    params:
+        spec=lambda wildcards: {"init": int(wildcards.init)},
+        code=code("model/draw_scratch"),
+    message:
+        "Drawing random weights for {wildcards.model}, seed {wildcards.init}"
+    script:
+        "../workflow_scripts/model/draw_scratch.py"

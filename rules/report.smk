@@ -1,0 +1,38 @@
+rule weigh_claims:
+    input:
+        geometries=over_tasks_and_starts("geometry.json"),
+        lines=over_tasks_and_starts("examples.parquet", "_line"),
+        planes=over_tasks_and_starts("examples.parquet"),
+        trajectories=over_tasks_and_starts("trajectory_target.parquet"),
+        histories=histories,
+        examples=[examples_file(task) for task in TASKS],
+        scores=overfitting_scores,
+        continued=continued_scores,
+        card=task_file(OVERFITTING, "card.json"),
+        rollbacks=rollback_tables,
+    output:
+        ledger=report_file("{model}", "claims.parquet"),
+        csv=report_file("{model}", "claims.csv"),
+        markdown=report_file("{model}", "claims.md"),
+    log:
+        "results/logs/report/weigh_claims/{model}.log",
+    benchmark:
+        "results/benchmarks/report/weigh_claims/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        spec={
+            "tasks": TASKS,
+            "overfitting_task": OVERFITTING,
+            "tolerances": SETTINGS.landscape.width.tolerances,
+            "resamples": SETTINGS.landscape.width.resamples,
+        },
+        code=code("report/weigh_claims"),
+    message:
+        "Weighing the claims of the paper for {wildcards.model}"
+    script:
+        "../workflow_scripts/report/weigh_claims.py"

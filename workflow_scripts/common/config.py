@@ -1,0 +1,340 @@
+"""The configuration: its keys, types, limits and meanings, in one place.
+
+The Snakefile validates the merged configuration with ``validated``; ``common/reference.py``
+writes the JSON schema and the reference page from the same models.
+"""
+
+import re
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from workflow_scripts.common.errors import UserError, nearest
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads ``1e-5`` (no dot) as text: take it for the number that was meant."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Positive = Annotated[Number, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+# A name becomes a folder: letters, digits, "-", "_" and "." only.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Experiment(Section):
+    name: Name = Field(description="name of the experiment, kept in the provenance of every file")
+    models: list[Name] = Field(min_length=1, description="models to study, out of `models`")
+    tasks: list[Name] = Field(min_length=1, description="tasks to study, out of `tasks`")
+
+
+class Model(Section):
+    source: str = Field(
+        description="`package:NAME/FOLDER`, `hub:OWNER/NAME@COMMIT`, `dir:/PATH` or `random:ARCHITECTURE:key=value,…`"
+    )
+    sha256: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 that the source's `model.safetensors` must have (64 hex digits)",
+    )
+
+
+class Task(Section):
+    source: str = Field(
+        description="`synthetic:NAME`, `hub:OWNER/NAME[/CONFIG]@COMMIT`, `dir:/FOLDER` or `dir:/FOLDER/TRAIN,DEV`"
+    )
+    title: str | None = Field(None, description="name in figures; the task's own name if null")
+    label: str = Field("label", description="column that holds the label")
+    text: list[str] | None = Field(
+        None,
+        min_length=1,
+        max_length=2,
+        description="columns that hold the text, one or two; found by their usual names if null",
+    )
+    train: Count | None = Field(
+        None, description="training examples: all if null, else a seeded subset of this size"
+    )
+    dev: Count | None = Field(None, description="dev examples: all if null, else a seeded subset")
+    dev_split: str | None = Field(
+        None, description="split that serves as dev set; found by its usual names if null"
+    )
+    seed: Seed = Field(0, description="seed of the subset, or of a synthetic task's sentences")
+
+
+class Seeds(Section):
+    init: Seed = Field(description="seed of the head, and of the encoder where it is random")
+    order: Seed = Field(description="seed of the order of the examples and of dropout")
+
+
+class Recipe(Section):
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="optimizer")
+    learning_rate: Positive = Field(description="highest learning rate")
+    batch_size: Count = Field(32, description="examples per step")
+    epochs: Count = Field(description="passes over the training set; one checkpoint each")
+    max_steps: Count | None = Field(
+        None, description="stop after this many steps, in the middle of an epoch if need be"
+    )
+    schedule: Literal["linear", "constant", "cosine", "slanted_triangular"] = Field(
+        "linear", description="learning rate after the warm-up"
+    )
+    warmup: Share = Field(0.1, description="share of the steps with a rising learning rate")
+    bias_correction: bool = Field(True, description="Adam's bias correction")
+    eps: Positive = Field(1e-8, description="Adam's epsilon")
+    eps_placement: Literal["after", "before"] = Field(
+        "after",
+        description="epsilon is added `after` the bias correction of the root (PyTorch) or `before` it (BERT)",
+    )
+    betas: list[Share] = Field([0.9, 0.999], min_length=2, max_length=2, description="Adam's betas")
+    weight_decay: Annotated[Number, Field(ge=0)] = Field(
+        0.01, description="decoupled weight decay; not on biases and LayerNorm weights"
+    )
+    gradient_clip: Positive | None = Field(
+        1.0, description="largest Euclidean norm of the whole gradient; null for no clipping"
+    )
+    dropout: Annotated[Number, Field(ge=0, lt=1)] | None = Field(
+        None, description="dropout everywhere; the model's own if null"
+    )
+    autocast: Literal["none", "bfloat16"] = Field(
+        "none", description="precision of the matrix products in training"
+    )
+    bucket_batches: Count = Field(
+        16, description="batches drawn together and cut by length, against padding; 1 for none"
+    )
+    continues: Name | None = Field(
+        None, description="recipe whose last checkpoint (head too) this one starts from"
+    )
+
+
+class Runs(Section):
+    pretrained: Name | None = Field(None, description="recipe for pre-trained starts")
+    scratch: Name | None = Field(None, description="recipe for random starts")
+
+
+class DefaultRuns(Section):
+    pretrained: Name = Field(description="recipe for pre-trained starts")
+    scratch: Name = Field(description="recipe for random starts")
+
+
+class Finetune(Section):
+    max_length: Annotated[int, Field(ge=8)] = Field(description="longest input in tokens")
+    seeds: list[Seeds] = Field(
+        min_length=1, description="seeds of the runs; landscapes are drawn for the first"
+    )
+    recipes: dict[Name, Recipe] = Field(description="hyper-parameters by name")
+    runs: DefaultRuns = Field(description="the recipe of each start")
+    exceptions: dict[Name, Runs] = Field(
+        default_factory=dict, description="task: recipes that differ from `runs`"
+    )
+
+
+class Width(Section):
+    tolerances: list[Positive] = Field(
+        min_length=1, description="nats above the loss at the end point"
+    )
+    relative: list[Positive] = Field(
+        default_factory=list, description="the same as shares of ln K, the loss of pure chance"
+    )
+    resamples: Annotated[int, Field(ge=100)] = Field(
+        500, description="bootstrap samples of the examples"
+    )
+
+
+class Landscape(Section):
+    second: dict[Name, Name] = Field(
+        description="task: the other task whose fine-tuning gives the second direction"
+    )
+    range: list[Number] = Field(
+        min_length=2, max_length=2, description="ends of both axes, in units of the directions"
+    )
+    points: Annotated[int, Field(ge=3)] = Field(description="points per axis of a surface")
+    line_points: Annotated[int, Field(ge=3)] = Field(description="points of a line")
+    train_examples: Count | None = Field(
+        description="training examples at every point: all if null, else a seeded subset"
+    )
+    dev_examples: Count | None = Field(description="dev examples at every point, likewise")
+    seed: Seed = Field(0, description="seed of both subsets")
+    rows_per_shard: Count = Field(description="rows of a surface in one job; 1 for one job a row")
+    groups: dict[Name, Annotated[list[int], Field(min_length=2, max_length=2)]] | None = Field(
+        None, description="layer group: first and last layer; the thirds low, middle, high if null"
+    )
+    width: Width = Field(description="how the width of an optimum is measured")
+
+
+class Figures(Section):
+    trajectory_tasks: list[Name] = Field(min_length=1, description="tasks of figure 3")
+    overfitting_task: Name = Field(description="task of figure 4")
+    overfitting_recipe: Name = Field(description="recipe of figure 4 that trains on")
+    group_tasks: list[Name] = Field(
+        description="tasks of figure 7; empty leaves out figure 7 and table 1 (layer groups)"
+    )
+    paper_values: dict[Name, Literal["MNLI", "RTE", "SST-2", "MRPC"]] = Field(
+        default_factory=dict,
+        description="task: the row of the paper's table 1 to print beside; only where the experiment is the paper's",
+    )
+
+
+class Compute(Section):
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
+    threads: Count = Field(1, description="threads of one job that runs a model")
+    token_budget: Annotated[int, Field(ge=64)] = Field(
+        4096, description="padded tokens in one forward pass"
+    )
+
+
+class Config(Section):
+    experiment: Experiment = Field(description="what is studied")
+    models: dict[Name, Model] = Field(description="pre-trained encoders by name")
+    tasks: dict[Name, Task] = Field(description="labelled classification data sets by name")
+    finetune: Finetune = Field(description="training runs")
+    landscape: Landscape = Field(description="loss surfaces, lines, trajectories and widths")
+    figures: Figures = Field(description="what the figures show")
+    compute: Compute = Field(description="how it is computed; never makes a result stale")
+
+    @model_validator(mode="after")
+    def _names_refer(self) -> "Config":
+        for where, names, known in self._references():
+            for name in names:
+                if name not in known:
+                    allowed = ", ".join(known)
+                    raise ValueError(
+                        f"{where}: got {name!r}, allowed: {allowed}{nearest(name, known)}"
+                    )
+        return self
+
+    def _references(self):
+        runs = [self.finetune.runs, *self.finetune.exceptions.values()]
+        named = [r for run in runs for r in (run.pretrained, run.scratch) if r is not None]
+        recipes = list(self.finetune.recipes)
+        tasks = list(self.tasks)
+        chosen = self.experiment.tasks
+        yield "experiment.models", self.experiment.models, list(self.models)
+        yield "experiment.tasks", chosen, tasks
+        yield "finetune.exceptions", self.finetune.exceptions, tasks
+        yield "finetune.runs", named, recipes
+        continued = [r.continues for r in self.finetune.recipes.values() if r.continues]
+        yield "finetune.recipes.*.continues", continued, recipes
+        yield "landscape.second", [*self.landscape.second, *self.landscape.second.values()], tasks
+        yield "experiment.tasks (each needs a line in landscape.second)", chosen, list(
+            self.landscape.second
+        )
+        yield "figures.trajectory_tasks", self.figures.trajectory_tasks, chosen
+        yield "figures.overfitting_task", [self.figures.overfitting_task], chosen
+        yield "figures.overfitting_recipe", [self.figures.overfitting_recipe], recipes
+        yield "figures.group_tasks", self.figures.group_tasks, chosen
+        yield "figures.paper_values", self.figures.paper_values, tasks
+
+    @model_validator(mode="after")
+    def _values_make_sense(self) -> "Config":
+        for where, names in (
+            ("experiment.tasks", self.experiment.tasks),
+            ("experiment.models", self.experiment.models),
+        ):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{where}: {name!r} stands there {names.count(name)} times")
+        for task, second in self.landscape.second.items():
+            if task == second:
+                raise ValueError(
+                    f"landscape.second.{task}: got {second!r}, the task itself; the second "
+                    "direction must come from another task"
+                )
+        low, high = self.landscape.range
+        if low >= high:
+            raise ValueError(f"landscape.range: got [{low:g}, {high:g}], the first must be smaller")
+        if low > -1 or high < 1:
+            raise ValueError(
+                f"landscape.range: got [{low:g}, {high:g}], it must hold -1 (rollback), 0 and 1 (end)"
+            )
+        for name, (first, last) in (self.landscape.groups or {}).items():
+            if not 0 <= first <= last:
+                raise ValueError(
+                    f"landscape.groups.{name}: got [{first}, {last}], allowed: 0 <= first <= last"
+                )
+        for name, recipe in self.finetune.recipes.items():
+            base, seen = recipe.continues, [name]
+            while base is not None:
+                if base in seen:
+                    raise ValueError(
+                        f"finetune.recipes.{name}.continues: goes round in a circle "
+                        f"({' -> '.join([*seen, base])})"
+                    )
+                seen.append(base)
+                base = self.finetune.recipes[base].continues
+        self._overfitting_continues()
+        return self
+
+    def _overfitting_continues(self) -> None:
+        recipe = self.figures.overfitting_recipe
+        base = self.recipe_of(self.figures.overfitting_task, "pretrained")
+        if self.finetune.recipes[recipe].continues != base:
+            raise ValueError(
+                f"figures.overfitting_recipe: got {recipe!r}, which continues "
+                f"{self.finetune.recipes[recipe].continues!r}; it must continue {base!r}, the recipe "
+                f"of {self.figures.overfitting_task} with a pre-trained start"
+            )
+
+    def recipe_of(self, task: str, start: str) -> str:
+        """Name of the recipe that a task's run with this start follows."""
+        exception = self.finetune.exceptions.get(task)
+        return (exception and getattr(exception, start)) or getattr(self.finetune.runs, start)
+
+
+def validated(config: dict[str, Any]) -> Config:
+    """The configuration, checked; ``UserError`` with one line about the first thing wrong."""
+    try:
+        return Config.model_validate(config)
+    except ValidationError as error:
+        raise UserError(_explain(error.errors()[0])) from None
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    path = [str(part) for part in problem["loc"] if part != "[key]"]
+    key = ".".join(path)
+    if problem["type"] == "value_error":  # of a check above: says it all
+        return f"config: {problem['ctx']['error']}"
+    if problem["type"] == "extra_forbidden":
+        allowed = _keys_beside(path)
+        return (
+            f"config: {key}: unknown key, allowed: {', '.join(allowed)}{nearest(path[-1], allowed)}"
+        )
+    if problem["type"] == "missing":
+        return f"config: {key}: is missing"
+    got = problem["input"]
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    hint = nearest(got, re.findall(r"'([^']*)'", problem.get("ctx", {}).get("expected", "")))
+    return f"config: {key}: got {got!r} ({type(got).__name__}), {message}{hint}"
+
+
+def _keys_beside(path: list[str]) -> list[str]:
+    """Keys that the section holding the last part of ``path`` may have."""
+    kind: Any = Config
+    for part in path[:-1]:
+        # In a section the part is a field; in a mapping or list it picks one of the values.
+        kind = kind.model_fields[part].annotation if is_section(kind) else get_args(kind)[-1]
+        if type(None) in get_args(kind):
+            kind = next(k for k in get_args(kind) if k is not type(None))
+    return list(kind.model_fields)
+
+
+def is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)

@@ -1,0 +1,38 @@
+"""Progress of long work: rate and time left, in the log and, on a terminal, as a bar."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+log = logging.getLogger("tunescape")
+Item = TypeVar("Item")
+
+
+def progress(
+    items: Iterable[Item], label: str, total: int | None = None, every: float = 10.0
+) -> Iterator[Item]:
+    """Yield ``items``, saying every ``every`` seconds how many are done and how long is left."""
+    if total is None:
+        total = len(items)  # type: ignore[arg-type]
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import track
+
+        items = track(items, description=label, total=total, console=Console(stderr=True))
+    began = said = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - said >= every or done == total:
+            rate = done / max(now - began, 1e-9)
+            left = _duration((total - done) / rate)
+            log.info("%s: %d of %d, %.3g per second, %s left", label, done, total, rate, left)
+            said = now
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

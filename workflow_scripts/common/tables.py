@@ -1,0 +1,94 @@
+"""Files that appear whole or not at all, and that know where they come from."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+_RECORD: dict[str, Any] = {}
+_KEY = b"tunescape"
+
+
+def record() -> dict[str, Any]:
+    """Provenance that the running step puts into every file it writes."""
+    return dict(_RECORD)
+
+
+def set_record(provenance: dict[str, Any]) -> None:
+    """Replace the running step's provenance; ``step.run`` does so before the step's function."""
+    _RECORD.clear()
+    _RECORD.update(provenance)
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a draft beside ``path``, then rename it: a reader never sees half a file.
+
+    The draft keeps the target's suffix, since some writers choose the format by it. It is
+    removed when the block fails.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())  # the name must not outlive a crash that the bytes do not
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as Parquet with the running step's provenance in its metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    arrow = arrow.replace_schema_metadata(
+        {**(arrow.schema.metadata or {}), _KEY: json.dumps(record(), sort_keys=True).encode()}
+    )
+    with atomic(path) as draft:
+        pq.write_table(arrow, draft, compression="zstd")
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a table that ``write_table`` wrote."""
+    return pd.read_parquet(path, columns=columns)
+
+
+def write_text(text: str, path: Path) -> None:
+    with atomic(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def write_json(value: dict[str, Any], path: Path) -> None:
+    """Write a dictionary as JSON, the running step's provenance under ``provenance``."""
+    body = {**value, "provenance": record()} if record() else value
+    write_text(json.dumps(body, indent=1, sort_keys=True) + "\n", path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Provenance of a Parquet, safetensors or JSON file of the workflow; empty if it has none."""
+    path = Path(path)
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        text = (pq.read_schema(path).metadata or {}).get(_KEY, b"{}")
+    elif path.suffix == ".safetensors":
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        text = header.get("__metadata__", {}).get(_KEY.decode(), "{}")
+    elif path.suffix == ".json":
+        return read_json(path).get("provenance", {})
+    else:
+        return {}
+    return json.loads(text)
