@@ -1,0 +1,68 @@
+"""Evaluate some rows of a surface."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow_scripts.common.progress import progress
+from workflow_scripts.common.step import run
+from workflow_scripts.common.tables import read_json, read_table, write_table
+
+
+def evaluate_rows(
+    config: Path,
+    tokenizer: Path,
+    tokenizer_config: Path,
+    card: Path,
+    examples: Path,
+    start: Path,
+    end: Path,
+    shard: Path,
+    surface: dict[str, Any],
+    rows: list[int],
+    max_length: int,
+    context: dict[str, Any],
+    second: Path | None = None,
+) -> None:
+    from workflow_scripts.landscape.engine import evaluate_points
+    from workflow_scripts.landscape.grid import surface_points
+    from workflow_scripts.landscape.setting import (
+        load_directions,
+        load_evaluator,
+        load_model,
+        make_plane,
+        surface_layers,
+    )
+    from workflow_scripts.model.encoder import read_weights
+
+    labels = len(read_json(card)["labels"])
+    # The head is the one that the target run learned, at every point (paper, section 3.1).
+    module = load_model(config.parent, labels, read_weights(end), context)
+    layers = surface_layers(module, surface)
+    table = read_table(examples)
+    evaluate = load_evaluator(module, config.parent, table, max_length, context, layers)
+    directions = load_directions(module, start, end, second)
+    plane = make_plane(module, directions, layers)
+    del directions
+    points = surface_points(surface["kind"], *surface["range"], surface["points"])
+    points = points[points["row"].between(*rows)].reset_index(drop=True)
+    places = list(zip(points["alpha"], points["beta"], strict=True))
+    outcomes = progress(evaluate_points(plane, evaluate, places), "points", total=len(places))
+    write_table(pd.concat([points, tabulate(outcomes)], axis=1), shard)
+
+
+def tabulate(outcomes) -> pd.DataFrame:
+    """One row per point: per-example ``train_loss``, ``train_prediction``, ``dev_…`` as lists."""
+    return pd.DataFrame(
+        {
+            f"{split}_{what}": getattr(outcome, what)
+            for split, outcome in point.items()
+            for what in ("loss", "prediction")
+        }
+        for point in outcomes
+    )
+
+
+if __name__ == "__main__":
+    run(evaluate_rows, snakemake)

@@ -1,0 +1,61 @@
+"""Merge the shards of a surface and summarise every point."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.step import run
+from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.landscape.grid import surface_points
+
+
+def merge_surface(
+    shards: list[Path],
+    examples: Path,
+    surface: Path,
+    point_examples: Path,
+    kind: str,
+    range: list[float],
+    points: int,
+) -> None:
+    merged = merge([read_table(shard) for shard in shards], surface_points(kind, *range, points))
+    labels = read_table(examples)
+    write_table(merged, point_examples)
+    write_table(summarise(merged, labels), surface)
+
+
+def merge(shards: list[pd.DataFrame], expected: pd.DataFrame) -> pd.DataFrame:
+    """The shards' points in the surface's order; a missing or doubled point is an error."""
+    keys = ["row", "alpha", "beta", "on_grid", "anchor"]
+    merged = pd.concat(shards, ignore_index=True)
+    merged = merged.sort_values("row", kind="stable", ignore_index=True)
+    if not merged[keys].equals(expected[keys]):
+        raise UserError(
+            f"the shards hold {len(merged)} points that are not the surface's {len(expected)}"
+        )
+    return merged
+
+
+def summarise(points: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
+    """Means and standard errors of loss (nats) and error rate (0 to 1) at every point.
+
+    A point at which any example's loss is not finite has the loss NaN (or infinite), never a
+    mean of the rest; an example whose logits are not finite counts as an error.
+    """
+    table = points[["alpha", "beta", "on_grid", "anchor"]].copy()
+    for split in ("train", "dev"):
+        labels = examples.loc[examples["split"] == split, "label"].to_numpy()
+        loss = np.stack(points[f"{split}_loss"]).astype(np.float64)
+        wrong = (np.stack(points[f"{split}_prediction"]) != labels).astype(np.float64)
+        for name, values in (("loss", loss), ("error", wrong)):
+            table[f"{split}_{name}"] = values.mean(axis=1)
+            with np.errstate(invalid="ignore"):
+                spread = values.std(axis=1, ddof=1) if len(labels) > 1 else np.nan
+            table[f"{split}_{name}_se"] = spread / np.sqrt(len(labels))
+    return table
+
+
+if __name__ == "__main__":
+    run(merge_surface, snakemake)

@@ -1,0 +1,71 @@
+"""Where a checkpoint lies on a plane of directions."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from workflow_scripts.landscape.plane import Weights, inner, squared_sum
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """A checkpoint's place, in units of the directions.
+
+    ``d_alpha``, ``d_beta`` : the paper's coordinates; ``d_beta`` is the length of what
+        ``d_alpha`` leaves over, never negative, and not the coordinate along delta_2.
+    ``ls_alpha``, ``ls_beta`` : coordinates of the nearest point of the plane (least squares).
+    ``outside`` : share of the checkpoint's distance from the origin that lies outside the
+        plane, ||residual|| / ||delta_i||, 0 to 1.
+    ``norm`` : ||delta_i|| / ||delta_1||.
+    ``cosine`` : between delta_i and delta_1; NaN at the origin.
+    """
+
+    d_alpha: float
+    d_beta: float
+    ls_alpha: float
+    ls_beta: float
+    outside: float
+    norm: float
+    cosine: float
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def project(delta_i: Weights, delta_1: Weights, delta_2: Weights) -> Coordinates:
+    """Coordinates of a checkpoint at ``origin + delta_i``.
+
+    Parameters
+    ----------
+    delta_i, delta_1, delta_2 : differences of weights, tensors by name (or one tensor or array
+        each), of the same names and shapes; ``delta_2`` already has the length of ``delta_1``.
+
+    References
+    ----------
+    Hao et al. (2019), section 3.3, equations 3 to 5 (the paper's cross is an inner product).
+    Sums are accumulated in float64.
+    """
+    delta_i, delta_1, delta_2 = (_named(delta) for delta in (delta_i, delta_1, delta_2))
+    ii, g11, g22 = (squared_sum(delta.values()) for delta in (delta_i, delta_1, delta_2))
+    i1, i2, g12 = inner(delta_i, delta_1), inner(delta_i, delta_2), inner(delta_1, delta_2)
+    norm = np.sqrt(ii / g11)
+    d_alpha = i1 / g11
+    if not np.isfinite([ii, g11, g22, i1, i2, g12]).all():
+        return Coordinates(*[float("nan")] * 7)
+    best, *_ = np.linalg.lstsq(np.array([[g11, g12], [g12, g22]]), np.array([i1, i2]), rcond=None)
+    residual = max(0.0, ii - float(best @ np.array([i1, i2])))
+    return Coordinates(
+        d_alpha=float(d_alpha),
+        d_beta=float(np.sqrt(max(0.0, norm**2 - d_alpha**2))),
+        ls_alpha=float(best[0]),
+        ls_beta=float(best[1]),
+        outside=float(np.sqrt(residual / ii)) if ii > 0 else 0.0,
+        norm=float(norm),
+        cosine=float(i1 / np.sqrt(ii * g11)) if ii > 0 else float("nan"),
+    )
+
+
+def _named(delta) -> Weights:
+    import torch
+
+    return delta if isinstance(delta, dict) else {"": torch.as_tensor(delta)}

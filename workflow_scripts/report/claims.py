@@ -1,0 +1,308 @@
+"""The claims of Hao et al. (2019), each turned into a number with an interval.
+
+Every function returns rows of the ledger: ``claim`` (its name), ``task``, ``measure`` (what the
+number is), ``value``, ``low``, ``high`` (95 % interval), and ``claimed``, the side of ``bound``
+on which the paper puts the number (``above`` or ``below``). ``with_verdicts`` judges them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.landscape.width import interval, resampled_means
+
+CLAIMS = {
+    "wider_optimum": "Pre-training leads to wider optima (section 5.1)",
+    "easier_optimisation": "Pre-training eases optimisation (section 5.2)",
+    "straight_path": "The first epoch already points to the end (section 5.2)",
+    "free_path": "Nothing bars the way from the pre-trained start to the end (section 5.2)",
+    "robust_to_overfitting": "Training on does not spoil the dev error (section 5.3)",
+    "consistent_surfaces": "The training loss surface predicts the generalisation error surface (section 6.2)",
+    "invariant_low_layers": "Low layers can be put back, high layers cannot (section 7)",
+}
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """Per-example training losses along a run's direction: ``alpha`` [P], ``losses`` [P, N]."""
+
+    alpha: np.ndarray
+    losses: np.ndarray
+    filter_distance: float
+
+
+def row(claim: str, task: str, measure: str, draws, value: float, claimed: str, bound: float):
+    """A row of the ledger; ``draws`` is a bootstrap sample, or (low, high)."""
+    if isinstance(draws, tuple):
+        low, high = draws
+    else:
+        low, high = np.nanpercentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
+    return {
+        "claim": claim,
+        "task": task,
+        "measure": measure,
+        "value": float(value),
+        "low": float(low),
+        "high": float(high),
+        "claimed": claimed,
+        "bound": float(bound),
+    }
+
+
+def wider_optimum(
+    task: str, pretrained: Line, scratch: Line, tolerances: list[float], resamples: int
+) -> list[dict]:
+    """Ratio of widths, pre-trained over scratch, in filter-normalised distance; above 1.
+
+    The same examples are drawn for both starts, so the ratio's interval is a paired one. A
+    width that the grid cuts off counts as it is, which understates it.
+    """
+    rows = []
+    drawn = [resampled_means(line.losses, resamples, _SEED) for line in (pretrained, scratch)]
+    for tolerance in tolerances:
+
+        def width(line: Line, loss: np.ndarray, tolerance: float = tolerance) -> float:
+            return interval(line.alpha, loss, tolerance).width * line.filter_distance
+
+        value = width(pretrained, pretrained.losses.mean(axis=1, dtype=np.float64)) / width(
+            scratch, scratch.losses.mean(axis=1, dtype=np.float64)
+        )
+        ratios = [
+            width(pretrained, p) / width(scratch, s) for p, s in zip(*drawn, strict=True)
+        ]
+        measure = f"width along the line, pre-trained / scratch, {tolerance:.3g} nats above the end"
+        rows.append(row("wider_optimum", task, measure, ratios, value, "above", 1))
+    return rows
+
+
+def easier_optimisation(
+    task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame, chance_loss: float
+) -> list[dict]:
+    """Mean training loss and steps to half the loss of chance, pre-trained against scratch.
+
+    ``pretrained``, ``scratch`` : histories with ``step`` and ``loss``. The means are taken over
+    as many steps as both runs have. The interval is a block bootstrap over steps, for one run of
+    each: it does not hold the spread between seeds.
+    """
+    steps = min(len(pretrained), len(scratch))
+    gap = pretrained["loss"].to_numpy()[:steps] - scratch["loss"].to_numpy()[:steps]
+    block = max(1, round(steps**0.5))
+    rng = np.random.default_rng(_SEED)
+    blocks = -(-steps // block)
+    starts = rng.integers(0, max(1, steps - block + 1), size=(500, blocks))
+    places = (starts[..., None] + np.arange(block)).reshape(500, -1)[:, :steps]
+    rows = [
+        row(
+            "easier_optimisation",
+            task,
+            f"mean training loss over the first {steps} steps, pre-trained - scratch, nats",
+            gap[np.minimum(places, steps - 1)].mean(axis=1),
+            gap.mean(),
+            "below",
+            0,
+        )
+    ]
+    reached = {name: first_below(h, chance_loss / 2) for name, h in
+               (("pretrained", pretrained), ("scratch", scratch))}
+    rows.append(
+        row(
+            "easier_optimisation",
+            task,
+            "steps to half the loss of chance, pre-trained / scratch",
+            (np.nan, np.nan),
+            reached["pretrained"] / reached["scratch"],
+            "below",
+            1,
+        )
+    )
+    return rows
+
+
+def first_below(history: pd.DataFrame, level: float) -> float:
+    """First step at which the training loss, averaged over 10 steps, is below ``level``.
+
+    Infinite if it never is.
+    """
+    smooth = history["loss"].rolling(min(10, len(history))).mean()
+    below = history["step"][smooth < level]
+    return float(below.iloc[0]) if len(below) else np.inf
+
+
+def straight_path(
+    task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame
+) -> list[dict]:
+    """Cosine of the first epoch's direction with the whole run's, pre-trained minus scratch."""
+    first = {
+        name: float(t.loc[t["epoch"] == 1, "cosine"].iloc[0])
+        for name, t in (("pretrained", pretrained), ("scratch", scratch))
+    }
+    measure = (
+        "cosine of the first epoch's direction with the whole run's, "
+        f"pre-trained ({first['pretrained']:.3f}) - scratch ({first['scratch']:.3f})"
+    )
+    gap = first["pretrained"] - first["scratch"]
+    return [row("straight_path", task, measure, (np.nan, np.nan), gap, "above", 0)]
+
+
+def free_path(task: str, pretrained: Line, scratch: Line, resamples: int) -> list[dict]:
+    """Largest rise of the training loss between start and end over its start, nats.
+
+    The paper expects none for the pre-trained start, so it must stay within a standard error
+    of the loss at the start; scratch is shown beside, with no side claimed.
+    """
+    rows = []
+    for name, line in (("pre-trained", pretrained), ("scratch", scratch)):
+        between = (line.alpha >= 0) & (line.alpha <= 1)
+        start = int(np.flatnonzero(line.alpha == 0)[0])
+
+        def rise(loss: np.ndarray, between=between, start=start) -> float:
+            return float(np.max(loss[between]) - loss[start])
+
+        draws = [rise(m) for m in resampled_means(line.losses, resamples, _SEED)]
+        spread = line.losses[start].std(ddof=1) / line.losses.shape[1] ** 0.5
+        rows.append(
+            row(
+                "free_path",
+                task,
+                f"largest rise over the start's loss on the way to the end, {name}, nats",
+                draws,
+                rise(line.losses.mean(axis=1, dtype=np.float64)),
+                "below" if name == "pre-trained" else "",
+                spread,
+            )
+        )
+    return rows
+
+
+def robust_to_overfitting(
+    task: str, before: pd.DataFrame, after: pd.DataFrame, examples: int
+) -> list[dict]:
+    """Dev error after training on, minus before, in points; within one point is robust.
+
+    The interval takes the two errors for independent binomials, which is wider than a paired
+    one.
+    """
+    p, q = 1 - before["accuracy"].iloc[-1], 1 - after["accuracy"].iloc[-1]
+    gap = 100 * (q - p)
+    spread = 196 * np.sqrt((p * (1 - p) + q * (1 - q)) / examples)
+    measure = (
+        f"dev error after {int(after['epoch'].iloc[-1])} more epochs ({100 * q:.1f} %) "
+        f"- before ({100 * p:.1f} %), points"
+    )
+    return [
+        row("robust_to_overfitting", task, measure, (gap - spread, gap + spread), gap, "below", 1)
+    ]
+
+
+def consistent_surfaces(
+    task: str,
+    planes: dict[str, tuple[np.ndarray, np.ndarray]],
+    resamples: int,
+) -> list[dict]:
+    """Rank correlation over the plane of training loss and dev error, for each start.
+
+    ``planes`` : start -> per-example training losses [P, N] and dev errors [P, M] (0 or 1).
+    The paper says the surfaces agree, and better for the pre-trained start than from scratch on
+    small data sets; both are rows.
+    """
+    from scipy.stats import spearmanr
+
+    def correlation(loss: np.ndarray, error: np.ndarray) -> float:
+        finite = np.isfinite(loss)
+        return float(spearmanr(loss[finite], error[finite]).statistic)
+
+    values, draws = {}, {}
+    for start, (loss, error) in planes.items():
+        values[start] = correlation(loss.mean(axis=1), error.mean(axis=1))
+        drawn = zip(
+            resampled_means(loss, resamples, _SEED),
+            resampled_means(error, resamples, _SEED + 1),
+            strict=True,
+        )
+        draws[start] = np.array([correlation(x, y) for x, y in drawn])
+    measure = "rank correlation of training loss and dev error over the plane"
+    return [
+        row(
+            "consistent_surfaces",
+            task,
+            f"{measure}, pre-trained",
+            draws["pretrained"],
+            values["pretrained"],
+            "above",
+            0.5,
+        ),
+        row(
+            "consistent_surfaces",
+            task,
+            f"{measure}, pre-trained - scratch",
+            draws["pretrained"] - draws["scratch"],
+            values["pretrained"] - values["scratch"],
+            "above",
+            0,
+        ),
+    ]
+
+
+def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[dict]:
+    """Loss of accuracy with each layer group put back, in points.
+
+    Claimed: small for the lowest group (less than 3 points), and larger for the highest group
+    than for the lowest.
+    """
+    groups = rollback[rollback["group"] != "none"]
+    low, high = groups.iloc[0], groups.iloc[-1]
+    rows = [
+        row(
+            "invariant_low_layers",
+            task,
+            f"accuracy lost with the {g['group']} layers put back, points",
+            (-g["high"], -g["low"]),
+            -g["difference"],
+            "below" if g["group"] == low["group"] else "",
+            3,
+        )
+        for _, g in groups.iterrows()
+    ]
+    # The two losses share their examples; taking them for independent makes the interval wider.
+    gap = low["difference"] - high["difference"]
+    spread = np.hypot(low["high"] - low["low"], high["high"] - high["low"]) / 2
+    rows.append(
+        row(
+            "invariant_low_layers",
+            task,
+            f"accuracy lost with the {high['group']} layers put back - with the {low['group']}, points",
+            (gap - spread, gap + spread),
+            gap,
+            "above",
+            0,
+        )
+    )
+    return rows
+
+
+def with_verdicts(rows: list[dict]) -> pd.DataFrame:
+    """The ledger with ``text`` (the paper's claim) and ``verdict``.
+
+    ``holds`` : the whole interval lies on the claimed side; ``contradicted`` : on the other;
+    ``undecided`` : it straddles the bound. Where one number has no interval, it is judged by
+    itself, and ``interval`` says so; ``shown beside`` : the paper claims nothing about it.
+    """
+    table = pd.DataFrame(rows)
+    table.insert(1, "text", table["claim"].map(CLAIMS))
+    table["verdict"] = [_verdict(r) for r in rows]
+    return table
+
+
+def _verdict(r: dict) -> str:
+    if not r["claimed"]:
+        return "shown beside"
+    low, high = (r["low"], r["high"]) if np.isfinite(r["low"]) else (r["value"], r["value"])
+    if np.isnan(low) or np.isnan(high):
+        return "undecided"
+    sign = 1 if r["claimed"] == "above" else -1
+    ends = sorted((sign * (low - r["bound"]), sign * (high - r["bound"])))
+    if ends[0] > 0:
+        return "holds"
+    return "contradicted" if ends[1] < 0 else "undecided"

@@ -1,0 +1,118 @@
+"""Weigh the claims of the paper against the measured numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.common.step import run
+from workflow_scripts.common.tables import (
+    atomic,
+    read_json,
+    read_table,
+    write_table,
+    write_text,
+)
+from workflow_scripts.report import claims
+from workflow_scripts.report.claims import Line
+
+STARTS = ("scratch", "pretrained")
+
+
+def weigh_claims(
+    geometries: list[Path],
+    lines: list[Path],
+    planes: list[Path],
+    trajectories: list[Path],
+    histories: list[Path],
+    examples: list[Path],
+    scores: Path,
+    continued: Path,
+    card: Path,
+    ledger: Path,
+    csv: Path,
+    markdown: Path,
+    tasks: list[str],
+    overfitting_task: str,
+    tolerances: list[float],
+    resamples: int,
+    rollbacks: list[Path] | None = None,
+) -> None:
+    """Lists of files run over tasks and, within a task, over scratch and pretrained."""
+    keys = [(task, start) for task in tasks for start in STARTS]
+    of = {
+        name: dict(zip(keys, paths, strict=True))
+        for name, paths in (
+            ("geometry", geometries),
+            ("line", lines),
+            ("plane", planes),
+            ("trajectory", trajectories),
+            ("history", histories),
+        )
+    }
+    rows: list[dict[str, Any]] = []
+    for task, chosen in zip(tasks, examples, strict=True):
+        facts = {start: read_json(of["geometry"][task, start]) for start in STARTS}
+        line = {start: read_line(of["line"][task, start], facts[start]) for start in STARTS}
+        history = {start: read_table(of["history"][task, start]) for start in STARTS}
+        path = {start: read_table(of["trajectory"][task, start]) for start in STARTS}
+        labels = read_table(chosen, columns=["split", "label"]).query("split == 'dev'")["label"]
+        plane = {
+            start: read_plane(of["plane"][task, start], labels.to_numpy()) for start in STARTS
+        }
+        chance = facts["pretrained"]["chance_loss"]
+        both = ("pretrained", "scratch")
+        rows += claims.wider_optimum(task, *(line[s] for s in both), tolerances, resamples)
+        rows += claims.easier_optimisation(task, *(history[s] for s in both), chance)
+        rows += claims.straight_path(task, *(path[s] for s in both))
+        rows += claims.free_path(task, *(line[s] for s in both), resamples)
+        rows += claims.consistent_surfaces(task, plane, resamples)
+    n = read_json(card)["dev"]
+    rows += claims.robust_to_overfitting(
+        overfitting_task, read_table(scores), read_table(continued), n
+    )
+    for path in rollbacks or []:
+        rows += claims.invariant_low_layers(path.stem, read_table(path))
+    table = claims.with_verdicts(rows)
+    write_table(table, ledger)
+    with atomic(csv) as draft:
+        table.to_csv(draft, index=False)
+    write_text(as_markdown(table), markdown)
+
+
+def read_line(path: Path, facts: dict[str, Any]) -> Line:
+    points = read_table(path, columns=["alpha", "on_grid", "train_loss"]).query("on_grid")
+    return Line(
+        points["alpha"].to_numpy(), np.stack(points["train_loss"]), facts["filter_distance"]
+    )
+
+
+def read_plane(path: Path, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Per-example training losses and dev errors of a plane's grid points."""
+    points = read_table(path, columns=["on_grid", "train_loss", "dev_prediction"]).query("on_grid")
+    wrong = np.stack(points["dev_prediction"]) != labels
+    return np.stack(points["train_loss"]), wrong.astype(np.float64)
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """The ledger as a page: a section per claim, a line per number."""
+    lines = [
+        "# Claims of Hao et al. (2019)",
+        "",
+        "Each number with its 95 % interval; what the paper claims; the verdict.",
+    ]
+    for _, group in table.groupby("claim", sort=False):
+        lines += ["", f"## {group['text'].iloc[0]}", ""]
+        lines += ["| task | measure | value | interval | claimed | verdict |", "|---|---|---|---|---|---|"]
+        for r in group.itertuples():
+            spread = f"{r.low:.3g} to {r.high:.3g}" if np.isfinite(r.low) else "none"
+            claimed = f"{r.claimed} {r.bound:.3g}" if r.claimed else ""
+            lines.append(
+                f"| {r.task} | {r.measure} | {r.value:.3g} | {spread} | {claimed} | {r.verdict} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    run(weigh_claims, snakemake)

@@ -1,0 +1,96 @@
+"""Put groups of layers back to their pre-trained weights and score the model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.common.progress import progress
+from workflow_scripts.common.step import run
+from workflow_scripts.common.tables import read_json, read_table, write_table
+
+
+def roll_back(
+    config: Path,
+    tokenizer: Path,
+    tokenizer_config: Path,
+    card: Path,
+    dev: Path,
+    start: Path,
+    end: Path,
+    rollback: Path,
+    groups: dict[str, list[int]] | None,
+    max_length: int,
+    resamples: int,
+    context: dict[str, Any],
+) -> None:
+    from workflow_scripts.landscape.engine import Evaluator
+    from workflow_scripts.landscape.setting import load_model
+    from workflow_scripts.model.encoder import (
+        encoder_names,
+        layer_count,
+        layer_groups,
+        load_weights,
+        names_in_layers,
+        read_weights,
+    )
+    from workflow_scripts.model.text import encode, load_tokenizer
+
+    labels = len(read_json(card)["labels"])
+    before, after = read_weights(start), read_weights(end)
+    module = load_model(config.parent, labels, after, context)
+    tokenizer_ = load_tokenizer(config.parent)
+    examples = read_table(dev)
+    encoded = encode(tokenizer_, examples, max_length)
+    evaluate = Evaluator(module, {"dev": encoded}, tokenizer_.pad_token_id, context["token_budget"])
+    correct = {}
+    layers = {"none": None, **layer_groups(layer_count(module), groups)}
+    for name, group in progress(list(layers.items()), "groups"):
+        back = [] if group is None else names_in_layers(encoder_names(module), group)
+        load_weights(module, after | {parameter: before[parameter] for parameter in back})
+        correct[name] = evaluate()["dev"].prediction == examples["label"].to_numpy()
+    write_table(table(correct, layers, resamples), rollback)
+
+
+def table(
+    correct: dict[str, np.ndarray], layers: dict[str, range | None], resamples: int
+) -> pd.DataFrame:
+    """Accuracies with layer groups put back (paper, section 7, table 1).
+
+    Parameters
+    ----------
+    correct : group -> whether each dev example is right [N]; ``none`` is the fine-tuned model.
+    layers : group -> layers put back; None for ``none``.
+    resamples : bootstrap samples of the examples.
+
+    Returns
+    -------
+    One row per group: ``group``, ``first``, ``last``, ``accuracy`` (0 to 1), ``difference``
+    from the fine-tuned model in percentage points, ``low``, ``high`` (its 95 % interval, paired
+    bootstrap over examples), ``examples``.
+    """
+    n = len(correct["none"])
+    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=resamples)
+    rows = []
+    for name, right in correct.items():
+        change = 100 * (right.astype(float) - correct["none"])
+        low, high = np.percentile(counts @ change / n, [2.5, 97.5])
+        rows.append(
+            {
+                "group": name,
+                "first": layers[name].start if layers[name] else None,
+                "last": layers[name].stop - 1 if layers[name] else None,
+                "accuracy": right.mean(),
+                "difference": change.mean(),
+                "low": low,
+                "high": high,
+                "examples": n,
+            }
+        )
+    frame = pd.DataFrame(rows)
+    return frame.astype({"first": "Int64", "last": "Int64"})
+
+
+if __name__ == "__main__":
+    run(roll_back, snakemake)
