@@ -1,6 +1,6 @@
 rule fetch_model:
     input:
-        files=lambda wildcards: MODEL_FILES[wildcards.model],
+        lambda wildcards: MODEL_FILES[wildcards.model],
     output:
         **architecture(),
         weights=model_file("{model}", "model.safetensors"),
@@ -30,8 +30,8 @@ rule fetch_model:
 
 rule draw_scratch:
     input:
+        model_file("{model}", "card.json"),
         config=model_file("{model}", "config.json"),
-        card=model_file("{model}", "card.json"),
     output:
         weights=model_file("{model}", "scratch/init{init}.safetensors"),
     log:

@@ -212,6 +212,13 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_refer(self) -> "Config":
+        for where, names in (
+            ("experiment.tasks", self.experiment.tasks),
+            ("experiment.models", self.experiment.models),
+        ):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{where}: {name!r} stands there {names.count(name)} times")
         for where, names, known in self._references():
             for name in names:
                 if name not in known:
@@ -245,13 +252,6 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _values_make_sense(self) -> "Config":
-        for where, names in (
-            ("experiment.tasks", self.experiment.tasks),
-            ("experiment.models", self.experiment.models),
-        ):
-            for name in names:
-                if names.count(name) > 1:
-                    raise ValueError(f"{where}: {name!r} stands there {names.count(name)} times")
         for task, second in self.landscape.second.items():
             if task == second:
                 raise ValueError(

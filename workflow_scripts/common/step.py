@@ -22,6 +22,8 @@ _VERSIONED = ("torch", "transformers", "tokenizers", "datasets", "numpy", "scipy
 def run(function: Callable[..., None], snakemake) -> None:
     """Call ``function`` with the step's named inputs and outputs (paths) and its ``spec``.
 
+    An input without a name is there for its digest, or to be noticed when it changes.
+
     ``context`` (experiment, device, threads, token budget: what never changes a number beyond
     the stated precision) goes to functions that have a parameter of that name. Every file the
     step writes through ``common.tables`` carries the step's provenance.

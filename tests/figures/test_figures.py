@@ -1,0 +1,301 @@
+"""Every figure drawn from invented tables: files, numbers, gaps, sizes, words in their place."""
+
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts.common.errors import UserError
+
+STARTS = ["scratch", "pretrained"]
+GROUPS = ["low", "middle", "high"]
+ALL = [f"figure{i}" for i in range(1, 8)] + ["table1"]
+
+
+def script(name):
+    return getattr(import_module(f"workflow_scripts.figures.draw_{name}"), f"draw_{name}")
+
+
+def arguments(name, tables):
+    """Inputs and spec of a figure's script."""
+    tasks = tables.tasks
+    if name in ("figure1", "figure6"):
+        return {**tables.planes(), "tasks": tasks, "starts": STARTS}
+    if name == "figure2":
+        return {**tables.histories(), "tasks": tasks, "starts": STARTS}
+    if name == "figure3":
+        return {**tables.trajectories(tasks[:2]), "tasks": tasks[:2], "starts": STARTS}
+    if name == "figure4":
+        found = tables.trajectories(tasks[:1], more=20)
+        return {
+            "surface": found["surfaces"][1],
+            "geometry": found["geometries"][1],
+            "trajectories": [found["trajectories"][1]],
+            "task": tasks[0],
+            "note": "20 more epochs with a fresh linear schedule",
+        }
+    if name == "figure5":
+        return {**tables.lines(), "tasks": tasks, "starts": STARTS}
+    if name == "figure7":
+        return {**tables.groups(tasks[:2]), "tasks": tasks[:2], "groups": GROUPS}
+    return {**tables.rollbacks(), "tasks": tasks, "groups": GROUPS}
+
+
+def outputs(name, tables):
+    return tables.outputs(name, *(["md"] if name == "table1" else []))
+
+
+def draw(name, tables, **more):
+    paths = outputs(name, tables)
+    script(name)(**{**arguments(name, tables), **paths, **more})
+    return paths
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Figures that scripts save, kept to be looked at."""
+    figures = []
+    for name in ALL:
+        module = import_module(f"workflow_scripts.figures.draw_{name}")
+        monkeypatch.setattr(module, "save_figure", lambda figure, *_: figures.append(figure))
+    return figures
+
+
+def words_in(figure):
+    """Text that a figure shows, with its box in pixels."""
+    renderer = figure.canvas.get_renderer()
+    texts = list(figure.texts)
+    for legend in figure.legends:
+        texts += legend.get_texts()
+    for axes in figure.axes:
+        texts += [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes.title]
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            margin = 1e-6 * (high - low)
+            for tick in axis.get_major_ticks():
+                if low - margin <= tick.get_loc() <= high + margin:
+                    texts += [tick.label1] if tick.label1.get_visible() else []
+                    texts += [tick.label2] if tick.label2.get_visible() else []
+    return [(t, t.get_window_extent(renderer)) for t in texts if t.get_visible() and t.get_text()]
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    # Figures 3, 4 and 7 show two tasks at most.
+    [(name, count) for name in ALL for count in ((2,) if name[-1] in "347" else (1, 8))],
+)
+def test_words_are_legible_inside_the_canvas_and_apart(name, count, tables, drawn):
+    draw(name, tables(count, points=9))
+    (figure,) = drawn
+    figure.canvas.draw()
+    words = words_in(figure)
+    width, height = figure.canvas.get_width_height()
+    assert width / figure.dpi <= 6.31
+    for text, box in words:
+        assert text.get_fontsize() >= 7, text
+        inside = min(box.x0, box.y0) >= 0 and box.x1 <= width and box.y1 <= height
+        assert inside, f"{text} leaves the canvas"
+    for i, (text, box) in enumerate(words):
+        for other, there in words[i + 1 :]:
+            # Boxes of text have room above and below the letters.
+            apart = (
+                box.x1 <= there.x0 + 1
+                or there.x1 <= box.x0 + 1
+                or box.y1 <= there.y0 + 0.25 * there.height
+                or there.y1 <= box.y0 + 0.25 * box.height
+            )
+            assert apart, f"{text} and {other} overlap"
+    drawn_box = figure.get_tightbbox(figure.canvas.get_renderer())
+    assert drawn_box.x0 >= 0
+    assert drawn_box.y0 >= 0
+    assert drawn_box.x1 <= width / figure.dpi
+    assert drawn_box.y1 <= height / figure.dpi
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_same_numbers_give_the_same_bytes(name, tables):
+    first = {kind: path.read_bytes() for kind, path in draw(name, tables(points=9)).items()}
+    again = {kind: path.read_bytes() for kind, path in draw(name, tables(points=9)).items()}
+    assert {kind for kind in first if first[kind] != again[kind]} == set()
+    assert first["pdf"].startswith(b"%PDF")
+    assert first["png"].startswith(b"\x89PNG")
+    assert b"/FontFile2" in first["pdf"]  # TrueType fonts, embedded
+    assert b"CreationDate" not in first["pdf"]
+
+
+def test_figures_do_not_depend_on_the_users_matplotlib_settings(tables):
+    import matplotlib
+
+    first = draw("figure5", tables())["png"].read_bytes()
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.dpi": 10}):
+        assert draw("figure5", tables())["png"].read_bytes() == first
+
+
+@pytest.mark.parametrize(("name", "column"), [("figure1", "train_loss"), ("figure6", "dev_error")])
+def test_numbers_of_a_surface_are_the_tables_and_keep_what_is_missing(name, column, tables):
+    made = tables()
+    numbers = pd.read_csv(draw(name, made)["csv"])
+    for t in made.tasks:
+        for start in STARTS:
+            there = pd.read_parquet(made.folder / f"{t['name']}_{start}" / "surface.parquet")
+            here = numbers[(numbers["task"] == t["name"]) & (numbers["start"] == start)]
+            assert here["synthetic"].all()
+            for name in ("alpha", "beta", column, f"{column}_se"):
+                np.testing.assert_array_equal(here[name], there[name])
+    assert numbers[column].isna().any()
+
+
+def test_numbers_of_the_layer_groups_are_the_tables(tables):
+    made = tables()
+    numbers = pd.read_csv(draw("figure7", made)["csv"])
+    t = made.tasks[1]["name"]
+    there = pd.read_parquet(made.folder / f"{t}_pretrained_high" / "surface.parquet")
+    here = numbers[(numbers["task"] == t) & (numbers["group"] == "high")]
+    np.testing.assert_array_equal(here["train_loss"], there["train_loss"])
+    assert set(here["anchor"].dropna()) == {"fine_tuned", "rollback"}
+
+
+def test_numbers_of_the_trajectories_are_the_tables(tables):
+    made = tables()
+    numbers = pd.read_csv(draw("figure3", made)["csv"])
+    t = made.tasks[0]["name"]
+    there = pd.read_parquet(made.folder / f"{t}_scratch" / "trajectory.parquet")
+    rows = numbers[(numbers["task"] == t) & (numbers["start"] == "scratch")]
+    here = rows[rows["rows"] == "trajectory"]
+    for column in there.columns.drop("run"):
+        np.testing.assert_array_equal(here[column], there[column])
+    assert (rows["rows"] == "surface").sum() == 17 * 17
+
+
+def test_figure4_has_both_runs(tables):
+    numbers = pd.read_csv(draw("figure4", tables())["csv"])
+    runs = numbers[numbers["rows"] == "trajectory"].groupby("run")["epoch"].max()
+    assert dict(runs) == {"target": 5, "continued": 20}
+
+
+def test_figure4_without_a_continuing_run_is_refused(tables):
+    made = tables()
+    given = arguments("figure4", made)
+    made.trajectories(made.tasks[:1], more=0)
+    with pytest.raises(UserError, match="needs one run that continues it, got none"):
+        script("figure4")(**given, **made.outputs("figure4"))
+
+
+def test_numbers_of_the_learning_curves_keep_every_step(tables):
+    made = tables()
+    numbers = pd.read_csv(draw("figure2", made)["csv"])
+    t = made.tasks[1]["name"]
+    there = pd.read_parquet(made.folder / t / "scratch" / "history.parquet")
+    here = numbers[(numbers["task"] == t) & (numbers["start"] == "scratch")]
+    np.testing.assert_array_equal(here["loss"], there["loss"])
+    lost = here["loss"].isna()
+    assert lost.sum() == 10
+    assert here.loc[lost, "smoothed"].isna().all()
+    assert here.loc[~lost, "smoothed"].notna().all()
+
+
+def test_smoothing_is_a_centred_mean():
+    from workflow_scripts.figures.curves import smooth
+
+    history = pd.DataFrame({"step": np.arange(1, 13), "epoch": 1, "loss": np.arange(12.0)})
+    smoothed = smooth(history, 0.25)["smoothed"]  # 3 of 12 steps
+    np.testing.assert_allclose(smoothed[1:-1], history["loss"][1:-1])
+    assert smoothed.iloc[0] == pytest.approx(0.5)
+
+
+def test_distance_of_figure5_is_measured_from_the_end(tables):
+    numbers = pd.read_csv(draw("figure5", tables())["csv"])
+    ends = numbers[numbers["anchor"] == "end"]
+    starts = numbers[numbers["anchor"] == "start"]
+    assert (ends["distance"] == 0).all()
+    np.testing.assert_allclose(starts["distance"], -starts["filter_distance"])
+    np.testing.assert_allclose(
+        numbers["high"] - numbers["train_loss"], 1.96 * numbers["train_loss_se"]
+    )
+
+
+def test_a_missing_surface_is_named(tables):
+    made = tables()
+    found = made.planes()
+    with pytest.raises(UserError, match="no surface was given for task 'nli', start 'scratch'"):
+        draw("figure1", made, surfaces=found["surfaces"][1:], geometries=found["geometries"][1:])
+
+
+def test_surfaces_without_any_finite_value_are_still_drawn(tables, monkeypatch):
+    made = tables(1)
+    found = made.planes()
+    for path in found["surfaces"]:
+        table = pd.read_parquet(path)
+        table[["train_loss", "train_loss_se"]] = np.nan
+        table.to_parquet(path, index=False)
+    paths = made.outputs("figure1")
+    script("figure1")(**found, **paths, tasks=made.tasks, starts=STARTS)
+    assert pd.read_csv(paths["csv"])["train_loss"].isna().all()
+
+
+def test_a_run_that_diverged_is_still_drawn(tables):
+    made = tables(1)
+    given = arguments("figure3", made)
+    table = pd.read_parquet(given["trajectories"][0])
+    table.loc[3:5, table.columns[2:]] = np.nan
+    table.to_parquet(given["trajectories"][0], index=False)
+    script("figure3")(**given, **made.outputs("figure3"))
+
+
+def test_synthetic_tasks_are_named_so(tables, drawn):
+    draw("figure2", tables(1))
+    draw("figure2", tables(1, synthetic=False))
+    shown = [{text.get_text() for text, _ in words_in(figure)} for figure in drawn]
+    assert "(synthetic)" in shown[0]
+    assert "(synthetic)" not in shown[1]
+
+
+PAPER = {
+    "nli": {"none": 86.54, "low": 86.73, "middle": 84.71, "high": 32.85, "note": "Misprint"},
+}
+
+
+def test_table1_sets_the_papers_values_beside(tables):
+    made = tables(synthetic=False)
+    paths = draw("table1", made, paper=PAPER)
+    numbers = pd.read_csv(paths["csv"]).set_index(["task", "group"])
+    high = numbers.loc[("nli", "high")]
+    assert high["accuracy"] == pytest.approx(56.8)
+    assert high["paper_difference"] == pytest.approx(-53.69)
+    assert high["from_paper"] == pytest.approx(56.8 - 32.85)
+    assert np.isnan(numbers.loc[("entailment", "high"), "paper_accuracy"])
+    text = paths["md"].read_text(encoding="utf-8")
+    assert "32.85 (−53.69)" in text
+    assert "| 56.80 −35.20 [−37.3, −33.3] |" in text
+    assert "* Misprint." in text
+
+
+def test_table1_without_the_papers_values_does_not_mention_them(tables):
+    text = draw("table1", tables())["md"].read_text(encoding="utf-8")
+    assert "aper" not in text.replace("Paraphrase", "")
+    assert "NLI (synthetic)" in text
+
+
+def test_a_contour_along_a_plateau_is_left_out():
+    from workflow_scripts.figures.scales import readable_lines
+
+    values = np.full((10, 10), 0.5)
+    values[4:6, 4:6] = 0.1
+    values += 0.001 * np.cos(np.arange(100)).reshape(10, 10)
+    assert readable_lines(values, [0.2, 0.5], margin=0.01) == [0.2]
+
+
+def test_a_loss_scale_ends_at_a_round_value_and_no_higher_than_20():
+    from workflow_scripts.figures.scales import loss_scale
+
+    assert loss_scale([np.array([0.1, 3.2, np.nan])]).vmax == 5
+    assert loss_scale([np.array([0.1, 400.0])]).vmax == 20
+
+
+def test_the_number_of_examples_follows_from_the_standard_error(tables):
+    from workflow_scripts.figures.inputs import read_surfaces
+
+    found = tables(1).planes()
+    for surface in read_surfaces(found["surfaces"], found["geometries"]):
+        assert surface.examples("dev") == 64

@@ -1,0 +1,97 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.model.encoder import build_classifier
+from workflow_scripts.model.text import collate, encode, load_tokenizer, token_batches
+
+
+@pytest.mark.parametrize("kind", ["singles", "pairs"])
+@pytest.mark.parametrize("max_length", [12, 100])
+def test_batches_are_those_of_the_tokenizer_itself(model_dir, kind, max_length, request):
+    table = request.getfixturevalue(kind)
+    tokenizer = load_tokenizer(model_dir)
+    encoded = encode(tokenizer, table, max_length)
+    texts = [table[column].tolist() for column in table.columns if column != "label"]
+    own = tokenizer(
+        *texts, truncation=True, max_length=max_length, padding=True, return_tensors="pt"
+    )
+    ours = collate(encoded, np.arange(len(table)), tokenizer.pad_token_id)
+    assert set(ours) == set(own)
+    assert all(torch.equal(ours[name], own[name]) for name in own)
+    assert encoded.lengths.tolist() == own["attention_mask"].sum(1).tolist()
+    assert encoded.lengths.max() <= max_length
+    assert encoded.labels.tolist() == table["label"].tolist()
+    assert len(encoded) == len(table)
+
+
+def test_a_batch_is_as_wide_as_its_longest_example(bert_dir, singles):
+    tokenizer = load_tokenizer(bert_dir)
+    encoded = encode(tokenizer, singles, 64)
+    batch = collate(encoded, np.array([1, 0]), tokenizer.pad_token_id)
+    assert batch["input_ids"].shape == (2, encoded.lengths[0])
+    assert batch["attention_mask"].sum(1).tolist() == encoded.lengths[[1, 0]].tolist()
+    assert (batch["input_ids"][0, encoded.lengths[1] :] == tokenizer.pad_token_id).all()
+
+
+def test_types_are_given_where_the_model_takes_them(model_dir, pairs):
+    encoded = encode(load_tokenizer(model_dir), pairs, 64)
+    kind = build_classifier(model_dir, 2).config.model_type
+    if kind in ("roberta", "distilbert"):
+        assert encoded.token_type_ids is None
+    else:
+        assert {t for row in encoded.token_type_ids for t in row} == {0, 1}
+
+
+def test_no_text_is_unknown_to_the_random_models_tokenizer(model_dir, pairs):
+    tokenizer = load_tokenizer(model_dir)
+    for row in encode(tokenizer, pairs, 128).input_ids:
+        assert tokenizer.unk_token_id not in row
+    assert len(tokenizer.tokenize("the farmer sold a horse")) == 5
+
+
+def test_the_model_limits_the_length(model_dir, singles):
+    tokenizer = load_tokenizer(model_dir)
+    longest = 128 if build_classifier(model_dir, 2).config.model_type == "roberta" else 130
+    encode(tokenizer, singles, longest)
+    with pytest.raises(UserError, match=f"max_length: got 131, .* at most {longest}"):
+        encode(tokenizer, singles, 131)
+    # And the model takes as many tokens as that.
+    ids = torch.full((1, longest), 7)
+    assert build_classifier(tokenizer.name_or_path, 2)(ids).logits.shape == (1, 2)
+
+
+def test_an_empty_table_gives_no_examples(bert_dir, singles):
+    encoded = encode(load_tokenizer(bert_dir), singles[:0], 64)
+    assert len(encoded) == 0
+    assert token_batches(encoded.lengths, 64) == []
+
+
+@pytest.mark.parametrize("budget", [1, 64, 1000, 10**9])
+def test_batches_hold_each_index_once_within_the_budget(budget):
+    lengths = np.random.default_rng(0).integers(1, 100, size=500)
+    batches = token_batches(lengths, budget)
+    order = np.concatenate(batches)
+    assert sorted(order) == list(range(500))
+    assert (order == np.argsort(lengths, kind="stable")).all()
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * lengths[batch].max() <= budget
+    # No batch could have taken the next example too.
+    for batch, following in itertools.pairwise(batches):
+        assert (len(batch) + 1) * lengths[following[0]] > budget
+
+
+def test_a_folder_without_a_tokenizer_is_refused_in_one_line(tmp_path, bert_dir):
+    (tmp_path / "config.json").write_bytes((bert_dir / "config.json").read_bytes())
+    with pytest.raises(UserError, match="tokenizer") as error:
+        load_tokenizer(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_among_the_texts_are_read_as_text(bert_dir):
+    table = pd.DataFrame({"sentence": [1999, "the horse"], "label": [0, 1]})
+    assert encode(load_tokenizer(bert_dir), table, 64).lengths.min() > 2

@@ -1,0 +1,184 @@
+"""The whole workflow on the smoke experiment, run once for all tests here."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.workflow.conftest import ROOT, run_snakemake
+from workflow_scripts.common.tables import read_record, read_table
+
+pytestmark = pytest.mark.slow
+
+MODEL = "tiny"
+RUN = Path("results/finetune") / MODEL
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("smoke")
+    done = run_snakemake(folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def table(smoke: Path, name: str) -> pd.DataFrame:
+    return read_table(smoke / "results" / name)
+
+
+def test_every_figure_and_table_is_there(smoke):
+    folder = smoke / "results/figures" / MODEL
+    for name in [*(f"figure{i}" for i in range(1, 8)), "table1"]:
+        assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF"), name
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
+        assert len(pd.read_csv(folder / f"{name}.csv")), name
+    assert "| " in (folder / "table1.md").read_text()
+
+
+def test_a_second_run_has_nothing_to_do(smoke):
+    done = run_snakemake(smoke)
+    assert done.returncode == 0 and "Nothing to be done" in done.stderr
+
+
+def test_a_deleted_figure_is_drawn_again_and_has_the_same_bytes(smoke):
+    figure = smoke / "results/figures" / MODEL / "figure5.png"
+    before = figure.read_bytes()
+    figure.unlink()
+    done = run_snakemake(smoke)
+    assert done.returncode == 0 and figure.read_bytes() == before
+    assert "evaluate_rows" not in done.stderr
+
+
+def test_what_does_not_change_numbers_makes_nothing_stale(smoke):
+    config = {"compute": {"device": "cpu", "threads": 2, "token_budget": 512}}
+    done = run_snakemake(smoke, "results/figures/all", "--dry-run", config=config)
+    assert "Nothing to be done" in done.stderr, done.stderr[-2000:]
+
+
+def test_a_changed_setting_makes_stale_what_uses_it_and_no_more(smoke):
+    config = {"landscape": {"width": {"tolerances": [0.2]}}}
+    done = run_snakemake(smoke, "results/figures/all", "--dry-run", "--quiet", "all", config=config)
+    assert done.returncode == 0
+    done = run_snakemake(smoke, "results/figures/all", "--dry-run", config=config)
+    jobs = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+    assert {"measure_width", "weigh_claims"} <= set(jobs)
+    assert not {"finetune_finetune", "evaluate_rows", "draw_figure1", "prepare_task"} & set(jobs)
+
+
+@pytest.mark.parametrize("start", ["pretrained", "scratch"])
+def test_the_surface_at_start_and_end_equals_evaluating_the_checkpoints(smoke, start):
+    points = table(smoke, f"landscape/{MODEL}/entailment_{start}/surface.parquet")
+    path = table(smoke, f"landscape/{MODEL}/entailment_{start}/trajectory_target.parquet")
+    # The trajectory puts the checkpoints themselves into the model, not points of the plane.
+    for anchor, epoch in (("start", 0), ("end", -1)):
+        point = points[points["anchor"] == anchor].iloc[0]
+        assert point["train_loss"] == path["true_train_loss"].iloc[epoch]
+        assert point["dev_error"] == path["true_dev_error"].iloc[epoch]
+    end = path.iloc[-1]
+    assert end["own_train_loss"] == end["true_train_loss"]
+    assert (end["d_alpha"], end["d_beta"]) == pytest.approx((1, 0), abs=1e-6)
+
+
+def test_group_surfaces_hold_the_fine_tuned_and_the_rolled_back_model(smoke):
+    whole = table(smoke, f"landscape/{MODEL}/entailment_pretrained/surface.parquet")
+    end = whole[whole["anchor"] == "end"].iloc[0]
+    for group in ("low", "middle", "high"):
+        points = table(smoke, f"landscape/{MODEL}/entailment_pretrained_{group}/surface.parquet")
+        centre = points[points["anchor"] == "fine_tuned"].iloc[0]
+        assert centre["train_loss"] == pytest.approx(end["train_loss"], abs=1e-6)
+        assert (points["anchor"] == "rollback").sum() == 1
+
+
+def test_losses_of_all_shards_are_those_of_one_job_a_row(smoke, tmp_path):
+    """The same bits for any shard size."""
+    done = run_snakemake(
+        smoke,
+        f"results/landscape/{MODEL}/sentiment_pretrained/surface.parquet",
+        "--rerun-triggers",
+        "mtime",
+        "--forcerun",
+        "evaluate_rows",
+        config={"landscape": {"rows_per_shard": 1}},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    shards = smoke / f"results/landscape/{MODEL}/sentiment_pretrained/shards"
+    single = pd.concat([read_table(shards / f"{i}-{i}.parquet") for i in range(8)])
+    blocks = pd.concat([read_table(shards / f"{n}.parquet") for n in ("0-3", "4-7")])
+    assert len(single) == len(blocks) == 7 * 7 + 1  # 7 points miss alpha = 1
+    for column in ("train_loss", "dev_loss"):
+        assert np.stack(single[column]).tobytes() == np.stack(blocks[column]).tobytes()
+
+
+def test_runs_have_their_checkpoints_history_and_scores(smoke):
+    run = smoke / RUN / "entailment/pretrained/finetune/init0_order0"
+    assert sorted(p.name for p in run.iterdir()) == [
+        "epoch00.safetensors",
+        "epoch01.safetensors",
+        "epoch02.safetensors",
+        "history.parquet",
+        "scores.parquet",
+    ]
+    history = read_table(run / "history.parquet")
+    assert len(history) == 2 * 4 and np.isfinite(history["gradient_norm_layer00"]).all()
+    continued = smoke / RUN / "entailment/pretrained/continued/init0_order0"
+    from workflow_scripts.model.encoder import read_weights
+
+    before, after = (
+        read_weights(run / "epoch02.safetensors"),
+        read_weights(continued / "epoch00.safetensors"),
+    )
+    assert all(before[name].equal(after[name]) for name in before)
+
+
+def test_scratch_starts_from_the_same_random_encoder_on_every_task(smoke):
+    from workflow_scripts.model.encoder import read_weights
+
+    weights = [
+        read_weights(smoke / RUN / task / "scratch/scratch/init0_order0/epoch00.safetensors")
+        for task in ("entailment", "sentiment")
+    ]
+    encoder = [name for name in weights[0] if name.startswith("bert.")]
+    assert len(encoder) > 20
+    assert all(weights[0][name].equal(weights[1][name]) for name in encoder)
+
+
+def test_every_table_says_where_it_comes_from(smoke):
+    for path in (
+        RUN / "entailment/pretrained/finetune/init0_order0/history.parquet",
+        RUN / "entailment/pretrained/finetune/init0_order0/epoch01.safetensors",
+        Path(f"results/landscape/{MODEL}/entailment_pretrained/surface.parquet"),
+        Path(f"results/landscape/{MODEL}/entailment_pretrained/geometry.json"),
+        Path(f"results/rollback/{MODEL}/entailment.parquet"),
+        Path(f"results/report/{MODEL}/claims.parquet"),
+    ):
+        record = read_record(smoke / path)
+        assert record["experiment"] in ("smoke", None), path
+        assert len(record["code"]) == 16 and record["rule"], path
+        assert record["versions"]["numpy"] == np.__version__, path
+        digests = record["digests"]
+        card = json.loads((smoke / "results/data/entailment/card.json").read_text())
+        assert digests["data/entailment"] == card["digest"], path
+
+
+def test_logs_and_benchmarks_carry_the_rules_names(smoke):
+    for room in ("logs", "benchmarks"):
+        found = {p.parent.name for p in (smoke / "results" / room).rglob("*.*")}
+        assert any("evaluate_rows" in str(p) for p in (smoke / "results" / room).rglob("*.*"))
+        assert found
+
+
+def test_rules_scripts_logs_and_benchmarks_have_one_name():
+    import re
+
+    for path in sorted((ROOT / "rules").glob("*.smk")):
+        text = path.read_text()
+        stage = path.stem
+        for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", text, re.MULTILINE):
+            assert f'"../workflow_scripts/{stage}/{name}.py"' in body, name
+            assert f'code=code("{stage}/{name}")' in body, name
+            assert f"results/logs/{stage}/{name}" in body, name
+            assert f"results/benchmarks/{stage}/{name}" in body, name
+            for directive in ("conda:", "threads:", "resources:", "message:"):
+                assert directive in body, (name, directive)

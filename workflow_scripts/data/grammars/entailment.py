@@ -1,0 +1,109 @@
+"""Textual entailment in two ways, standing for RTE: synthetic.
+
+"The nurse near the river photographed a poodle." entails "The nurse photographed a dog.", and
+neither "The nurse photographed a bird." nor, the other way round, "a dog" entails "a poodle". A
+class and its members stand in premises and hypotheses of both labels in the same shares, so that
+only the relation of the two sentences tells the label.
+
+Held out of training: the classes marked with ``*``, and the last third of every class.
+"""
+
+from __future__ import annotations
+
+from workflow_scripts.data.grammars.draw import Draw, words
+from workflow_scripts.data.grammars.nli import PERSONS, WHEN, WHERE
+
+LABELS = ("entailment", "not_entailment")
+COLUMNS = ("sentence1", "sentence2")
+SYMMETRIC = False
+
+# class: members. A member of one class is no member of another.
+CLASSES = """
+dog: poodle terrier spaniel bulldog hound retriever
+bird: sparrow robin eagle pigeon crow owl parrot swan hawk
+fish: salmon trout shark tuna cod carp
+insect: bee ant beetle butterfly mosquito moth
+fruit: apple banana peach pear cherry lemon mango
+vegetable: carrot onion potato cabbage turnip spinach
+drink: beer wine coffee juice whiskey vodka
+tool: hammer saw shovel drill wrench chisel
+vehicle: truck bus taxi van car motorcycle
+instrument: guitar piano violin flute trumpet drum harp
+jewel: diamond ruby emerald pearl sapphire
+garment: shirt coat skirt jacket sweater dress
+flower: rose lily tulip daisy orchid
+tree: oak pine maple birch willow cedar
+weapon: sword pistol rifle dagger spear
+* building: house church castle cottage barn temple
+* boat: canoe yacht ferry sailboat raft
+* reptile: snake lizard turtle crocodile
+* metal: iron copper silver gold steel
+* seat: chair bench sofa stool throne
+"""
+UNCOUNTED = set(words("spinach beer wine coffee juice whiskey vodka iron copper silver gold steel"))
+UNCOUNTED |= {"metal"}
+VERBS = words(
+    "saw noticed found wanted mentioned drew described remembered photographed lost bought sold "
+    "painted touched admired needed chose sketched spotted imagined"
+)
+LOOKS = ("beautiful", "cheap", "strange", "lovely", "excellent", "good", "special", "fine")
+
+# (premise, hypothesis) as class word "c", member "m", another class "C" or member "M" (of any
+# class); the shares give "c" and "m" the same frequency under both labels, in both places.
+PATTERNS = {
+    "entailment": {"mc": 70, "mm": 15, "cc": 15},
+    "not_entailment": {"mC": 80, "mM": 5, "cm": 10, "cC": 5},
+}
+
+
+def _classes() -> dict[bool, dict[str, tuple[str, ...]]]:
+    found: dict[bool, dict[str, tuple[str, ...]]] = {False: {}, True: {}}
+    for line in filter(None, map(str.strip, CLASSES.splitlines())):
+        name, _, members = line.removeprefix("*").partition(":")
+        found[line.startswith("*")][name.strip()] = tuple(members.split())
+    return found
+
+
+KNOWN, NEW = _classes()[False], _classes()[True]
+
+
+def members(name: str, fresh: bool) -> tuple[str, ...]:
+    """Members of a class: those of training, or those held out of it."""
+    if name in NEW:
+        return NEW[name]
+    words = KNOWN[name]
+    cut = len(words) - len(words) // 3
+    return words[cut:] if fresh else words[:cut]
+
+
+def example(draw: Draw, label: int, fresh: bool) -> tuple[str, str]:
+    """Premise and hypothesis of one example; ``fresh``: on words held out of training."""
+    shares = PATTERNS[LABELS[label]]
+    pattern = draw.pick([name for name, share in shares.items() for _ in range(share)])
+    whole = fresh and draw.chance(0.5)
+    classes = list(NEW if whole else KNOWN)
+    one, other = draw.sample(classes, 2)
+    new = fresh and not whole
+    said = one if pattern[0] == "c" else draw.pick(members(one, new))
+    if pattern[1] == "m":
+        then = said if pattern[0] == "m" else draw.pick(members(one, new))
+    else:
+        then = {"c": one, "C": other}.get(pattern[1]) or draw.pick(
+            [m for m in members(one, new) + members(other, new) if m != said]
+        )
+    who, verb = draw.pick(PERSONS), draw.pick(VERBS)
+    look = draw.pick(LOOKS) + " " if draw.chance(0.3) else ""
+    where, when = draw.pick(WHERE), draw.pick(WHEN)
+    if draw.chance(0.5):
+        premise = f"{when} the {who} {verb} {article(said, look)}."
+    else:
+        premise = f"the {who} {where} {verb} {article(said, look)}."
+    return premise[0].upper() + premise[1:], f"The {who} {verb} {article(then)}."
+
+
+def article(noun: str, look: str = "") -> str:
+    """``an old apple``, ``a poodle``, ``some wine``."""
+    phrase = look + noun
+    if noun in UNCOUNTED:
+        return "some " + phrase
+    return ("an " if phrase[0] in "aeiou" else "a ") + phrase

@@ -1,0 +1,120 @@
+"""Tasks generated from grammars of this project: the same sentences for the same seed, anywhere.
+
+They stand for data sets of GLUE where there is no network, and are called synthetic wherever they
+appear. ``grammars/`` holds one module a task: its labels, its word lists, and ``example``,
+which makes one example. This module cares for what all have in common: balanced labels, no
+example twice, nothing shared between training and dev set, and words held out of training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.data.grammars import entailment, nli, paraphrase, sentiment
+from workflow_scripts.data.grammars.draw import Draw
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GRAMMARS: dict[str, ModuleType] = {
+    "nli": nli,
+    "entailment": entailment,
+    "sentiment": sentiment,
+    "paraphrase": paraphrase,
+}
+# Examples where the configuration names no number, and the most that can be asked for (every
+# grammar makes far more; ``tests/data`` tries these).
+USUAL = {"train": 600, "dev": 400}
+MOST = {"train": 20_000, "dev": 4_000}
+# Share of the dev examples that turn on words held out of training.
+HELD_OUT = 0.6
+# Share of all first sentences that belong to the dev set.
+DEV_SHARE = 0.25
+
+
+def check_size(task: str, split: str, wanted: int | None) -> int:
+    """The number of examples of a split; ``UserError`` for more than the grammars vouch for."""
+    size = USUAL[split] if wanted is None else wanted
+    labels = len(GRAMMARS[task].LABELS)
+    if not labels <= size <= MOST[split]:
+        raise UserError(
+            f"source 'synthetic:{task}': {split} asks for {size} examples, "
+            f"allowed: {labels} to {MOST[split]}"
+        )
+    return size
+
+
+def generate(
+    task: str, train: int | None, dev: int | None, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Training set, dev set and label names of a synthetic task.
+
+    Parameters
+    ----------
+    task : a name in ``GRAMMARS``.
+    train, dev : numbers of examples; None for ``USUAL``. A smaller set is the beginning of a
+        larger one, and neither set depends on the other's size.
+    seed : any integer; another seed gives other sentences from the same grammar.
+
+    Returns
+    -------
+    Two tables with the text columns and ``label`` (0 .. K-1, as often as the number allows), and
+    the K label names in that order. ``HELD_OUT`` of the dev examples, chosen whatever the label,
+    turn on words (or relations of words) that no training set has.
+
+    Raises
+    ------
+    UserError : for an unknown task or a number of examples outside the limits.
+    """
+    if task not in GRAMMARS:
+        raise UserError(
+            f"got synthetic task {task!r}, allowed: {', '.join(GRAMMARS)}{nearest(task, GRAMMARS)}"
+        )
+    tables = [_split(task, split, check_size(task, split, size), seed)
+              for split, size in (("train", train), ("dev", dev))]  # fmt: skip
+    return tables[0], tables[1], list(GRAMMARS[task].LABELS)
+
+
+def _split(task: str, split: str, size: int, seed: int) -> pd.DataFrame:
+    import pandas as pd
+
+    grammar = GRAMMARS[task]
+    draw = Draw("tunescape", task, split, seed)
+    seen: set[tuple[str, ...]] = set()
+    rows: list[tuple[str | int, ...]] = []
+    labels: list[int] = []
+    while len(rows) < size:
+        # Every run of K examples has each label once, so that any number is balanced.
+        labels = labels or draw.shuffled(range(len(grammar.LABELS)))
+        label = labels.pop()
+        fresh = split == "dev" and draw.chance(HELD_OUT)
+        texts = _new_example(grammar, draw, split, label, fresh, seen)
+        rows.append((*texts, label))
+    table = pd.DataFrame(rows, columns=[*grammar.COLUMNS, "label"])
+    return table.astype({"label": "int64"})
+
+
+def _new_example(
+    grammar: ModuleType, draw: Draw, split: str, label: int, fresh: bool, seen: set[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """An example that belongs to the split and is not there yet, in whichever order of the two."""
+    while True:
+        texts = grammar.example(draw, label, fresh)
+        key = tuple(sorted(texts))
+        # Where the two sentences could change places, both must belong to the split.
+        homes = texts if grammar.SYMMETRIC else texts[:1]
+        belongs = all(belongs_to_dev(text) == (split == "dev") for text in homes)
+        if belongs and key not in seen:
+            seen.add(key)
+            return texts
+
+
+def belongs_to_dev(sentence: str) -> bool:
+    """Whether a sentence is one of the dev set's: its own hash tells, whatever the seed.
+
+    So no premise of the dev set was trained on, and the two sets need not know of each other.
+    """
+    return hashlib.sha256(sentence.encode()).digest()[0] < 256 * DEV_SHARE

@@ -1,0 +1,28 @@
+"""Draw the training loss along the direction from start to end."""
+
+from pathlib import Path
+
+from workflow_scripts.common.step import run
+from workflow_scripts.figures.curves import loss_lines
+from workflow_scripts.figures.inputs import read_surfaces
+from workflow_scripts.figures.save import save_figure, save_numbers
+from workflow_scripts.figures.style import paper_style
+
+
+def draw_figure5(
+    lines: list[Path],
+    geometries: list[Path],
+    pdf: Path,
+    png: Path,
+    csv: Path,
+    tasks: list[dict],
+    starts: list[str],
+) -> None:
+    with paper_style():
+        figure, numbers = loss_lines(read_surfaces(lines, geometries), tasks, starts)
+    save_figure(figure, pdf, png)
+    save_numbers(numbers, csv)
+
+
+if __name__ == "__main__":
+    run(draw_figure5, snakemake)

@@ -1,0 +1,89 @@
+"""Surfaces and lines as the figures want them: points together with their geometry."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.tables import read_json, read_table
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A surface, group surface or line with what is known of it.
+
+    geometry : content of ``geometry.json``
+    points : rows of ``surface.parquet``; alpha and beta in units of ||delta_1||
+    trajectory : rows of ``trajectory.parquet``, or None
+    """
+
+    geometry: dict[str, Any]
+    points: pd.DataFrame
+    trajectory: pd.DataFrame | None = None
+
+    @property
+    def chance(self) -> float:
+        """Loss of pure chance, ln K, in nats."""
+        return float(np.log(self.geometry["labels"]))
+
+    def grid(self, column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """alpha ``[A]``, beta ``[B]`` and ``column`` ``[B, A]``; NaN where it is not finite."""
+        rows = self.points[self.points["on_grid"]]
+        table = rows.pivot(index="beta", columns="alpha", values=column)
+        values = table.to_numpy(dtype=float)
+        values = np.where(np.isfinite(values), values, np.nan)
+        return table.columns.to_numpy(dtype=float), table.index.to_numpy(dtype=float), values
+
+    def anchor(self, name: str) -> pd.Series:
+        """The row of an exact point: ``start``, ``end``, ``fine_tuned`` or ``rollback``."""
+        rows = self.points[self.points["anchor"] == name]
+        if rows.empty:
+            geometry = self.geometry
+            raise UserError(
+                f"the surface of {geometry['task']}, {geometry['start']} has no point {name!r}"
+            )
+        return rows.iloc[0]
+
+    def examples(self, split: str) -> int | None:
+        """Number of examples of ``train`` or ``dev`` at every point; None if it cannot be told.
+
+        It follows from an error rate p and its standard error: n - 1 = p (1 - p) / se^2.
+        """
+        error, spread = (self.points[f"{split}_error{end}"].to_numpy(float) for end in ("", "_se"))
+        known = np.isfinite(error) & (spread > 0)
+        if not known.any():
+            return None
+        return round(float(np.median((error * (1 - error))[known] / spread[known] ** 2))) + 1
+
+
+def read_surfaces(
+    surfaces: list[Path], geometries: list[Path], trajectories: list[Path] | None = None
+) -> list[Surface]:
+    """Read surfaces; the lists name the same surfaces in the same order."""
+    paths = trajectories or [None] * len(surfaces)
+    return [
+        Surface(
+            geometry=read_json(geometry),
+            points=read_table(surface),
+            trajectory=read_table(path) if path else None,
+        )
+        for surface, geometry, path in zip(surfaces, geometries, paths, strict=True)
+    ]
+
+
+def find(surfaces: list[Surface], **wanted: str) -> Surface:
+    """The surface whose geometry has these values, such as ``task`` and ``start``."""
+    for surface in surfaces:
+        if all(surface.geometry.get(key) == value for key, value in wanted.items()):
+            return surface
+    words = ", ".join(f"{key} {value!r}" for key, value in wanted.items())
+    raise UserError(f"no surface was given for {words}")
+
+
+def labelled(table: pd.DataFrame, **columns: Any) -> pd.DataFrame:
+    """``table`` with constant columns put before its own."""
+    table = table.drop(columns=[name for name in columns if name in table])
+    return pd.concat([pd.DataFrame(columns, index=table.index), table], axis=1)

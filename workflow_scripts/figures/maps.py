@@ -1,0 +1,183 @@
+"""Filled contour maps of a loss or an error rate on a plane."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from workflow_scripts.figures import scales, style
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a map shows.
+
+    column : of ``surface.parquet``
+    colours : name of the colour map
+    label : of the colour bar, with its unit
+    margin : half the height of the band around a contour that tells a plateau, in its unit
+    text : writes a value
+    """
+
+    column: str
+    colours: str
+    label: str
+    margin: float
+    text: Callable[[float], str]
+
+
+LOSS = Measure("train_loss", style.LOSS_MAP, "training loss (nats)", 0.004, lambda v: f"{v:.2f}")
+ERROR = Measure("dev_error", style.ERROR_MAP, "dev error (%)", 0.012, lambda v: f"{100 * v:.0f} %")
+
+
+def draw_map(
+    axes: Axes,
+    alpha: np.ndarray,
+    beta: np.ndarray,
+    values: np.ndarray,
+    measure: Measure,
+    scale: Normalize,
+    lines: list[float],
+    chance: float | None = None,
+) -> bool:
+    """Draw ``values`` ``[B, A]`` over ``alpha`` ``[A]`` and ``beta`` ``[B]``.
+
+    Returns whether the values have gaps; they are drawn hatched. Between grid points the map is
+    linear. ``chance`` draws a dashed contour.
+    """
+    missing = not np.isfinite(values).all()
+    if missing:
+        axes.add_patch(
+            Rectangle(
+                (alpha[0], beta[0]),
+                alpha[-1] - alpha[0],
+                beta[-1] - beta[0],
+                facecolor=style.MISSING_FACE,
+                edgecolor=style.MISSING_EDGE,
+                hatch="/////",
+                linewidth=0,
+                zorder=0,
+            )
+        )
+    masked = np.ma.masked_invalid(values)
+    if masked.count() and min(values.shape) > 1:
+        filled = axes.contourf(
+            alpha,
+            beta,
+            masked,
+            levels=scales.fill_levels(scale),
+            norm=scale,
+            cmap=measure.colours,
+            extend="max",
+            zorder=1,
+        )
+        # Hairlines of the fill's own colour close the seams that viewers leave between bands.
+        filled.set_edgecolor("face")
+        filled.set_linewidth(0.2)
+        drawn = scales.readable_lines(values, lines, measure.margin)
+        if drawn:
+            axes.contour(
+                alpha,
+                beta,
+                masked,
+                levels=drawn,
+                colors=[line_colour(level, measure, scale) for level in drawn],
+                linewidths=0.5,
+                alpha=0.75,
+                zorder=2,
+            )
+        if chance is not None and scales.readable_lines(values, [chance], measure.margin):
+            for colour, width, dash in _chance_strokes():
+                axes.contour(
+                    alpha,
+                    beta,
+                    masked,
+                    levels=[chance],
+                    colors=[colour],
+                    linewidths=width,
+                    linestyles=[dash],
+                    zorder=3,
+                )
+    axes.set_aspect("equal")
+    return missing
+
+
+def line_colour(level: float, measure: Measure, scale: Normalize) -> str:
+    """White on dark parts of a map, black on light ones."""
+    red, green, blue, _ = matplotlib.colormaps[measure.colours](float(scale(level)))
+    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5 else "black"
+
+
+def draw_bar(
+    axes: Axes,
+    measure: Measure,
+    scale: Normalize,
+    lines: list[float],
+    beyond: bool,
+    chances: dict[str, float] | None = None,
+) -> None:
+    """Colour bar with the contour levels on it; ``beyond`` adds an arrow for values above it."""
+    bar = axes.figure.colorbar(
+        ScalarMappable(scale, measure.colours), cax=axes, extend="max" if beyond else "neither"
+    )
+    bar.outline.set_linewidth(0.6)
+    ticks = [0.0, *lines, float(scale.vmax)]
+    percent = measure.column.endswith("error")
+    bar.set_ticks(ticks, labels=[f"{100 * t:.0f}" if percent else f"{t:g}" for t in ticks])
+    bar.ax.minorticks_off()
+    bar.set_label(measure.label, fontsize=style.MEDIUM)
+    for level in lines:
+        bar.ax.axhline(level, color=line_colour(level, measure, scale), linewidth=0.5, alpha=0.75)
+    for name, level in (chances or {}).items():
+        if level < scale.vmax:
+            for colour, width, dash in _chance_strokes():
+                bar.ax.axhline(level, color=colour, linewidth=width, linestyle=dash)
+            bar.ax.annotate(
+                name,
+                (0, level),
+                xycoords=("axes fraction", "data"),
+                xytext=(-2.5, 0),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+            )
+
+
+def _chance_strokes() -> list[tuple]:
+    """Colour, width and dash of the two strokes of the line at chance."""
+    return [
+        ("white", style.CHANCE_EDGE, "solid"),
+        ("black", style.CHANCE_WIDTH, style.CHANCE_DASH),
+    ]
+
+
+def draw_note(axes: Axes, text: str, corner: str = "upper left") -> Text:
+    """Small text in a corner of a map, legible on every colour."""
+    vertical, horizontal = corner.split()
+    x, y = (0.04 if horizontal == "left" else 0.96), (0.965 if vertical == "upper" else 0.04)
+    return axes.text(
+        x,
+        y,
+        text,
+        transform=axes.transAxes,
+        ha=horizontal,
+        va="top" if vertical == "upper" else "bottom",
+        zorder=9,
+        bbox={"facecolor": "white", "alpha": 0.82, "linewidth": 0, "pad": 1.2},
+    )
+
+
+def change(start: float, end: float, measure: Measure) -> str:
+    """``start → end`` in words of the measure; a value that is not finite is named."""
+    return " → ".join(
+        measure.text(v).removesuffix(" %" if v is start and np.isfinite(end) else "")
+        if np.isfinite(v)
+        else "NaN"
+        for v in (start, end)
+    )

@@ -1,0 +1,67 @@
+"""Colour scales and contour levels that compared panels share."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.colors import AsinhNorm, Normalize
+
+# Below this loss the colour scale is nearly linear, above it nearly logarithmic: a bowl between
+# 0 and ln K keeps half of the colours although the corners of a surface may reach 20 nats.
+LINEAR_LOSS = 0.1
+HIGHEST_LOSS = 20.0  # nats; what lies above has the last colour
+ROUND_LOSSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+
+
+def loss_scale(values: Iterable[np.ndarray]) -> AsinhNorm:
+    """Scale from 0 to the next round loss above every value, at most ``HIGHEST_LOSS`` nats."""
+    highest = _highest(values)
+    top = next((level for level in ROUND_LOSSES if level >= highest), HIGHEST_LOSS)
+    return AsinhNorm(linear_width=LINEAR_LOSS, vmin=0.0, vmax=max(top, 1.0))
+
+
+def loss_lines(scale: AsinhNorm) -> list[float]:
+    """Round losses below the top of a scale, in nats."""
+    return [level for level in ROUND_LOSSES if level < scale.vmax]
+
+
+def error_scale(values: Iterable[np.ndarray] | None = None) -> Normalize:
+    """Scale of error rates: 0 to 1, or up to the next tenth above every value."""
+    if values is None:
+        return Normalize(0.0, 1.0)
+    return Normalize(0.0, min(1.0, np.ceil(10 * max(_highest(values), 0.1) - 1e-9) / 10))
+
+
+def error_lines(scale: Normalize) -> list[float]:
+    """Every tenth, or every twentieth where the scale ends at a half or before."""
+    step = 0.1 if scale.vmax > 0.5 else 0.05
+    return [float(level) for level in np.arange(1, round(scale.vmax / step)) * step]
+
+
+def fill_levels(scale: Normalize, count: int = 80) -> np.ndarray:
+    """Levels at even distances of colour."""
+    return np.asarray(scale.inverse(np.linspace(0, 1, count + 1)), dtype=float)
+
+
+def readable_lines(
+    values: np.ndarray, levels: list[float], margin: float, share: float = 0.15
+) -> list[float]:
+    """Those levels whose contour can be drawn as a line.
+
+    On a plateau, such as that of a model that always gives one answer, a contour at the
+    plateau's own height follows the noise and fills the plateau. A level is left out when more
+    than ``share`` of the finite values lie within ``margin`` of it.
+    """
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return []
+    return [
+        level
+        for level in levels
+        if finite.min() < level < finite.max()
+        and np.mean(np.abs(finite - level) <= margin) <= share
+    ]
+
+
+def _highest(values: Iterable[np.ndarray]) -> float:
+    finite = [array[np.isfinite(array)] for array in values]
+    return max((float(array.max()) for array in finite if array.size), default=1.0)

@@ -1,0 +1,464 @@
+"""Figures 3 and 4: training runs drawn on their surfaces."""
+
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize as Colours
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, withStroke
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.figures import scales, style
+from workflow_scripts.figures.inputs import Surface, find, labelled
+from workflow_scripts.figures.layout import (
+    Footer,
+    broken_titles,
+    head_height,
+    row_margin,
+    set_row_title,
+    set_title,
+    sheet,
+    text_width,
+    width_of_panels,
+)
+from workflow_scripts.figures.maps import ERROR, LOSS, Measure, draw_bar, draw_map, draw_note
+from workflow_scripts.figures.surfaces import ALPHA, BETA
+
+FRAME = {"bar": 0.98, "gap": 0.26, "widest": 2.05}
+
+
+def loss_trajectories(
+    surfaces: list[Surface], tasks: list[dict], starts: list[str]
+) -> tuple[Figure, pd.DataFrame]:
+    """Trajectories of every task (columns) and start (rows) on the training-loss surface.
+
+    A marker per epoch at the paper's coordinates, filled with the loss of the checkpoint itself
+    on the colour scale of the surface: where it differs from the colour around it, the
+    projection hides a part of the way. A thin line has the least-squares coordinates.
+
+    References
+    ----------
+    Hao et al. (2019), section 3.3 and figure 3.
+    """
+    chosen = {
+        (task["name"], start): find(surfaces, task=task["name"], start=start)
+        for task in tasks
+        for start in starts
+    }
+    every = list(chosen.values())
+    runs = {key: target_run(surface) for key, surface in chosen.items()}
+    region = common_region(every, list(runs.values()))
+    seen = [_inside(surface, LOSS, region) for surface in every]
+    seen += [run["true_train_loss"].to_numpy(float) for run in runs.values()]
+    scale = scales.loss_scale(seen)
+    lines = scales.loss_lines(scale)
+    keys = [
+        style.dot_key("start θ₀"),
+        style.star_key("end θ₁"),
+        _path_key("paper's coordinates, marker per epoch"),
+        _plain_key("least-squares coordinates"),
+        style.chance_key("chance, ln K"),
+        _point_key("evaluated point"),
+        *([style.missing_key()] if any(np.isnan(s).any() for s in seen) else []),
+    ]
+    caption = (
+        "Numbers: epochs; fill of a marker: training loss of the checkpoint itself, on the "
+        "surface's scale; in the corner, share of ‖θᵢ − θ₀‖ that lies outside the plane before "
+        "the last epoch."
+    )
+    sides = [[style.START_TITLE.get(start, start)] for start in starts]
+    frame = {"left": row_margin(sides, "−0.5"), **FRAME}
+    titles = broken_titles(
+        [style.task_title(task) for task in tasks], width_of_panels(len(tasks), **frame)
+    )
+    rows = len(starts)
+    page = sheet(
+        len(tasks),
+        heads=[head_height(titles)] + [0.14] * (rows - 1),
+        feet=[0.0] * (rows - 1) + [0.34],
+        footer=Footer(keys, caption),
+        aspect=(region[3] - region[2]) / (region[1] - region[0]),
+        narrowest=3.5,
+        **frame,
+    )
+    for column, task in enumerate(tasks):
+        for row, start in enumerate(starts):
+            axes = page.panels[row][column]
+            surface, run = chosen[task["name"], start], runs[task["name"], start]
+            draw_map(axes, *surface.grid(LOSS.column), LOSS, scale, lines, surface.chance)
+            _zoom(axes, surface, region, bottom=row == rows - 1, left=column == 0)
+            draw_path(axes, run, LOSS, scale, fill="true_train_loss")
+            draw_ends(axes)
+            note = draw_note(axes, _outside_words(run))
+            number_epochs(axes, [(run, "black", 0)], note)
+            if row == 0:
+                set_title(axes, titles[column])
+            if column == 0:
+                set_row_title(axes, sides[row], "−0.5")
+    beyond = any(np.nanmax(values, initial=0) > scale.vmax for values in seen)
+    chances = {f"ln {s.geometry['labels']}": s.chance for s in every}
+    draw_bar(page.bar, LOSS, scale, lines, beyond, chances)
+    return page.figure, _numbers(chosen, runs, tasks, LOSS)
+
+
+def overfitting(
+    surface: Surface, task: dict, note: str | None = None
+) -> tuple[Figure, pd.DataFrame]:
+    """A run and the run that continues it, on the generalisation-error surface and over epochs.
+
+    Parameters
+    ----------
+    surface : plane whose trajectory has the run ``target`` and one other, which continues it.
+    task : ``name``, ``title``, ``synthetic``.
+    note : sentence that states how the run was continued; added to the caption.
+
+    References
+    ----------
+    Hao et al. (2019), section 5.3 and figure 4.
+    """
+    first = target_run(surface)
+    rest = continuing_run(surface)
+    whole = pd.concat([first, rest], ignore_index=True)
+    examples = surface.examples("dev") or 1
+    last, more = int(first["epoch"].max()), int(rest["epoch"].max())
+    region = common_region([surface], [whole])
+    seen = [_inside(surface, ERROR, region)]
+    seen += [whole[column].to_numpy(float) for column in ("true_dev_error", "own_dev_error")]
+    scale = scales.error_scale(seen)
+    lines = scales.error_lines(scale)
+    early, late = "black", style.VERMILLION
+    keys = [
+        style.dot_key("start θ₀"),
+        style.star_key(f"end θ₁, epoch {last}"),
+        _path_key(f"first {last} epochs", early),
+        _path_key(f"{more} epochs more", late),
+        _plain_key("least-squares coordinates"),
+        _point_key("evaluated point"),
+        *([style.missing_key()] if np.isnan(seen[0]).any() else []),
+    ]
+    caption = (
+        f"Left: error rate on {examples:,} dev examples; paths at the "
+        "paper's coordinates, fill of a marker: error of the checkpoint's encoder under θ₁'s "
+        "head, on the surface's scale. Right: error of each checkpoint with its own head, with "
+        "its 95 % interval." + (f" {note.rstrip('.')}." if note else "")
+    )
+    frame = {"left": 0.5, "bar": 2.85, "gap": 0.16, "widest": 2.95}
+    titles = broken_titles([style.task_title(task).replace("\n", " ")], 2.95)
+    page = sheet(
+        1,
+        heads=[head_height(titles)],
+        feet=[0.36],
+        footer=Footer(keys, caption),
+        aspect=(region[3] - region[2]) / (region[1] - region[0]),
+        **frame,
+    )
+    axes = page.panels[0][0]
+    draw_map(axes, *surface.grid(ERROR.column), ERROR, scale, lines)
+    _zoom(axes, surface, region, bottom=True, left=True)
+    draw_path(axes, rest, ERROR, scale, fill="true_dev_error", colour=late, before=first.iloc[-1])
+    draw_path(axes, first, ERROR, scale, fill="true_dev_error", colour=early)
+    draw_ends(axes)
+    note_box = draw_note(axes, _outside_words(whole))
+    number_epochs(axes, [(first, early, 0), (rest, late, last)], note_box)
+    set_title(axes, titles[0])
+    draw_bar(page.bar, ERROR, scale, lines, False)
+    figure, place = page.figure, axes.get_position()
+    width = figure.get_size_inches()[0]
+    # As high as the colour bar, which so becomes its axis.
+    side = figure.add_axes(((width - 1.74) / width, place.y0, 1.62 / width, place.height))
+    side.set_ylim(0, 100 * scale.vmax)
+    side.set_yticks([0, *(100 * line for line in lines), 100 * scale.vmax], labels=[])
+    _errors_over_epochs(side, [first, rest], [0, last], [early, late], examples)
+    key = (task["name"], surface.geometry["start"])
+    return figure, _numbers({key: surface}, {key: whole}, [task], ERROR)
+
+
+def target_run(surface: Surface) -> pd.DataFrame:
+    """Rows of the surface's own run, by epoch."""
+    rows = surface.trajectory[surface.trajectory["run"] == "target"]
+    return rows.sort_values("epoch", ignore_index=True)
+
+
+def continuing_run(surface: Surface) -> pd.DataFrame:
+    """Rows of the one run that continues the surface's own, without its first, the same point."""
+    rows = surface.trajectory[surface.trajectory["run"] != "target"]
+    names = list(rows["run"].unique())
+    if len(names) != 1:
+        raise UserError(
+            f"the trajectory of {surface.geometry['task']} needs one run that continues it, "
+            f"got {names or 'none'}"
+        )
+    return rows[rows["epoch"] > 0].sort_values("epoch", ignore_index=True)
+
+
+def common_region(
+    surfaces: list[Surface], runs: list[pd.DataFrame]
+) -> tuple[float, float, float, float]:
+    """Region that holds every run, with a margin, within the surfaces; the same for all panels.
+
+    It spans four grid steps at least, so that a zoom never shows less than a few cells.
+    """
+    x = np.concatenate([run[["d_alpha", "ls_alpha"]].to_numpy(float).ravel() for run in runs])
+    y = np.concatenate([run[["d_beta", "ls_beta"]].to_numpy(float).ravel() for run in runs])
+    alpha, beta, _ = surfaces[0].grid("train_loss")
+    sides = []
+    for values, axis, fixed in ((x, alpha, (0.0, 1.0)), (y, beta, (0.0,))):
+        finite = np.append(values[np.isfinite(values)], fixed)
+        low, high = finite.min(), finite.max()
+        margin = max(0.3, 0.15 * (high - low))
+        low, high = low - margin, high + margin
+        widen = max(0.0, 4 * (axis[1] - axis[0]) - (high - low)) / 2
+        low, high = low - widen, high + widen
+        sides += [max(low, axis[0]), min(high, axis[-1])]
+    # Neither side much longer than the other: panels stay near square.
+    for i, other in ((0, 2), (2, 0)):
+        axis = (alpha, beta)[i // 2]
+        lack = 0.75 * (sides[other + 1] - sides[other]) - (sides[i + 1] - sides[i])
+        if lack > 0:
+            sides[i] = max(sides[i] - lack / 2, axis[0])
+            sides[i + 1] = min(sides[i + 1] + lack / 2, axis[-1])
+    return tuple(float(side) for side in sides)
+
+
+def draw_path(
+    axes: Axes,
+    run: pd.DataFrame,
+    measure: Measure,
+    scale: Colours,
+    fill: str,
+    colour: str = "black",
+    before: pd.Series | None = None,
+) -> None:
+    """A run on a map: a path with a marker per epoch, and a thin path of least squares.
+
+    ``fill`` is the column that colours the markers; ``before`` is the point that the paths come
+    from, for a run that continues another.
+    """
+    path = run if before is None else pd.concat([before.to_frame().T, run], ignore_index=True)
+    for columns, width, dash in (
+        (["ls_alpha", "ls_beta"], 0.7, (0, (4, 1.5))),
+        (["d_alpha", "d_beta"], 1.2, "solid"),
+    ):
+        x, y = path[columns].to_numpy(float).T
+        halo = [withStroke(linewidth=width + 1.2, foreground="white"), Normal()]
+        axes.plot(
+            x, y, color=colour, linewidth=width, linestyle=dash, zorder=4 + width, path_effects=halo
+        )
+    for row in run.itertuples():
+        value = getattr(row, fill)
+        finite = np.isfinite(value)
+        face = matplotlib.colormaps[measure.colours](float(scale(value))) if finite else "white"
+        axes.plot(
+            row.d_alpha,
+            row.d_beta,
+            marker="o",
+            markersize=4.6,
+            linestyle="none",
+            markerfacecolor=face,
+            markeredgecolor=colour,
+            markeredgewidth=0.9,
+            zorder=6,
+            path_effects=[withStroke(linewidth=2.2, foreground="white"), Normal()],
+        )
+
+
+def draw_ends(axes: Axes) -> None:
+    axes.plot(0, 0, **style.dot())
+    axes.plot(1, 0, **style.star())
+
+
+def number_epochs(axes: Axes, runs: list[tuple[pd.DataFrame, str, int]], note: Text) -> None:
+    """Write epochs beside their markers, where they cover neither marks nor paths nor each other.
+
+    runs : table, colour, and what to add to its epochs. The ends of a run are numbered first,
+    then fives, then the others of a short run; an epoch without room stays without a number.
+    """
+    points = 72 / axes.figure.dpi
+    words = note.get_window_extent()
+    taken = [tuple(side * points for side in words.extents)]
+    taken += [_box(x, y, 7, 7) for x, y in axes.transData.transform([(0, 0), (1, 0)]) * points]
+    wanted = []
+    for run, colour, shift in runs:
+        places = axes.transData.transform(run[["d_alpha", "d_beta"]].to_numpy(float)) * points
+        taken += [_box(x, y, 6.5, 6.5) for x, y in places]
+        for a, b in pairwise(places):
+            taken += [_box(*(a + (b - a) * t), 1.5, 1.5) for t in np.linspace(0, 1, 24)]
+        by_epoch = dict(zip(run["epoch"].astype(int), places, strict=True))
+        order = _epochs_by_weight(list(by_epoch), shift)
+        wanted += [(epoch + shift, by_epoch[epoch], colour) for epoch in order]
+    frame = axes.get_window_extent()
+    inside = np.array([frame.x0, frame.y0, frame.x1, frame.y1]) * points
+    for epoch, (x, y), colour in wanted:
+        if not np.isfinite((x, y)).all():
+            continue
+        wide, high = text_width(str(epoch)) * 72 + 1.2, 0.8 * style.SMALL
+        for dx, dy in ((0, 1), (1, 1), (-1, 1), (1, 0), (-1, 0), (0, -1), (1, -1), (-1, -1)):
+            shift = np.array([dx * (3.6 + wide / 2), dy * (4.0 + high / 2)])
+            box = _box(x + shift[0], y + shift[1], wide, high)
+            fits = (inside[0] < box[0] and box[2] < inside[2] and inside[1] < box[1]) and box[
+                3
+            ] < inside[3]
+            if fits and not any(_overlap(box, other) for other in taken):
+                axes.annotate(
+                    str(epoch),
+                    axes.transData.inverted().transform((x / points, y / points)),
+                    xytext=tuple(shift),
+                    textcoords="offset points",
+                    ha="center",
+                    va="center_baseline",
+                    color=colour,
+                    zorder=7,
+                    path_effects=[withStroke(linewidth=1.8, foreground="white")],
+                )
+                taken.append(box)
+                break
+
+
+def _epochs_by_weight(epochs: list[int], shift: int) -> list[int]:
+    """Epochs after the first point, most worth a number first; epoch 0 has its own mark."""
+    later = [epoch for epoch in epochs if epoch > 0]
+    order = [max(later, default=0), min(later, default=0)]
+    steps = (5,) if len(later) > 12 else (5, 2, 1)
+    for step in steps:
+        order += [epoch for epoch in later if (epoch + shift) % step == 0]
+    return [epoch for epoch in dict.fromkeys(order) if epoch > 0]
+
+
+def _box(x: float, y: float, wide: float, high: float) -> tuple[float, float, float, float]:
+    return x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _zoom(
+    axes: Axes,
+    surface: Surface,
+    region: tuple[float, float, float, float],
+    bottom: bool,
+    left: bool,
+) -> None:
+    """Show a region of a map with the points that were evaluated in it."""
+    points = surface.points
+    axes.plot(
+        points["alpha"],
+        points["beta"],
+        linestyle="none",
+        zorder=3.5,
+        **_evaluated(),
+    )
+    axes.set_xlim(region[0], region[1])
+    axes.set_ylim(region[2], region[3])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    axes.tick_params(labelbottom=bottom, labelleft=left)
+    if bottom:
+        axes.set_xlabel(ALPHA)
+    if left:
+        axes.set_ylabel(BETA)
+
+
+def _evaluated() -> dict:
+    return {
+        "marker": "o",
+        "markersize": 1.6,
+        "markerfacecolor": "white",
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.25,
+    }
+
+
+def _inside(
+    surface: Surface, measure: Measure, region: tuple[float, float, float, float]
+) -> np.ndarray:
+    """Values on the grid in a region and one step around it, ``[B, A]``."""
+    alpha, beta, values = surface.grid(measure.column)
+    near = []
+    for axis, low, high in ((alpha, *region[:2]), (beta, *region[2:])):
+        inside = np.flatnonzero((axis >= low) & (axis <= high))
+        near.append(slice(max(inside[0] - 1, 0), inside[-1] + 2))
+    return values[near[1], near[0]]
+
+
+def _outside_words(run: pd.DataFrame) -> str:
+    """Share outside the plane over a run's epochs, without the ends, which lie in the plane."""
+    own = run["run"] != "target"
+    between = run[own | ((run["epoch"] > 0) & (run["epoch"] < run.loc[~own, "epoch"].max()))]
+    shares = 100 * between["outside"].to_numpy(float)
+    shares = shares[np.isfinite(shares)]
+    if not shares.size:
+        return "outside the plane: –"
+    low, high = f"{shares.min():.0f}", f"{shares.max():.0f}"
+    return f"outside the plane: {low if low == high else f'{low}–{high}'} %"
+
+
+def _errors_over_epochs(
+    axes: Axes, parts: list[pd.DataFrame], shifts: list[int], colours: list[str], examples: int
+) -> None:
+    """Dev error of each checkpoint with its 95 % interval, over epochs of both runs."""
+    for run, shift, colour in zip(parts, shifts, colours, strict=True):
+        epoch, error = run["epoch"] + shift, run["own_dev_error"].to_numpy(float)
+        spread = 1.96 * np.sqrt(error * (1 - error) / examples)
+        axes.fill_between(
+            epoch,
+            100 * np.maximum(error - spread, 0),
+            100 * (error + spread),
+            color=colour,
+            alpha=0.16,
+            linewidth=0,
+        )
+        axes.plot(epoch, 100 * error, color=colour, marker="o", markersize=3, linewidth=1)
+    axes.axvline(shifts[-1], color=style.GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _path_key(label: str, colour: str = "black") -> Line2D:
+    return Line2D(
+        [],
+        [],
+        color=colour,
+        linewidth=1.2,
+        marker="o",
+        markersize=4.6,
+        markerfacecolor="#9A9A9A",
+        markeredgecolor=colour,
+        markeredgewidth=0.9,
+        label=label,
+    )
+
+
+def _plain_key(label: str) -> Line2D:
+    return Line2D([], [], color="black", linewidth=0.7, linestyle=(0, (4, 1.5)), label=label)
+
+
+def _point_key(label: str) -> Line2D:
+    return Line2D([], [], linestyle="none", label=label, **_evaluated())
+
+
+def _numbers(
+    chosen: dict[tuple[str, str], Surface],
+    runs: dict[tuple[str, str], pd.DataFrame],
+    tasks: list[dict],
+    measure: Measure,
+) -> pd.DataFrame:
+    """Rows ``trajectory`` (a row per epoch) and ``surface`` (a row per point) for each panel."""
+    synthetic = {task["name"]: bool(task.get("synthetic")) for task in tasks}
+    parts = []
+    for (task, start), surface in chosen.items():
+        columns = ["alpha", "beta", "on_grid", "anchor", measure.column, f"{measure.column}_se"]
+        fixed = {"task": task, "start": start, "synthetic": synthetic[task]}
+        parts.append(labelled(runs[task, start], **fixed, rows="trajectory"))
+        parts.append(labelled(surface.points[columns], **fixed, rows="surface"))
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,40 @@
+"""Order and batches of the training examples."""
+
+import numpy as np
+
+
+def epoch_batches(
+    lengths: np.ndarray, batch_size: int, bucket_batches: int, order: int, epoch: int
+) -> list[np.ndarray]:
+    """Indices of the examples of each step of an epoch.
+
+    The examples are shuffled. So that a batch needs little padding, ``bucket_batches`` batches at a
+    time are sorted by length before they are cut, and the batches of the epoch are shuffled again;
+    with 1 the shuffled examples are cut as they come. An incomplete batch is kept.
+
+    Parameters
+    ----------
+    lengths : tokens of each example, ``[N]``.
+    order, epoch : all that the order depends on, besides ``lengths``.
+
+    Returns
+    -------
+    ceil(N / batch_size) arrays that together hold each of 0 … N-1 once.
+    """
+    random = np.random.default_rng([order, epoch, 0])
+    shuffled = random.permutation(len(lengths))
+    if bucket_batches == 1:
+        return _cut(shuffled, batch_size)
+    batches = []
+    for pool in _cut(shuffled, batch_size * bucket_batches):
+        batches += _cut(pool[np.argsort(lengths[pool], kind="stable")], batch_size)
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def dropout_seed(order: int, epoch: int) -> int:
+    """Seed of an epoch's dropout masks, independent of the order of the examples."""
+    return int(np.random.SeedSequence([order, epoch, 1]).generate_state(1, np.uint64)[0])
+
+
+def _cut(indices: np.ndarray, size: int) -> list[np.ndarray]:
+    return [indices[i : i + size] for i in range(0, len(indices), size)]

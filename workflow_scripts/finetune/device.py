@@ -1,0 +1,46 @@
+"""Where a run computes, and settings that make it compute the same bits again."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from workflow_scripts.common.errors import UserError
+
+
+def chosen_device(name: str) -> torch.device:
+    """``auto`` (the GPU if there is one), ``cpu`` or ``cuda``."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("compute.device: got 'cuda', but PyTorch finds no GPU here; allowed: cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+@contextmanager
+def reproducible(context: dict[str, Any]) -> Iterator[torch.device]:
+    """Give the device, with the context's threads, deterministic kernels and full fp32 products.
+
+    Everything is put back afterwards, the global random state too.
+    """
+    device = chosen_device(context.get("device", "auto"))
+    threads = torch.get_num_threads()
+    precision = torch.get_float32_matmul_precision()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    # cuBLAS reads this when it starts; without it deterministic mode refuses matrix products.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        torch.set_num_threads(context.get("threads", threads))
+        torch.set_float32_matmul_precision("highest")  # no TF32
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # a pass over every new tensor
+        with torch.random.fork_rng(devices=[0] if device.type == "cuda" else []):
+            yield device
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
+        torch.use_deterministic_algorithms(deterministic)
+        torch.utils.deterministic.fill_uninitialized_memory = filled

@@ -1,0 +1,118 @@
+"""Train one run: a task's classifier, from a start, by a recipe."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.step import run
+from workflow_scripts.common.tables import read_json, read_table, record
+from workflow_scripts.finetune.device import reproducible
+from workflow_scripts.finetune.state import State, digest_of
+from workflow_scripts.finetune.training import Training
+from workflow_scripts.model.encoder import (
+    build_classifier,
+    load_weights,
+    read_weights,
+    start_weights,
+)
+from workflow_scripts.model.text import encode, load_tokenizer
+
+log = logging.getLogger("tunescape")
+
+
+def finetune(
+    train: Path,
+    dev: Path,
+    card: Path,
+    config: Path,
+    tokenizer: Path,
+    tokenizer_config: Path,
+    weights: Path,
+    checkpoints: list[Path],
+    history: Path,
+    scores: Path,
+    recipe: dict[str, Any],
+    init: int,
+    order: int,
+    max_length: int,
+    continues: bool,
+    context: dict[str, Any],
+    state: str,
+) -> None:
+    """Train a run and write its checkpoints, history and scores.
+
+    A run that was killed goes on after its last whole epoch, to the same bits.
+
+    Parameters
+    ----------
+    train, dev, card : the task's tables and card.
+    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
+    weights : the encoder to start from, pre-trained or random; for a recipe that continues
+        another, the last checkpoint of that run, whose head is kept too.
+    checkpoints : to write: the classifier after epoch 0 (the start), 1, …, ``epochs``.
+    history : to write: a row per step: ``step`` (from 1), ``epoch``, ``learning_rate``, ``loss``
+        (nats, mean of the batch, with dropout), ``examples``, ``tokens`` (without padding),
+        ``gradient_norm`` (Euclidean, before clipping) and ``gradient_norm_PART`` for embeddings,
+        layer00 …, pooler, other and head, as far as the model has them.
+    scores : to write: a row per epoch from 0: ``epoch``, ``step``, ``train_loss`` (mean of the
+        epoch's steps, NaN where it has none), ``dev_loss``, ``accuracy``, ``f1``, ``mcc``,
+        ``diverged`` (a loss of this or an earlier epoch was infinite or NaN; what comes after
+        that epoch repeats it).
+    recipe : a section ``finetune.recipes.NAME`` of the config, with every key:
+        ``optimizer`` adamw | adam | sgd (adam and sgd add the decay to the gradient);
+        ``learning_rate`` highest of the schedule; ``batch_size`` examples; ``epochs``;
+        ``max_steps`` the schedule and the training end there, null for none;
+        ``schedule`` linear | constant | cosine | slanted_triangular, ``warmup`` share of the
+        steps (see ``schedule.factor``); ``bias_correction``, ``eps``, ``eps_placement`` after |
+        before (see ``optimizer.adam_settings``); ``betas``; ``weight_decay`` not on biases and
+        LayerNorm weights; ``gradient_clip`` largest norm of the whole gradient, null for none;
+        ``dropout`` probability, null for the model's own; ``autocast`` none | bfloat16 (of the
+        training only: dev scores are fp32); ``bucket_batches`` batches that are cut together by
+        length (see ``batches.epoch_batches``).
+    init, order : seeds of the head, and of the order of the examples and dropout.
+    max_length : tokens; longer inputs are cut.
+    continues : whether ``weights`` is a checkpoint to go on from.
+    context : ``device``, ``threads``, ``token_budget``.
+    state : folder for what a killed run needs to go on; removed at the end.
+    """
+    labels = len(read_json(card)["labels"])
+    if len(checkpoints) != recipe["epochs"] + 1:
+        raise UserError(
+            f"got {len(checkpoints)} checkpoints to write, expected {recipe['epochs'] + 1}"
+        )
+    inputs = (train, dev, config, tokenizer, tokenizer_config, weights)
+    key = {
+        "recipe": {name: value for name, value in recipe.items() if name != "continues"},
+        "seeds": {"init": init, "order": order},
+        "max_length": max_length,
+        "continues": continues,
+        "inputs": {path.name: digest_of(path) for path in inputs},
+        "code": record().get("code"),
+        "versions": record().get("versions"),
+    }
+    words = load_tokenizer(config.parent)
+    module = build_classifier(config.parent, labels, recipe["dropout"])
+    start = read_weights(weights)
+    load_weights(module, start if continues else start_weights(module, start, init))
+    del start
+    with reproducible(context) as device:
+        training = Training(
+            module.to(device),
+            encode(words, read_table(train), max_length),
+            encode(words, read_table(dev), max_length),
+            labels,
+            words.pad_token_id,
+            recipe,
+            order,
+            device,
+            context["token_budget"],
+        )
+        kept = State(Path(state), key)
+        training.run(kept)
+    kept.publish(checkpoints, history, scores)
+    kept.remove()
+
+
+if __name__ == "__main__":
+    run(finetune, snakemake)

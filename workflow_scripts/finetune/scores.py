@@ -1,0 +1,81 @@
+"""Loss and scores on a data set."""
+
+import numpy as np
+import torch
+
+from workflow_scripts.model.text import Encoded, collate, token_batches
+
+
+def evaluate(
+    module: torch.nn.Module, encoded: Encoded, pad_id: int, device: torch.device, token_budget: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Loss and prediction of every example, in fp32, without dropout.
+
+    Leaves ``module`` in eval mode.
+
+    Parameters
+    ----------
+    encoded : N examples, N > 0.
+    token_budget : padded tokens in one forward pass; it moves a loss by rounding only.
+
+    Returns
+    -------
+    losses : cross-entropy, nats, float64 ``[N]``.
+    predictions : label ids, int64 ``[N]``; -1 where an output is not a number.
+    """
+    module.eval()
+    batches = token_batches(encoded.lengths, token_budget)
+    outputs = []
+    with torch.inference_mode():
+        for batch in batches:
+            inputs = collate(encoded, batch, pad_id, device)
+            outputs.append(module(**inputs).logits.float())
+        # Batches come in their own order: put the rows back into the data set's.
+        where = torch.from_numpy(np.argsort(np.concatenate(batches))).to(device)
+        logits = torch.cat(outputs)[where]
+        labels = torch.tensor(encoded.labels, device=device)
+        losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+        predictions = logits.argmax(1).masked_fill(~logits.isfinite().all(1), -1)
+        return losses.double().cpu().numpy(), predictions.cpu().numpy()
+
+
+def classification_scores(
+    labels: np.ndarray, predictions: np.ndarray, classes: int
+) -> dict[str, float]:
+    """Accuracy, F1 and Matthews correlation.
+
+    F1 is label 1's where there are two classes, else the mean over the classes that occur among
+    labels or predictions (scikit-learn's ``macro``); a class never predicted has F1 0. The
+    correlation is 0 where labels or predictions are all the same. All three are NaN if any
+    example has no prediction.
+
+    Parameters
+    ----------
+    labels, predictions : label ids, ``[N]``, N > 0; a prediction of -1 stands for none.
+
+    Returns
+    -------
+    ``accuracy`` (0 to 1), ``f1`` (0 to 1), ``mcc`` (-1 to 1).
+
+    References
+    ----------
+    Gorodkin (2004) for the correlation of more than two classes.
+    """
+    if (predictions < 0).any():
+        return {"accuracy": float("nan"), "f1": float("nan"), "mcc": float("nan")}
+    counts = np.zeros((classes, classes), dtype=np.int64)  # rows: labels, columns: predictions
+    np.add.at(counts, (labels, predictions), 1)
+    n, right = int(counts.sum()), int(counts.trace())
+    true, predicted = counts.sum(1), counts.sum(0)
+    occurs = true + predicted > 0
+    f1 = 2 * counts.diagonal() / np.maximum(true + predicted, 1)
+    # Python's whole numbers: no overflow however many examples.
+    across = sum(int(t) * int(p) for t, p in zip(true, predicted, strict=True))
+    spread_true = n * n - sum(int(t) ** 2 for t in true)
+    spread_predicted = n * n - sum(int(p) ** 2 for p in predicted)
+    spread = (spread_true * spread_predicted) ** 0.5
+    return {
+        "accuracy": right / n,
+        "f1": float(f1[1] if classes == 2 else f1[occurs].mean()),
+        "mcc": (right * n - across) / spread if spread else 0.0,
+    }

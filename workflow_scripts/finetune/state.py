@@ -1,0 +1,138 @@
+"""What a run keeps so that it can go on after it was killed."""
+
+import hashlib
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from workflow_scripts.common.tables import atomic, read_json, read_table, write_json, write_table
+from workflow_scripts.model.encoder import read_weights, write_weights
+
+log = logging.getLogger("tunescape")
+
+SCORES = ("epoch", "step", "train_loss", "dev_loss", "accuracy", "f1", "mcc", "diverged")
+
+
+class State:
+    """A folder with the checkpoints, history and scores of a run's whole epochs.
+
+    ``state.json`` is written last in an epoch, by renaming, and names the last whole epoch: a run
+    killed at any moment finds all of that epoch's files, or of the one before. Nothing is pickled.
+
+    Parameters
+    ----------
+    folder : outside the outputs of the run, on the same file system if possible.
+    key : all that the run's numbers depend on; a state of another key is thrown away.
+    """
+
+    def __init__(self, folder: Path, key: dict[str, Any]) -> None:
+        self.folder = folder
+        self.key = key
+        self.epoch = -1  # last whole epoch
+        self.scores: list[dict[str, Any]] = []
+        self._find()
+
+    def _find(self) -> None:
+        path = self.folder / "state.json"
+        if not path.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        try:
+            found = read_json(path)
+        except ValueError:
+            found = {}
+        differs = [name for name in self.key if found.get("key", {}).get(name) != self.key[name]]
+        if differs:
+            log.warning(
+                "the state in %s is of another run (%s): starting afresh",
+                self.folder,
+                ", ".join(differs),
+            )
+            shutil.rmtree(self.folder)
+            return
+        for draft in self.folder.glob(".*"):
+            draft.unlink()
+        self.epoch, self.scores = found["epoch"], found["scores"]
+        log.info("going on after epoch %d, from %s", self.epoch, self.folder)
+
+    def checkpoint(self, epoch: int) -> Path:
+        """File of the weights after an epoch."""
+        return self.folder / f"epoch{epoch:02d}.safetensors"
+
+    def _history(self, epoch: int) -> Path:
+        return self.folder / f"history{epoch:02d}.parquet"
+
+    def _optimizer(self, epoch: int) -> Path:
+        return self.folder / f"optimizer{epoch:02d}.safetensors"
+
+    def optimizer(self) -> dict[str, torch.Tensor]:
+        """The optimizer's tensors after the last whole epoch; empty before the first step."""
+        path = self._optimizer(self.epoch)
+        return read_weights(path) if path.exists() else {}
+
+    def save(
+        self,
+        weights: dict[str, torch.Tensor] | None,
+        optimizer: dict[str, torch.Tensor],
+        history: pd.DataFrame,
+        scores: dict[str, Any],
+    ) -> None:
+        """Add an epoch.
+
+        Parameters
+        ----------
+        weights : the classifier's; None says that they are those of the epoch before.
+        optimizer : its tensors; may be empty.
+        history : a row per step of the epoch; may be empty.
+        scores : the epoch's row of the scores, with the columns ``SCORES``.
+        """
+        epoch = self.epoch + 1
+        target = self.checkpoint(epoch)
+        if weights is None:
+            with atomic(target) as draft:
+                _same_file(self.checkpoint(epoch - 1), draft)
+        else:
+            write_weights(weights, target)
+        if optimizer:
+            write_weights(optimizer, self._optimizer(epoch))
+        if len(history):
+            write_table(history, self._history(epoch))
+        scores = [*self.scores, scores]
+        write_json({"key": self.key, "epoch": epoch, "scores": scores}, self.folder / "state.json")
+        self._optimizer(self.epoch).unlink(missing_ok=True)
+        self.epoch, self.scores = epoch, scores
+
+    def publish(self, checkpoints: list[Path], history: Path, scores: Path) -> None:
+        """Make the run's outputs. The state stays whole until ``remove``."""
+        for epoch, target in enumerate(checkpoints):
+            with atomic(target) as draft:
+                _same_file(self.checkpoint(epoch), draft)
+                # The checkpoint may be of an earlier attempt, older than a renewed input.
+                os.utime(draft)
+        parts = [self._history(epoch) for epoch in range(len(checkpoints))]
+        tables = [read_table(path) for path in parts if path.exists()]
+        write_table(pd.concat(tables, ignore_index=True), history)
+        write_table(pd.DataFrame(self.scores, columns=list(SCORES)), scores)
+
+    def remove(self) -> None:
+        (self.folder / "state.json").unlink()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _same_file(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

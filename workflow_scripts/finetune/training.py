@@ -1,0 +1,188 @@
+"""The training loop of a run."""
+
+import logging
+import math
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn.functional import cross_entropy
+
+from workflow_scripts.common.progress import progress
+from workflow_scripts.finetune.batches import dropout_seed, epoch_batches
+from workflow_scripts.finetune.optimizer import load_state, make_optimizer, set_step, state_tensors
+from workflow_scripts.finetune.schedule import factor
+from workflow_scripts.finetune.scores import classification_scores, evaluate
+from workflow_scripts.finetune.state import State
+from workflow_scripts.model.encoder import load_weights, part_of, read_weights
+from workflow_scripts.model.text import Encoded, collate
+
+log = logging.getLogger("tunescape")
+
+
+class Training:
+    """A run: a classifier, its data and its recipe, trained epoch by epoch.
+
+    All that is random in an epoch (order of the examples, dropout) follows from ``order`` and the
+    epoch's number alone, so that a resumed run computes the same bits as one that was left alone.
+
+    Parameters
+    ----------
+    module : classifier on ``device``; trained in place.
+    train, dev : examples; both non-empty.
+    classes : number of classes.
+    pad_id : token that fills up the shorter examples of a batch.
+    recipe : see ``finetune``.
+    order : seed of the order of the examples and of dropout.
+    token_budget : padded tokens in one forward pass over the dev set.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        train: Encoded,
+        dev: Encoded,
+        classes: int,
+        pad_id: int,
+        recipe: dict[str, Any],
+        order: int,
+        device: torch.device,
+        token_budget: int,
+    ) -> None:
+        self.module, self.train, self.dev = module, train, dev
+        self.classes, self.pad_id, self.recipe, self.order = classes, pad_id, recipe, order
+        self.device, self.token_budget = device, token_budget
+        self.labels = torch.tensor(train.labels, device=device)
+        self.optimizer = make_optimizer(module, recipe)
+        parts = [part_of(n, module.base_model_prefix) for n, _ in module.named_parameters()]
+        self.parts = list(dict.fromkeys(parts))
+        belongs = [[p == part for p in parts] for part in self.parts]
+        self.belongs = torch.tensor(belongs, dtype=torch.float64, device=device)
+        self.nothing = torch.zeros(1, device=device)  # gradient of a parameter that has none
+        self.epoch_steps = math.ceil(len(train) / recipe["batch_size"])
+        self.steps = recipe["epochs"] * self.epoch_steps
+        if recipe["max_steps"] is not None:
+            self.steps = min(self.steps, recipe["max_steps"])
+
+    def run(self, state: State) -> None:
+        """Train the epochs that ``state`` lacks, epoch 0 (no step yet) included.
+
+        Once a training or dev loss is infinite or not a number, the run has diverged: that epoch
+        is trained to its end and kept as it is, NaN and all; the epochs after it take no steps,
+        repeat its weights and scores, and are marked ``diverged`` like it. Epochs after
+        ``max_steps`` likewise take no steps and repeat the weights of the last that did.
+        """
+        if state.epoch < 0:
+            scores = {"epoch": 0, "step": 0, "train_loss": math.nan, **self._dev_scores()}
+            state.save(self._weights(), {}, pd.DataFrame(), {**scores, "diverged": False})
+        else:
+            load_weights(self.module, read_weights(state.checkpoint(state.epoch)))
+            load_state(self.optimizer, state.optimizer())
+        done = state.scores[-1]["step"]
+        left = 0 if state.scores[-1]["diverged"] else self.steps - done
+        ticks = iter(progress(range(left), "steps"))
+        for epoch in range(state.epoch + 1, self.recipe["epochs"] + 1):
+            before = state.scores[-1]
+            if before["diverged"] or before["step"] == self.steps:
+                state.save(
+                    None, {}, pd.DataFrame(), {**before, "epoch": epoch, "train_loss": math.nan}
+                )
+                continue
+            history = self._train_epoch(epoch, before["step"], ticks)
+            scores = {
+                "epoch": epoch,
+                "step": int(history["step"].iloc[-1]),
+                "train_loss": float(history["loss"].mean(skipna=False)),
+                **self._dev_scores(),
+            }
+            losses = [*history["loss"], scores["dev_loss"]]
+            scores["diverged"] = not all(map(math.isfinite, losses))
+            log.info(
+                "epoch %d: training loss %.4f, dev loss %.4f, accuracy %.4f",
+                *(scores[name] for name in ("epoch", "train_loss", "dev_loss", "accuracy")),
+            )
+            if scores["diverged"]:
+                log.warning(
+                    "the run diverged in epoch %d (a loss is infinite or not a number): later "
+                    "epochs repeat its weights",
+                    epoch,
+                )
+            state.save(self._weights(), state_tensors(self.optimizer), history, scores)
+        next(ticks, None)
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return {name: p.detach() for name, p in self.module.named_parameters()}
+
+    def _dev_scores(self) -> dict[str, float]:
+        losses, predictions = evaluate(
+            self.module, self.dev, self.pad_id, self.device, self.token_budget
+        )
+        scores = classification_scores(self.dev.labels, predictions, self.classes)
+        return {"dev_loss": float(losses.mean()), **scores}
+
+    def _train_epoch(self, epoch: int, done: int, ticks: Iterator[int]) -> pd.DataFrame:
+        """Train an epoch after ``done`` steps; its rows of the history."""
+        recipe = self.recipe
+        batches = epoch_batches(
+            self.train.lengths, recipe["batch_size"], recipe["bucket_batches"], self.order, epoch
+        )[: self.steps - done]
+        steps = range(done + 1, done + 1 + len(batches))
+        rates = [
+            recipe["learning_rate"] * factor(step, self.steps, recipe["schedule"], recipe["warmup"])
+            for step in steps
+        ]
+        self.module.train()
+        torch.manual_seed(dropout_seed(self.order, epoch))
+        measured = []  # stays on the device: to look at a number makes the CPU wait for the GPU
+        for step, rate, batch in zip(steps, rates, batches, strict=True):
+            next(ticks)
+            set_step(self.optimizer, step, rate, recipe)
+            measured.append(self._step(batch))
+        losses, *norms = torch.stack(measured).cpu().numpy().T
+        names = [f"gradient_norm_{part}" for part in self.parts]
+        return pd.DataFrame(
+            {
+                "step": np.array(steps, np.int64),
+                "epoch": np.full(len(batches), epoch, np.int64),
+                "learning_rate": rates,
+                "loss": losses,
+                "examples": [len(batch) for batch in batches],
+                "tokens": [int(self.train.lengths[batch].sum()) for batch in batches],
+                **dict(zip(["gradient_norm", *names], norms, strict=True)),
+            }
+        )
+
+    def _step(self, batch: np.ndarray) -> torch.Tensor:
+        """One step of the optimizer; the loss and the gradient's norm, whole and of each part.
+
+        Float64, ``[2 + parts]``, on the device.
+        """
+        inputs = collate(self.train, batch, self.pad_id, self.device)
+        labels = self.labels[torch.from_numpy(batch).to(self.device)]
+        with self._autocast():
+            logits = self.module(**inputs).logits
+        loss = cross_entropy(logits.float(), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norms = self._gradient_norms()
+        if self.recipe["gradient_clip"] is not None:
+            torch.nn.utils.clip_grads_with_norm_(
+                self.module.parameters(), self.recipe["gradient_clip"], norms[0].float()
+            )
+        self.optimizer.step()
+        return torch.cat([loss.detach().double()[None], norms])
+
+    def _autocast(self):
+        if self.recipe["autocast"] == "none":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def _gradient_norms(self) -> torch.Tensor:
+        """Euclidean norm of the gradient, whole and of each part, in one pass over it."""
+        gradients = [self.nothing if p.grad is None else p.grad for p in self.module.parameters()]
+        norms = torch.stack(torch._foreach_norm(gradients)).double()
+        by_part = self.belongs @ norms.square()
+        return torch.cat([by_part.sum()[None], by_part]).sqrt()

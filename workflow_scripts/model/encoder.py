@@ -1,0 +1,415 @@
+"""Weights of encoders, and sequence classifiers to put them in.
+
+A model's folder holds ``config.json`` and ``model.safetensors``: the encoder's parameters
+without the prefix that the classifier puts before them ("bert.", "roberta.", …). Everything
+outside that prefix is the head.
+"""
+
+import copy
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from workflow_scripts.common.errors import UserError, one_line
+from workflow_scripts.common.tables import atomic, record
+
+log = logging.getLogger("tunescape")
+
+# What the architectures call the probabilities of dropping a unit.
+_DROPOUT_KEYS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "classifier_dropout",
+    "classifier_dropout_prob",
+    "cls_dropout",
+    "dropout",
+    "attention_dropout",
+    "activation_dropout",
+    "embedding_dropout",
+    "mlp_dropout",
+    "pooler_dropout",
+    "seq_classif_dropout",
+    "summary_last_dropout",
+)
+_LAYER = re.compile(r"(?:^|\.)(?:layers?|albert_layer_groups)\.(\d+)\.")
+_SHARED_LAYERS = "albert_layer_groups."
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file by name, memory-mapped: do not change them in place.
+
+    Raises
+    ------
+    UserError : if the file is missing or is no whole safetensors file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as safetensors ({one_line(error)})") from None
+
+
+def write_weights(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write tensors as float32 safetensors with the running step's provenance, whole or not at all.
+
+    The bytes depend on the names, the values and the provenance only.
+    """
+    from safetensors.torch import save_file
+
+    ready = {
+        name: tensors[name].detach().to(device="cpu", dtype=torch.float32).contiguous()
+        for name in sorted(tensors)
+    }
+    metadata = {"format": "pt"}
+    if record():
+        metadata["tunescape"] = json.dumps(record(), sort_keys=True)
+    with atomic(path) as draft:
+        draft.touch()
+        usual = draft.stat().st_mode
+        save_file(ready, draft, metadata)
+        draft.chmod(usual)  # safetensors lets only the owner read
+
+
+def build_classifier(
+    model_dir: Path, labels: int, dropout: float | None = None, attention: str = "sdpa"
+) -> nn.Module:
+    """Sequence classifier of a model's architecture, in ``eval()`` mode, without weights.
+
+    All parameters are NaN until ``load_weights`` fills them, so that a forgotten one shows.
+
+    Parameters
+    ----------
+    model_dir : folder with the model's ``config.json``.
+    labels : number of classes, 2 or more.
+    dropout : probability for all of the hidden states, the attention and the head;
+        None keeps the model's own.
+    attention : "sdpa" (PyTorch's fused kernels; "eager" where the architecture has none) or
+        "eager" (plain products).
+    """
+    if labels < 2:
+        raise UserError(f"got {labels} classes, a classifier needs at least 2")
+    if attention not in ("sdpa", "eager"):
+        raise UserError(f"attention: got {attention!r}, allowed: sdpa, eager")
+    return classifier_of(read_config(model_dir), labels, dropout, attention)
+
+
+def read_config(model_dir: Path):
+    """The ``PretrainedConfig`` of a folder; code that comes with a model is never run."""
+    from transformers import AutoConfig
+
+    try:
+        with quiet():
+            return AutoConfig.from_pretrained(
+                model_dir, local_files_only=True, trust_remote_code=False
+            )
+    except Exception as error:
+        # transformers, huggingface_hub and json each raise their own.
+        raise UserError(f"{Path(model_dir) / 'config.json'}: {one_line(error)[:300]}") from None
+
+
+def classifier_of(
+    config, labels: int, dropout: float | None = None, attention: str = "sdpa"
+) -> nn.Module:
+    """``build_classifier`` from a ``PretrainedConfig``, which is left as it is."""
+    from transformers.initialization import no_init_weights
+
+    config = copy.deepcopy(config)
+    config.num_labels = labels
+    config.problem_type = "single_label_classification"
+    if dropout is not None:
+        for key in _DROPOUT_KEYS:
+            if hasattr(config, key):
+                setattr(config, key, float(dropout))
+    kind = classifier_class(config)
+    if not kind._supports_sdpa:
+        attention = "eager"
+    # Parameters are allocated, not drawn: all of them come from files. The buffers (positions)
+    # are computed by the constructors.
+    with quiet(), no_init_weights():
+        module = kind._from_config(config, attn_implementation=attention, dtype=torch.float32)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(torch.nan)
+    if not _base(module) or any(name not in _parameters(module) for name in module.state_dict()):
+        raise UserError(
+            f"architecture {config.model_type!r} is not supported: it keeps weights that are "
+            "no parameters, or has no encoder of its own"
+        )
+    return module.eval()
+
+
+def classifier_class(config) -> type:
+    """The architecture's own class of sequence classifiers."""
+    from transformers import AutoModelForSequenceClassification
+
+    kinds = AutoModelForSequenceClassification._model_mapping
+    if type(config) not in kinds:
+        raise UserError(
+            f"architecture {config.model_type!r} has no sequence classifier in transformers"
+        )
+    kind = kinds[type(config)]
+    return kind[0] if isinstance(kind, (list, tuple)) else kind
+
+
+def load_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Copy tensors into a module's parameters of the same names, on whatever device they are.
+
+    Raises
+    ------
+    UserError : if a name is missing or unknown, or a shape differs; nothing is copied then.
+    """
+    parameters = _parameters(module)
+    if problem := disagreement(tensors, parameters):
+        raise UserError(f"weights do not fit {type(module).__name__}: {problem}")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[name])
+
+
+def disagreement(got: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
+    """How the names and shapes of two sets of weights differ, in one line; empty if they agree."""
+    missing = [name for name in expected if name not in got]
+    unknown = [name for name in got if name not in expected]
+    if missing:
+        return f"{_some(missing)} missing"
+    if unknown:
+        return f"{_some(unknown)} unknown"
+    for name, tensor in expected.items():
+        if got[name].shape != tensor.shape:
+            return f"{name} has shape {list(got[name].shape)}, expected {list(tensor.shape)}"
+    return ""
+
+
+def _some(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def start_weights(module: nn.Module, encoder: dict[str, Tensor], init: int) -> dict[str, Tensor]:
+    """All weights of a classifier before its first step.
+
+    Parameters
+    ----------
+    module : classifier of the architecture; it is not changed.
+    encoder : the encoder's weights by name without prefix (pre-trained or scratch).
+    init : seed of the head. The same architecture, number of classes and seed give the same
+        head, whatever the encoder's weights and the global random state.
+    """
+    prefix = _prefix(module)
+    weights = {prefix + name: tensor for name, tensor in encoder.items()}
+    weights |= _draw_head(module, init)
+    if problem := disagreement(weights, _parameters(module)):
+        raise UserError(f"encoder weights do not fit {type(module).__name__}: {problem}")
+    return {name: weights[name] for name in _parameters(module)}
+
+
+def _draw_head(module: nn.Module, init: int) -> dict[str, Tensor]:
+    drawn = {}
+    with _random_stream("head", init):
+        for part, child in module.named_children():
+            if part == module.base_model_prefix:
+                continue
+            child = copy.deepcopy(child).cpu()
+            _draw(child, module)
+            drawn |= {f"{part}.{name}": p.detach() for name, p in child.named_parameters()}
+    _check_drawn(drawn)
+    return drawn
+
+
+def draw_encoder(config, init: int, stream: str = "encoder") -> dict[str, Tensor]:
+    """Random encoder weights by the architecture's own initialisation, names without prefix.
+
+    Includes exactly the parts that the architecture's sequence classifier has (a pooler or
+    not). The same configuration, seed and ``stream`` give the same bits.
+    """
+    base = _base(classifier_of(config, labels=2))
+    with _random_stream(stream, init):
+        _draw(base, base)
+    drawn = {name: p.detach() for name, p in base.named_parameters()}
+    _check_drawn(drawn)
+    return drawn
+
+
+@contextmanager
+def _random_stream(stream: str, init: int) -> Iterator[None]:
+    # Head and encoder draw from streams of their own: from one, the head would repeat the first
+    # numbers of the word embeddings. The global random state is put back afterwards.
+    seed = int.from_bytes(hashlib.sha256(f"{stream} {init}".encode()).digest()[:7], "big")
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        yield
+
+
+def _draw(part: nn.Module, model) -> None:
+    with torch.no_grad():
+        for module in part.modules():
+            model._init_weights(module)
+
+
+def _check_drawn(weights: dict[str, Tensor]) -> None:
+    left = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if left:
+        raise UserError(f"the architecture's own initialisation leaves out {_some(left)}")
+
+
+def _parameters(module: nn.Module) -> dict[str, Tensor]:
+    return dict(module.named_parameters())
+
+
+def _prefix(module: nn.Module) -> str:
+    return f"{module.base_model_prefix}."
+
+
+def _base(module: nn.Module):
+    return getattr(module, module.base_model_prefix, None)
+
+
+def encoder_names(module: nn.Module) -> list[str]:
+    """Full names of the encoder's parameters, in the module's order."""
+    return [name for name in _parameters(module) if name.startswith(_prefix(module))]
+
+
+def head_names(module: nn.Module) -> list[str]:
+    """Full names of the head's parameters, in the module's order."""
+    return [name for name in _parameters(module) if not name.startswith(_prefix(module))]
+
+
+def encoder_weights(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The encoder's part of a classifier's weights, names without prefix."""
+    prefix = _prefix(module)
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def layer_of(name: str) -> int | None:
+    """Index of the layer that a parameter belongs to, counted from 0; None outside the layers.
+
+    ALBERT's layers share their weights: the index is that of the layer group (0 as a rule).
+    """
+    found = _LAYER.search(name)
+    return int(found.group(1)) if found else None
+
+
+def part_of(name: str, prefix: str) -> str:
+    """Part of a classifier that a parameter belongs to.
+
+    Parameters
+    ----------
+    name : full name of the parameter.
+    prefix : the classifier's ``base_model_prefix``; "" for names of an encoder without prefix.
+
+    Returns
+    -------
+    "embeddings", "layer00" …, "pooler", "other" (of the encoder, but none of these) or "head".
+    """
+    if prefix and not name.startswith(f"{prefix}."):
+        return "head"
+    layer = layer_of(name)
+    if layer is not None:
+        return f"layer{layer:02d}"
+    first = name.removeprefix(f"{prefix}.").split(".")[0]
+    return first if first in ("embeddings", "pooler") else "other"
+
+
+def shares_layers(module_or_names: nn.Module | Iterable[str]) -> bool:
+    """Whether several layers use one set of weights (ALBERT)."""
+    return any(_SHARED_LAYERS in name for name in _names(module_or_names))
+
+
+def layer_count(module_or_names: nn.Module | Iterable[str]) -> int:
+    """Number of layers that have weights of their own (1 for ALBERT, which shares one set)."""
+    layers = {layer_of(name) for name in _names(module_or_names)} - {None}
+    return len(layers)
+
+
+def layer_groups(count: int, groups: dict[str, list[int]] | None = None) -> dict[str, range]:
+    """Layers of each layer group.
+
+    Parameters
+    ----------
+    count : number of layers with weights of their own (``layer_count``).
+    groups : first and last layer of each group by name, both included and counted from 0;
+        None gives the thirds "low", "middle", "high" (sizes differ by one at most).
+
+    Raises
+    ------
+    UserError : if a group holds a layer that the model lacks, or there are too few layers.
+    """
+    if groups is None:
+        if count < 3:
+            raise UserError(
+                f"layer groups need 3 layers or more with weights of their own, got {count}"
+            )
+        ends = [count * i // 3 for i in range(4)]
+        return {
+            name: range(first, last)
+            for name, first, last in zip(
+                ("low", "middle", "high"), ends[:-1], ends[1:], strict=True
+            )
+        }
+    for name, (first, last) in groups.items():
+        if not 0 <= first <= last < count:
+            raise UserError(
+                f"layer group {name}: got [{first}, {last}], the model has layers 0 to {count - 1}"
+            )
+    return {name: range(first, last + 1) for name, (first, last) in groups.items()}
+
+
+def names_in_layers(module_or_names: nn.Module | Iterable[str], layers: range) -> list[str]:
+    """Names of the parameters in these layers.
+
+    Raises
+    ------
+    UserError : if the layers share their weights (ALBERT), or none of the names is in them.
+    """
+    names = _names(module_or_names)
+    if shares_layers(names):
+        raise UserError("ALBERT's layers share one set of weights: there are no layer groups")
+    chosen = [name for name in names if layer_of(name) in layers]
+    if not chosen:
+        raise UserError(f"the model has no layer from {layers.start} to {layers.stop - 1}")
+    return chosen
+
+
+def _names(module_or_names: nn.Module | Iterable[str]) -> list[str]:
+    if isinstance(module_or_names, nn.Module):
+        return [name for name, _ in module_or_names.named_parameters()]
+    return list(module_or_names)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' and huggingface_hub's notices and progress bars off the terminal."""
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+    from huggingface_hub.utils import logging as hub_notices
+    from transformers.utils import logging as notices
+
+    level, hub_level = notices.get_verbosity(), hub_notices.get_verbosity()
+    bars, hub_bars = notices.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    notices.set_verbosity_error()
+    notices.disable_progress_bar()
+    hub_notices.set_verbosity_error()
+    if hub_bars:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        notices.set_verbosity(level)
+        hub_notices.set_verbosity(hub_level)
+        if bars:
+            notices.enable_progress_bar()
+        if hub_bars:
+            enable_progress_bars()

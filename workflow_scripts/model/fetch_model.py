@@ -1,0 +1,34 @@
+"""Fetch a pre-trained encoder and its tokenizer."""
+
+import json
+from pathlib import Path
+
+from workflow_scripts.common.step import run
+from workflow_scripts.common.tables import write_json, write_text
+from workflow_scripts.model.encoder import write_weights
+from workflow_scripts.model.source import digest_of, fetch, tokenizer_texts
+
+
+def fetch_model(
+    config: Path,
+    weights: Path,
+    tokenizer: Path,
+    tokenizer_config: Path,
+    card: Path,
+    name: str,
+    source: str,
+    sha256: str | None = None,
+) -> None:
+    model = fetch(source, sha256)
+    config_text = json.dumps(model.config, indent=1, sort_keys=True) + "\n"
+    tokenizer_text, settings_text = tokenizer_texts(model.tokenizer)
+    write_text(config_text, config)
+    write_text(tokenizer_text, tokenizer)
+    write_text(settings_text, tokenizer_config)
+    write_weights(model.weights, weights)
+    digest = digest_of(model.weights, config_text, tokenizer_text, settings_text)
+    write_json({"name": name, "source": source, **model.card(), "digest": digest}, card)
+
+
+if __name__ == "__main__":
+    run(fetch_model, snakemake)

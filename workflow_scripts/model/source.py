@@ -1,0 +1,406 @@
+"""From a model source to the encoder's weights, configuration and tokenizer."""
+
+import hashlib
+import inspect
+import json
+import logging
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workflow_scripts.common.errors import UserError, one_line
+from workflow_scripts.model.checks import (
+    INDEX,
+    TOKENIZER_EXTRAS,
+    TOKENIZERS,
+    WEIGHTS,
+    Source,
+    local_folder,
+    model_files,
+    no_weights,
+    parse_source,
+    random_settings,
+    read_config_file,
+    weight_files,
+)
+from workflow_scripts.model.encoder import (
+    classifier_class,
+    classifier_of,
+    draw_encoder,
+    encoder_weights,
+    part_of,
+    quiet,
+    read_config,
+)
+from workflow_scripts.model.random_model import random_config, random_tokenizer
+from workflow_scripts.model.text import load_tokenizer
+
+log = logging.getLogger("tunescape")
+
+# Seed of the parameters that a source lacks.
+_DRAW_SEED = 0
+_HUB_FILES = [
+    "config.json",
+    WEIGHTS,
+    INDEX,
+    "model-*-of-*.safetensors",
+    *sorted({name for names in TOKENIZERS for name in names}),
+    *TOKENIZER_EXTRAS,
+]
+# Settings of what a model was used for, or of how its file was stored.
+_FOREIGN_KEYS = (
+    "_name_or_path",
+    "architectures",
+    "auto_map",
+    "dtype",
+    "gradient_checkpointing",
+    "id2label",
+    "label2id",
+    "num_labels",
+    "problem_type",
+    "torch_dtype",
+)
+# Texts on which readings of a tokenizer's files are compared: case, accents, signs, scripts.
+_PROBES = (
+    "The House isn't WHITE.",
+    "Crème brûlée, naïve résumé",
+    "  two  spaces\tand a tab",
+    "東京 и Ελλάδα 🙂 ½ ﬁ",
+    "e-mail@example.org, 3.14%",
+)
+_FOREIGN_TOKENIZER_KEYS = (
+    "_name_or_path",
+    "auto_map",
+    "is_local",
+    "local_files_only",
+    "max_length",
+    "name_or_path",
+    "stride",
+    "tokenizer_file",
+    "truncation_strategy",
+)
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A model as the workflow uses it.
+
+    ``config`` is the content of ``config.json``, ``weights`` the float32 encoder by names without
+    prefix, ``drawn`` the names of those that the source lacks, ``ignored`` the names of what else
+    the source holds, ``sha256`` the digest of the source's weights (None for random ones).
+    """
+
+    config: dict[str, Any]
+    weights: dict[str, Tensor]
+    tokenizer: Any
+    drawn: list[str]
+    ignored: list[str]
+    sha256: str | None
+    revision: str | None
+    license: str | None
+
+    def card(self) -> dict[str, Any]:
+        """What is known of the model: plain values for ``card.json``."""
+        config = _as_config(self.config)
+        return {
+            "revision": self.revision,
+            "sha256": self.sha256,
+            "license": self.license,
+            "random": self.sha256 is None,
+            "architecture": config.model_type,
+            "layers": config.num_hidden_layers,
+            "hidden": config.hidden_size,
+            "heads": config.num_attention_heads,
+            "vocabulary": config.vocab_size,
+            "max_length": self.tokenizer.model_max_length,
+            "parameters": sum(tensor.numel() for tensor in self.weights.values()),
+            "drawn": self.drawn,
+            "ignored": self.ignored,
+        }
+
+
+def _as_config(values: dict[str, Any]):
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(**values)
+
+
+def fetch(source: str, sha256: str | None = None) -> Pretrained:
+    """Read a model from its source.
+
+    Parameters
+    ----------
+    source : ``package:NAME/FOLDER``, ``hub:OWNER/NAME@COMMIT``, ``dir:/FOLDER`` or
+        ``random:ARCHITECTURE:key=value,…`` (see ``checks.RANDOM_DEFAULTS``).
+    sha256 : what the digest of the source's weights must be; None for no check.
+
+    Raises
+    ------
+    UserError : if the source cannot be found or read, or its weights are not the expected ones.
+    """
+    parsed = parse_source(source)
+    if parsed.scheme == "random":
+        return _random(parsed)
+    folder = local_folder(parsed) or _download(parsed)
+    model_files(folder)
+    found = weights_digest(folder)
+    if sha256 is not None and found != sha256:
+        raise UserError(f"{source}: weights have sha256 {found}, expected {sha256}")
+    module, weights, drawn = _load_encoder(folder)
+    return Pretrained(
+        config=_clean_config(folder),
+        weights=weights,
+        tokenizer=_fitted(_load_tokenizer(folder), module),
+        drawn=drawn,
+        ignored=_unused(folder, module.base_model_prefix, set(weights)),
+        sha256=found,
+        revision=parsed.revision,
+        license=_license(folder),
+    )
+
+
+def _random(source: Source) -> Pretrained:
+    architecture, settings = random_settings(source.place)
+    tokenizer = random_tokenizer(architecture, settings["vocab_size"])
+    config = random_config(architecture, settings, len(tokenizer))
+    weights = draw_encoder(config, settings["seed"], stream="random model")
+    return Pretrained(
+        config={**config.to_diff_dict(), "model_type": architecture, "dtype": "float32"},
+        weights=weights,
+        tokenizer=_fitted(tokenizer, classifier_of(config, labels=2)),
+        drawn=list(weights),
+        ignored=[],
+        sha256=None,
+        revision=None,
+        license=None,
+    )
+
+
+def _download(source: Source) -> Path:
+    """Snapshot of a hub repository at a commit, in the Hugging Face cache."""
+    from huggingface_hub import constants, errors, snapshot_download
+
+    repo, place = source.place, f"hub:{source.place}@{source.revision}"
+    try:
+        with quiet():
+            folder = Path(
+                snapshot_download(repo, revision=source.revision, allow_patterns=_HUB_FILES)
+            )
+    except errors.GatedRepoError:
+        raise UserError(
+            f"{place}: access is granted by its owners; ask at https://huggingface.co/{repo} and "
+            "run `hf auth login`"
+        ) from None
+    except errors.RepositoryNotFoundError:
+        raise UserError(f"{place}: no such repository, or it is private") from None
+    except errors.RevisionNotFoundError:
+        raise UserError(f"{place}: the repository has no such commit") from None
+    except errors.LocalEntryNotFoundError as error:
+        why = (
+            "HF_HUB_OFFLINE is set"
+            if constants.HF_HUB_OFFLINE
+            else f"the hub cannot be reached ({one_line(error.__cause__ or error)[:120]})"
+        )
+        raise UserError(f"{place}: not in the cache {constants.HF_HUB_CACHE}, and {why}") from None
+    except Exception as error:
+        # The HTTP library's own errors: no name, no route, time-outs.
+        raise UserError(f"{place}: download failed ({one_line(error)[:200]})") from None
+    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
+        raise UserError(f"{place}: {no_weights(_hub_names(source), repo)}")
+    return folder
+
+
+def _hub_names(source: Source) -> list[str]:
+    from huggingface_hub import HfApi
+
+    try:
+        return HfApi().list_repo_files(source.place, revision=source.revision)
+    except Exception as error:
+        # Only to say more in an error that is raised anyway.
+        log.info("cannot list %s: %s", source.place, one_line(error))
+        return []
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 of a folder's weights: of the file, or of its parts' names and digests."""
+    parts = [file for file in weight_files(folder) if file.name != INDEX]
+    digests = {}
+    for file in parts:
+        with file.open("rb") as stream:
+            digests[file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    if len(parts) == 1:
+        return digests[parts[0].name]
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _clean_config(folder: Path) -> dict[str, Any]:
+    config = read_config_file(folder / "config.json")
+    return {k: v for k, v in config.items() if k not in _FOREIGN_KEYS} | {"dtype": "float32"}
+
+
+def _load_encoder(folder: Path) -> tuple[Any, dict[str, Tensor], list[str]]:
+    """Classifier with a folder's weights, its encoder's weights, and names of those drawn."""
+    config = read_config(folder)
+    kind = classifier_class(config)
+    config.num_labels = 2
+    try:
+        # What the source lacks is drawn from the global random state, then replaced below.
+        with quiet(), torch.random.fork_rng(devices=[]):
+            module, report = kind.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=True,  # of a head for other labels; checked below
+                output_loading_info=True,
+            )
+    except Exception as error:
+        # Whatever a broken file makes transformers raise.
+        raise UserError(f"{folder}: weights: {one_line(error)[:300]}") from None
+    prefix = module.base_model_prefix
+    weights = {
+        name: tensor.detach()
+        for name, tensor in encoder_weights(module, dict(module.named_parameters())).items()
+    }
+    absent = {name.removeprefix(f"{prefix}.") for name in report["missing_keys"]}
+    drawn = [name for name in weights if name in absent]
+    for name, got, expected in sorted(report["mismatched_keys"]):
+        if part_of(name, prefix) != "head":
+            raise UserError(
+                f"{folder}: weights: {name} has shape {list(got)}, config.json says "
+                f"{list(expected)}"
+            )
+    # A pooler may be missing. A model of whose layers some are missing is not pre-trained.
+    essential = [name for name in drawn if part_of(name, "") != "pooler"]
+    if essential:
+        raise UserError(
+            f"{folder}: weights: {len(essential)} of {len(weights)} parameters of the encoder are "
+            f"missing ({essential[0]}, …); is it a {config.model_type} model?"
+        )
+    if drawn:
+        log.info("not in the source, drawn with a fixed seed: %s", ", ".join(drawn))
+        random = draw_encoder(config, _DRAW_SEED)
+        weights |= {name: random[name] for name in drawn}
+    return module, weights, drawn
+
+
+def _unused(folder: Path, prefix: str, used: set[str]) -> list[str]:
+    from safetensors import safe_open
+
+    names: list[str] = []
+    for file in weight_files(folder):
+        if file.name != INDEX:
+            with safe_open(file, "pt") as tensors:
+                names += tensors.keys()
+
+    def plain(name: str) -> str:
+        name = name.removeprefix(f"{prefix}.")
+        # Names that LayerNorm's parameters had in TensorFlow.
+        return re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", name))
+
+    return sorted(name for name in names if plain(name) not in used)
+
+
+def _load_tokenizer(folder: Path):
+    """The tokenizer of a folder, as its ``tokenizer.json`` says.
+
+    transformers 5 builds some tokenizers anew from the vocabulary and its classes' defaults, so
+    that a cased vocabulary without a ``tokenizer_config.json`` would be given lower-case words.
+    Where the two differ, the file is taken as it is, unless ``do_lower_case`` is stated.
+    """
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = load_tokenizer(folder)
+    file, settings = folder / "tokenizer.json", folder / "tokenizer_config.json"
+    if not file.is_file():
+        return tokenizer
+    raw = Tokenizer.from_file(str(file))
+    raw.no_padding()
+    raw.no_truncation()
+    if all(raw.encode(text).ids == tokenizer(text)["input_ids"] for text in _PROBES):
+        return tokenizer
+    if settings.is_file() and "do_lower_case" in json.loads(settings.read_text("utf-8")):
+        return tokenizer
+    log.warning("%s: tokenizer.json is used as it is; transformers would change it", folder)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=raw,
+        model_max_length=tokenizer.model_max_length,
+        model_input_names=tokenizer.model_input_names,
+        **tokenizer.special_tokens_map,
+    )
+
+
+def _fitted(tokenizer, module):
+    """A tokenizer that gives what its model takes: known ids only, no longer text, types or not."""
+    config = module.config
+    largest = max(tokenizer.get_vocab().values())
+    if largest >= config.vocab_size:
+        raise UserError(
+            f"the tokenizer has ids up to {largest}, the model's vocabulary {config.vocab_size} "
+            "tokens: they do not belong together"
+        )
+    positions = usable_positions(module)
+    if positions is not None:
+        tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
+    names = ["input_ids", "attention_mask"]
+    takes_types = "token_type_ids" in inspect.signature(type(module).forward).parameters
+    if takes_types and getattr(config, "type_vocab_size", 0) > 1:
+        names.insert(1, "token_type_ids")
+    tokenizer.model_input_names = [n for n in names if n in tokenizer.model_input_names]
+    return tokenizer
+
+
+def usable_positions(module) -> int | None:
+    """Longest input of a model in tokens; None if nothing limits it."""
+    count = getattr(module.config, "max_position_embeddings", None)
+    if not count or count < 0:
+        return None
+    base = getattr(module, module.base_model_prefix)
+    table = getattr(getattr(base, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    # RoBERTa's kind counts positions from the padding token's id plus 1.
+    return count if padding is None else count - padding - 1
+
+
+def tokenizer_texts(tokenizer) -> tuple[str, str]:
+    """Contents of ``tokenizer.json`` and ``tokenizer_config.json``, free of local paths."""
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        tokenizer.save_pretrained(folder)
+        body = (Path(folder) / "tokenizer.json").read_text(encoding="utf-8")
+        settings = json.loads((Path(folder) / "tokenizer_config.json").read_text("utf-8"))
+    for key in _FOREIGN_TOKENIZER_KEYS:
+        settings.pop(key, None)
+    settings["model_max_length"] = tokenizer.model_max_length
+    settings["model_input_names"] = tokenizer.model_input_names
+    return body, json.dumps(settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def digest_of(weights: dict[str, Tensor], *texts: str) -> str:
+    """SHA-256 over weights (names, shapes, values) and texts."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].contiguous()
+        digest.update(f"{name} {list(tensor.shape)}\0".encode())
+        digest.update(memoryview(tensor.numpy()).cast("B"))
+    for text in texts:
+        digest.update(b"\0" + text.encode())
+    return digest.hexdigest()
+
+
+def _license(folder: Path) -> str | None:
+    """License that the header of a model's README names."""
+    readme = folder / "README.md"
+    if not readme.is_file():
+        return None
+    head = re.match(r"---\n(.*?)\n---", readme.read_text("utf-8", errors="replace"), re.DOTALL)
+    found = head and re.search(r"^license:\s*(\S+)\s*$", head[1], re.MULTILINE)
+    return found[1] if found else None
