@@ -292,7 +292,11 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with Path(__file__).open() as lock:
             # Two at once would spoil each other's work; the second finds it done.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print("setup: another set-up is running here; waiting for it", flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
             table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
             extras = [*table["tool"]["tunescape"]["setup"]["extras"], *given.extra]
             done = setup(

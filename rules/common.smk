@@ -359,9 +359,17 @@ def figure_file(name):
 
 
 def figure_outputs(name, table=False):
-    """Files of a figure: vector, raster and the numbers behind it; a table's as text too."""
+    """Files of a figure: vector, raster and the numbers behind it; a table's as text too.
+
+    The raster goes into Snakemake's report.
+    """
     kinds = ["pdf", "png", "csv", *(["md"] if table else [])]
-    return {kind: figure_file(f"{name}.{kind}") for kind in kinds}
+    files = {kind: figure_file(f"{name}.{kind}") for kind in kinds}
+    return files | {
+        "png": report(
+            files["png"], caption=f"captions/{name}.rst", category="Loss landscapes"
+        )
+    }
 
 
 def over_groups(name):

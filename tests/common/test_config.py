@@ -85,8 +85,10 @@ def test_a_wrong_value_is_one_line_that_says_what_and_what_else(path, value, wha
     with pytest.raises(UserError) as caught:
         validated(changed(path, value))
     message = str(caught.value)
-    assert message.startswith("config: ") and "\n" not in message
-    assert what in message and hint in message
+    assert message.startswith("config: ")
+    assert "\n" not in message
+    assert what in message
+    assert hint in message
 
 
 def test_a_missing_section_is_named():

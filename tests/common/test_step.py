@@ -56,7 +56,8 @@ run(make_thing, snakemake)
         "none": None,
         "device": "cpu",
     }
-    assert provenance["rule"] == "make_thing" and provenance["code"] == "c0de"
+    assert provenance["rule"] == "make_thing"
+    assert provenance["code"] == "c0de"
     assert provenance["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert "done in" in (tmp_path / "make_thing.log").read_text()
 
@@ -87,4 +88,5 @@ def test_progress_says_how_much_is_done_and_left(caplog):
     with caplog.at_level(logging.INFO, logger="tunescape"):
         assert list(progress(range(3), "points", every=0)) == [0, 1, 2]
     assert len(caplog.messages) == 3
-    assert caplog.messages[-1].startswith("points: 3 of 3") and "0:00 left" in caplog.messages[-1]
+    assert caplog.messages[-1].startswith("points: 3 of 3")
+    assert "0:00 left" in caplog.messages[-1]

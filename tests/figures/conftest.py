@@ -178,6 +178,7 @@ class Tables:
         level = (np.arange(self.examples) + 0.5) / self.examples
         jitter = self.rng.normal(0, 0.006, (len(error), 1))
         error = (level[None] < error[:, None] + jitter).mean(axis=1)
+        table["train_examples"] = table["dev_examples"] = self.examples
         table["train_loss"] = train
         table["train_loss_se"] = 0.05 + 0.04 * train
         table["train_error"] = error

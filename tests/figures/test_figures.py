@@ -293,7 +293,7 @@ def test_a_loss_scale_ends_at_a_round_value_and_no_higher_than_20():
     assert loss_scale([np.array([0.1, 400.0])]).vmax == 20
 
 
-def test_the_number_of_examples_follows_from_the_standard_error(tables):
+def test_the_number_of_examples_is_the_tables_own(tables):
     from workflow_scripts.figures.inputs import read_surfaces
 
     found = tables(1).planes()

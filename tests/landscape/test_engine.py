@@ -134,13 +134,14 @@ def test_broken_weights_give_nan_and_no_prediction():
     evaluate = Evaluator(module, {"train": sentences(5, False)}, 0, 64)
     plane = Plane(module, directions.start, broken, directions.delta_2)
     outcome = next(evaluate_points(plane, evaluate, [(1.0, 0.0)]))["train"]
-    assert np.isnan(outcome.loss).all() and (outcome.prediction == -1).all()
+    assert np.isnan(outcome.loss).all()
+    assert (outcome.prediction == -1).all()
 
 
 def test_a_line_has_no_second_axis():
     module, directions = scene("bert")
     plane = Plane(module, directions.start, directions.delta_1)
-    with pytest.raises(ValueError, match="a line has no point with beta = 0.5"):
+    with pytest.raises(ValueError, match=r"a line has no point with beta = 0\.5"):
         plane.move(0.0, 0.5)
 
 

@@ -7,7 +7,8 @@ from workflow_scripts.landscape.grid import axis, shards, surface_points
 def test_the_papers_grid_misses_both_checkpoints_and_gets_them_besides():
     points = surface_points("plane", -4, 4, 40)
     assert len(points) == 40 * 40 + 2
-    assert not points["on_grid"].iloc[-2:].any() and points["on_grid"].iloc[:-2].all()
+    assert not points["on_grid"].iloc[-2:].any()
+    assert points["on_grid"].iloc[:-2].all()
     extra = points.iloc[-2:]
     assert list(zip(extra["alpha"], extra["beta"], strict=True)) == [(0, 0), (1, 0)]
     assert list(extra["anchor"]) == ["start", "end"]
@@ -17,7 +18,8 @@ def test_the_papers_grid_misses_both_checkpoints_and_gets_them_besides():
 @pytest.mark.parametrize("points", [17, 41])
 def test_a_grid_that_holds_the_checkpoints_gets_nothing_besides(points):
     table = surface_points("plane", -4, 4, points)
-    assert len(table) == points**2 and table["on_grid"].all()
+    assert len(table) == points**2
+    assert table["on_grid"].all()
     assert sorted(table.loc[table["anchor"] != "", "anchor"]) == ["end", "start"]
 
 
@@ -31,7 +33,8 @@ def test_rows_run_along_beta_and_points_along_alpha():
 
 def test_a_line_is_one_row():
     table = surface_points("line", -4, 4, 41)
-    assert len(table) == 41 and (table["beta"] == 0).all()
+    assert len(table) == 41
+    assert (table["beta"] == 0).all()
 
 
 @pytest.mark.parametrize("kind", ["plane", "line", "group"])

@@ -46,7 +46,8 @@ def test_the_end_lies_at_one_zero_and_a_point_of_the_plane_is_found_again():
 def test_the_start_has_no_angle_and_broken_weights_have_no_place():
     d1, d2, di = directions()
     start = project(0 * di, d1, d2)
-    assert (start.d_alpha, start.d_beta, start.outside) == (0, 0, 0) and np.isnan(start.cosine)
+    assert (start.d_alpha, start.d_beta, start.outside) == (0, 0, 0)
+    assert np.isnan(start.cosine)
     assert np.isnan(project(di * np.nan, d1, d2).ls_alpha)
 
 

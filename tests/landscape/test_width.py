@@ -33,7 +33,8 @@ def test_a_low_end_of_the_grid_is_censored_and_nan_is_high():
     loss = (ALPHA - 1) ** 2
     loss[ALPHA > 1.5] = np.nan
     found = interval(ALPHA, loss, 4.0)
-    assert found.right == pytest.approx(1.5) and not found.censored
+    assert found.right == pytest.approx(1.5)
+    assert not found.censored
     assert found.left == pytest.approx(-1, abs=1e-3)
 
 

@@ -56,7 +56,8 @@ def test_the_first_epochs_cosines_are_compared():
     pretrained = pd.DataFrame({"epoch": [0, 1, 2], "cosine": [np.nan, 0.9, 1.0]})
     scratch = pd.DataFrame({"epoch": [0, 1, 2], "cosine": [np.nan, 0.4, 1.0]})
     (found,) = claims.straight_path("t", pretrained, scratch)
-    assert found["value"] == pytest.approx(0.5) and verdicts([found]) == ["holds"]
+    assert found["value"] == pytest.approx(0.5)
+    assert verdicts([found]) == ["holds"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,8 @@ def test_rank_correlation_of_surfaces():
     rows = claims.consistent_surfaces(
         "t", {"pretrained": (loss, error), "scratch": (loss, noise)}, 100
     )
-    assert rows[0]["value"] > 0.9 and abs(rows[0]["value"] - rows[1]["value"]) < 0.4
+    assert rows[0]["value"] > 0.9
+    assert abs(rows[0]["value"] - rows[1]["value"]) < 0.4
     assert verdicts(rows) == ["holds", "holds"]
 
 

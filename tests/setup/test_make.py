@@ -1,6 +1,7 @@
 """The Makefile's targets and .ci/run, in a project of their own; nothing real is run."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,13 +33,18 @@ def stamp(root, path=None):
     (root / ".venv/tunescape-setup").write_text(f"{path or root / '.venv'}\nabc\n\n")
 
 
+def environment():
+    """The environment without what a make above this one, or its user, hands down to it."""
+    flags = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "TUNESCAPE_DATA"}
+    settings = {"PYTHON", "TORCH_INDEX", "CORES", "EXPERIMENT", "BENCH", "PYTEST"}
+    return {k: v for k, v in os.environ.items() if k not in flags | settings}
+
+
 def make(root, *arguments):
-    # A make above this one hands its own flags down through the environment.
-    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
     return subprocess.run(
-        ["make", "--no-print-directory", *arguments],
+        ["make", *arguments],
         cwd=root,
-        env=environment,
+        env=environment(),
         capture_output=True,
         text=True,
     )
@@ -130,14 +136,13 @@ def test_clean_leaves_results_runs_and_the_environment(checkout):
     assert not any((checkout / name).parent.exists() for name in gone)
 
 
-def ci(checkout, recipe, **environment):
-    """Run .ci/run over a Makefile whose `test` is the given recipe."""
-    (checkout / "Makefile").write_text(f"test:\n\t@{recipe}\n")
-    inherited = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "TUNESCAPE_DATA")}
+def ci(checkout, rules, **variables):
+    """Run .ci/run over a Makefile with the given rules."""
+    (checkout / "Makefile").write_text(rules)
     return subprocess.run(
         ["bash", checkout / ".ci/run"],
         cwd="/",
-        env={**inherited, **environment},
+        env={**environment(), **variables},
         capture_output=True,
         text=True,
         input="never read\n",
@@ -145,18 +150,26 @@ def ci(checkout, recipe, **environment):
 
 
 def test_ci_fails_where_the_tests_fail(checkout):
-    assert ci(checkout, "true").returncode == 0
-    assert ci(checkout, "exit 3").returncode != 0
-    assert ci(checkout, 'test "$$CI" = true').returncode == 0
-    assert ci(checkout, "cat").stdout == "", "standard input has to be empty"
+    assert ci(checkout, "test:\n\t@true\n").returncode == 0
+    assert ci(checkout, "test:\n\t@exit 3\n").returncode != 0
+    assert ci(checkout, 'test:\n\t@test "$$CI" = true\n').returncode == 0
+    assert ci(checkout, "test:\n\t@cat\n").stdout == "", "standard input has to be empty"
+
+
+def test_ci_runs_the_tests_even_where_lint_fails(checkout):
+    rules = "test: lint pytest\nlint:\n\t@exit 1\npytest:\n\t@echo 5 passed\n"
+    result = ci(checkout, rules)
+    assert result.returncode != 0
+    assert result.stdout == "5 passed\n"
 
 
 def test_ci_names_the_real_data_where_it_lies_beside_the_checkout(checkout):
-    show = 'echo "data=$$TUNESCAPE_DATA"'
+    show = 'test:\n\t@echo "data=$$TUNESCAPE_DATA"\n'
     assert ci(checkout, show).stdout == "data=\n"
-    data = checkout.parent / "shared" / "data"
+    place = re.search(r"-d (\.\./\S+)", (checkout / ".ci/run").read_text()).group(1)
+    data = checkout.joinpath(place).resolve()
     data.mkdir(parents=True)
-    assert ci(checkout, show).stdout == f"data={data.resolve()}\n"
+    assert ci(checkout, show).stdout == f"data={data}\n"
     assert ci(checkout, show, TUNESCAPE_DATA="/mine").stdout == "data=/mine\n"
 
 

@@ -39,7 +39,8 @@ def test_every_figure_and_table_is_there(smoke):
 
 def test_a_second_run_has_nothing_to_do(smoke):
     done = run_snakemake(smoke)
-    assert done.returncode == 0 and "Nothing to be done" in done.stderr
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stderr
 
 
 def test_a_deleted_figure_is_drawn_again_and_has_the_same_bytes(smoke):
@@ -47,7 +48,8 @@ def test_a_deleted_figure_is_drawn_again_and_has_the_same_bytes(smoke):
     before = figure.read_bytes()
     figure.unlink()
     done = run_snakemake(smoke)
-    assert done.returncode == 0 and figure.read_bytes() == before
+    assert done.returncode == 0
+    assert figure.read_bytes() == before
     assert "evaluate_rows" not in done.stderr
 
 
@@ -121,7 +123,8 @@ def test_runs_have_their_checkpoints_history_and_scores(smoke):
         "scores.parquet",
     ]
     history = read_table(run / "history.parquet")
-    assert len(history) == 2 * 4 and np.isfinite(history["gradient_norm_layer00"]).all()
+    assert len(history) == 2 * 4
+    assert np.isfinite(history["gradient_norm_layer00"]).all()
     continued = smoke / RUN / "entailment/pretrained/continued/init0_order0"
     from workflow_scripts.model.encoder import read_weights
 
@@ -155,7 +158,8 @@ def test_every_table_says_where_it_comes_from(smoke):
     ):
         record = read_record(smoke / path)
         assert record["experiment"] in ("smoke", None), path
-        assert len(record["code"]) == 16 and record["rule"], path
+        assert len(record["code"]) == 16, path
+        assert record["rule"], path
         assert record["versions"]["numpy"] == np.__version__, path
         digests = record["digests"]
         card = json.loads((smoke / "results/data/entailment/card.json").read_text())

@@ -31,6 +31,7 @@ def _number(value: Any) -> Any:
 
 Number = Annotated[float, BeforeValidator(_number)]
 Share = Annotated[Number, Field(ge=0, le=1)]
+BelowOne = Annotated[Number, Field(ge=0, lt=1)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -50,7 +51,8 @@ class Experiment(Section):
 
 class Model(Section):
     source: str = Field(
-        description="`package:NAME/FOLDER`, `hub:OWNER/NAME@COMMIT`, `dir:/PATH` or `random:ARCHITECTURE:key=value,…`"
+        description="`package:NAME/FOLDER`, `hub:OWNER/NAME@COMMIT`, `dir:/PATH` or "
+        "`random:ARCHITECTURE:key=value,…`"
     )
     sha256: str | None = Field(
         None,
@@ -61,7 +63,8 @@ class Model(Section):
 
 class Task(Section):
     source: str = Field(
-        description="`synthetic:NAME`, `hub:OWNER/NAME[/CONFIG]@COMMIT`, `dir:/FOLDER` or `dir:/FOLDER/TRAIN,DEV`"
+        description="`synthetic:NAME`, `hub:OWNER/NAME[/CONFIG]@COMMIT`, `dir:/FOLDER` or "
+        "`dir:/FOLDER/TRAIN,DEV`"
     )
     title: str | None = Field(None, description="name in figures; the task's own name if null")
     label: str = Field("label", description="column that holds the label")
@@ -102,16 +105,21 @@ class Recipe(Section):
     eps: Positive = Field(1e-8, description="Adam's epsilon")
     eps_placement: Literal["after", "before"] = Field(
         "after",
-        description="epsilon is added `after` the bias correction of the root (PyTorch) or `before` it (BERT)",
+        description="epsilon is added `after` the bias correction of the root (PyTorch) or "
+        "`before` it (BERT)",
     )
-    betas: list[Share] = Field([0.9, 0.999], min_length=2, max_length=2, description="Adam's betas")
+    betas: list[BelowOne] = Field(
+        [0.9, 0.999], min_length=2, max_length=2, description="Adam's betas"
+    )
     weight_decay: Annotated[Number, Field(ge=0)] = Field(
-        0.01, description="decoupled weight decay; not on biases and LayerNorm weights"
+        0.01,
+        description="weight decay, not on biases and LayerNorm weights; decoupled with adamw, "
+        "else part of the gradient",
     )
     gradient_clip: Positive | None = Field(
         1.0, description="largest Euclidean norm of the whole gradient; null for no clipping"
     )
-    dropout: Annotated[Number, Field(ge=0, lt=1)] | None = Field(
+    dropout: BelowOne | None = Field(
         None, description="dropout everywhere; the model's own if null"
     )
     autocast: Literal["none", "bfloat16"] = Field(
@@ -189,7 +197,8 @@ class Figures(Section):
     )
     paper_values: dict[Name, Literal["MNLI", "RTE", "SST-2", "MRPC"]] = Field(
         default_factory=dict,
-        description="task: the row of the paper's table 1 to print beside; only where the experiment is the paper's",
+        description="task: the row of the paper's table 1 to print beside; only where the "
+        "experiment is the paper's",
     )
 
 
@@ -241,8 +250,10 @@ class Config(Section):
         continued = [r.continues for r in self.finetune.recipes.values() if r.continues]
         yield "finetune.recipes.*.continues", continued, recipes
         yield "landscape.second", [*self.landscape.second, *self.landscape.second.values()], tasks
-        yield "experiment.tasks (each needs a line in landscape.second)", chosen, list(
-            self.landscape.second
+        yield (
+            "experiment.tasks (each needs a line in landscape.second)",
+            chosen,
+            list(self.landscape.second),
         )
         yield "figures.trajectory_tasks", self.figures.trajectory_tasks, chosen
         yield "figures.overfitting_task", [self.figures.overfitting_task], chosen
@@ -263,7 +274,8 @@ class Config(Section):
             raise ValueError(f"landscape.range: got [{low:g}, {high:g}], the first must be smaller")
         if low > -1 or high < 1:
             raise ValueError(
-                f"landscape.range: got [{low:g}, {high:g}], it must hold -1 (rollback), 0 and 1 (end)"
+                f"landscape.range: got [{low:g}, {high:g}], "
+                "it must hold -1 (rollback), 0 and 1 (end)"
             )
         for name, (first, last) in (self.landscape.groups or {}).items():
             if not 0 <= first <= last:
@@ -289,8 +301,8 @@ class Config(Section):
         if self.finetune.recipes[recipe].continues != base:
             raise ValueError(
                 f"figures.overfitting_recipe: got {recipe!r}, which continues "
-                f"{self.finetune.recipes[recipe].continues!r}; it must continue {base!r}, the recipe "
-                f"of {self.figures.overfitting_task} with a pre-trained start"
+                f"{self.finetune.recipes[recipe].continues!r}; it must continue {base!r}, "
+                f"the recipe of {self.figures.overfitting_task} with a pre-trained start"
             )
 
     def recipe_of(self, task: str, start: str) -> str:

@@ -1,7 +1,7 @@
 """Writes the reference of the configuration from its models.
 
-    python -m workflow_scripts.common.reference schema > docs/reference/config.schema.json
-    python -m workflow_scripts.common.reference page > docs/reference/config.md
+python -m workflow_scripts.common.reference schema > docs/reference/config.schema.json
+python -m workflow_scripts.common.reference page > docs/reference/config.md
 """
 
 import json

@@ -50,7 +50,7 @@ def run(function: Callable[..., None], snakemake) -> None:
     arguments |= dict(snakemake.params.get("spec", {}))
     accepted = inspect.signature(function).parameters
     for name in ("context", "state"):  # parameters that never make an output stale
-        if name in accepted and name in snakemake.params.keys():
+        if name in accepted and snakemake.params.get(name) is not None:
             arguments[name] = snakemake.params[name]
     try:
         set_record(_provenance(snakemake, context))

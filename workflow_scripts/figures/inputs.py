@@ -47,16 +47,9 @@ class Surface:
             )
         return rows.iloc[0]
 
-    def examples(self, split: str) -> int | None:
-        """Number of examples of ``train`` or ``dev`` at every point; None if it cannot be told.
-
-        It follows from an error rate p and its standard error: n - 1 = p (1 - p) / se^2.
-        """
-        error, spread = (self.points[f"{split}_error{end}"].to_numpy(float) for end in ("", "_se"))
-        known = np.isfinite(error) & (spread > 0)
-        if not known.any():
-            return None
-        return round(float(np.median((error * (1 - error))[known] / spread[known] ** 2))) + 1
+    def examples(self, split: str) -> int:
+        """Number of examples of ``train`` or ``dev`` at every point."""
+        return int(self.points[f"{split}_examples"].iloc[0])
 
 
 def read_surfaces(

@@ -241,7 +241,7 @@ def _limits(surfaces: list[Surface]) -> tuple[float, float, float, float]:
 def _examples(surfaces: Iterable[Surface], split: str) -> str:
     counts = {surface.examples(split) for surface in surfaces}
     kind = {"train": "training", "dev": "dev"}[split]
-    if len(counts) == 1 and None not in counts:
+    if len(counts) == 1:
         return f"{counts.pop():,} {kind} examples"
     return f"fixed {kind} examples of each task"
 

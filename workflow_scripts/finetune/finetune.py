@@ -4,10 +4,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.common.device import reproducible
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, read_table, record
-from workflow_scripts.finetune.device import reproducible
 from workflow_scripts.finetune.state import State, digest_of
 from workflow_scripts.finetune.training import Training
 from workflow_scripts.model.encoder import (

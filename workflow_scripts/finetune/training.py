@@ -35,7 +35,7 @@ class Training:
     train, dev : examples; both non-empty.
     classes : number of classes.
     pad_id : token that fills up the shorter examples of a batch.
-    recipe : see ``finetune``.
+    recipe : see ``finetune.finetune``.
     order : seed of the order of the examples and of dropout.
     token_budget : padded tokens in one forward pass over the dev set.
     """
@@ -62,8 +62,7 @@ class Training:
         belongs = [[p == part for p in parts] for part in self.parts]
         self.belongs = torch.tensor(belongs, dtype=torch.float64, device=device)
         self.nothing = torch.zeros(1, device=device)  # gradient of a parameter that has none
-        self.epoch_steps = math.ceil(len(train) / recipe["batch_size"])
-        self.steps = recipe["epochs"] * self.epoch_steps
+        self.steps = recipe["epochs"] * math.ceil(len(train) / recipe["batch_size"])
         if recipe["max_steps"] is not None:
             self.steps = min(self.steps, recipe["max_steps"])
 
@@ -110,7 +109,9 @@ class Training:
                     "epochs repeat its weights",
                     epoch,
                 )
-            state.save(self._weights(), state_tensors(self.optimizer), history, scores)
+            last = scores["diverged"] or scores["step"] == self.steps
+            moments = {} if last else state_tensors(self.optimizer)
+            state.save(self._weights(), moments, history, scores)
         next(ticks, None)
 
     def _weights(self) -> dict[str, torch.Tensor]:

@@ -25,6 +25,7 @@ def evaluate_rows(
     context: dict[str, Any],
     second: Path | None = None,
 ) -> None:
+    from workflow_scripts.common.device import reproducible
     from workflow_scripts.landscape.engine import evaluate_points
     from workflow_scripts.landscape.grid import surface_points
     from workflow_scripts.landscape.setting import (
@@ -36,20 +37,22 @@ def evaluate_rows(
     )
     from workflow_scripts.model.encoder import read_weights
 
-    labels = len(read_json(card)["labels"])
-    # The head is the one that the target run learned, at every point (paper, section 3.1).
-    module = load_model(config.parent, labels, read_weights(end), context)
-    layers = surface_layers(module, surface)
-    table = read_table(examples)
-    evaluate = load_evaluator(module, config.parent, table, max_length, context, layers)
-    directions = load_directions(module, start, end, second)
-    plane = make_plane(module, directions, layers)
-    del directions
-    points = surface_points(surface["kind"], *surface["range"], surface["points"])
-    points = points[points["row"].between(*rows)].reset_index(drop=True)
-    places = list(zip(points["alpha"], points["beta"], strict=True))
-    outcomes = progress(evaluate_points(plane, evaluate, places), "points", total=len(places))
-    write_table(pd.concat([points, tabulate(outcomes)], axis=1), shard)
+    budget = context["token_budget"]
+    with reproducible(context) as device:
+        labels = len(read_json(card)["labels"])
+        # The head is the one that the target run learned, at every point (paper, section 3.1).
+        module = load_model(config.parent, labels, read_weights(end), device)
+        layers = surface_layers(module, surface)
+        table = read_table(examples)
+        evaluate = load_evaluator(module, config.parent, table, max_length, budget, layers)
+        directions = load_directions(module, start, end, second)
+        plane = make_plane(module, directions, layers)
+        del directions
+        points = surface_points(surface["kind"], *surface["range"], surface["points"])
+        points = points[points["row"].between(*rows)].reset_index(drop=True)
+        places = list(zip(points["alpha"], points["beta"], strict=True))
+        outcomes = progress(evaluate_points(plane, evaluate, places), "points", total=len(places))
+        write_table(pd.concat([points, tabulate(outcomes)], axis=1), shard)
 
 
 def tabulate(outcomes) -> pd.DataFrame:

@@ -68,6 +68,5 @@ def shards(
     missed = missed or (kind != "line" and 0.0 not in alphas)
     total = rows + missed
     return [
-        (first, min(first + rows_per_shard, total) - 1)
-        for first in range(0, total, rows_per_shard)
+        (first, min(first + rows_per_shard, total) - 1) for first in range(0, total, rows_per_shard)
     ]

@@ -39,7 +39,7 @@ def merge(shards: list[pd.DataFrame], expected: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(points: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
-    """Means and standard errors of loss (nats) and error rate (0 to 1) at every point.
+    """Examples, means and standard errors of loss (nats) and error rate (0 to 1) at every point.
 
     A point at which any example's loss is not finite has the loss NaN (or infinite), never a
     mean of the rest; an example whose logits are not finite counts as an error.
@@ -47,6 +47,7 @@ def summarise(points: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
     table = points[["alpha", "beta", "on_grid", "anchor"]].copy()
     for split in ("train", "dev"):
         labels = examples.loc[examples["split"] == split, "label"].to_numpy()
+        table[f"{split}_examples"] = len(labels)
         loss = np.stack(points[f"{split}_loss"]).astype(np.float64)
         wrong = (np.stack(points[f"{split}_prediction"]) != labels).astype(np.float64)
         for name, values in (("loss", loss), ("error", wrong)):

@@ -85,22 +85,13 @@ def surface_layers(module: torch.nn.Module, surface: dict[str, Any]) -> range | 
     return layer_groups(layer_count(module), surface["groups"])[surface["group"]]
 
 
-def device_of(context: dict[str, Any]) -> torch.device:
-    """The device that the configuration asks for; ``auto`` takes a GPU where there is one."""
-    wanted = context["device"]
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(wanted)
-
-
 def load_model(
-    model_dir: Path, labels: int, weights: Weights, context: dict[str, Any]
+    model_dir: Path, labels: int, weights: Weights, device: torch.device
 ) -> torch.nn.Module:
-    """A classifier with the given weights on the context's device, ready to evaluate."""
-    torch.set_num_threads(context["threads"])
+    """A classifier with the given weights on a device, ready to evaluate."""
     module = build_classifier(model_dir, labels)
     load_weights(module, weights)
-    return module.to(device_of(context)).eval()
+    return module.to(device).eval()
 
 
 def load_evaluator(
@@ -108,7 +99,7 @@ def load_evaluator(
     model_dir: Path,
     examples: pd.DataFrame,
     max_length: int,
-    context: dict[str, Any],
+    token_budget: int,
     layers: range | None = None,
 ) -> Evaluator:
     """Evaluator over the splits ``train`` and ``dev`` of a surface's examples.
@@ -121,4 +112,4 @@ def load_evaluator(
         for name in ("train", "dev")
     }
     fixed_below = None if layers is None else layers.start
-    return Evaluator(module, splits, tokenizer.pad_token_id, context["token_budget"], fixed_below)
+    return Evaluator(module, splits, tokenizer.pad_token_id, token_budget, fixed_below)

@@ -18,7 +18,7 @@ CLAIMS = {
     "straight_path": "The first epoch already points to the end (section 5.2)",
     "free_path": "Nothing bars the way from the pre-trained start to the end (section 5.2)",
     "robust_to_overfitting": "Training on does not spoil the dev error (section 5.3)",
-    "consistent_surfaces": "The training loss surface predicts the generalisation error surface (section 6.2)",
+    "consistent_surfaces": "Training loss and dev error have consistent surfaces (section 6.2)",
     "invariant_low_layers": "Low layers can be put back, high layers cannot (section 7)",
 }
 _SEED = 0
@@ -69,9 +69,7 @@ def wider_optimum(
         value = width(pretrained, pretrained.losses.mean(axis=1, dtype=np.float64)) / width(
             scratch, scratch.losses.mean(axis=1, dtype=np.float64)
         )
-        ratios = [
-            width(pretrained, p) / width(scratch, s) for p, s in zip(*drawn, strict=True)
-        ]
+        ratios = [width(pretrained, p) / width(scratch, s) for p, s in zip(*drawn, strict=True)]
         measure = f"width along the line, pre-trained / scratch, {tolerance:.3g} nats above the end"
         rows.append(row("wider_optimum", task, measure, ratios, value, "above", 1))
     return rows
@@ -104,8 +102,10 @@ def easier_optimisation(
             0,
         )
     ]
-    reached = {name: first_below(h, chance_loss / 2) for name, h in
-               (("pretrained", pretrained), ("scratch", scratch))}
+    reached = {
+        name: first_below(h, chance_loss / 2)
+        for name, h in (("pretrained", pretrained), ("scratch", scratch))
+    }
     rows.append(
         row(
             "easier_optimisation",
@@ -130,9 +130,7 @@ def first_below(history: pd.DataFrame, level: float) -> float:
     return float(below.iloc[0]) if len(below) else np.inf
 
 
-def straight_path(
-    task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame
-) -> list[dict]:
+def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) -> list[dict]:
     """Cosine of the first epoch's direction with the whole run's, pre-trained minus scratch."""
     first = {
         name: float(t.loc[t["epoch"] == 1, "cosine"].iloc[0])
@@ -272,7 +270,7 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[dict]:
         row(
             "invariant_low_layers",
             task,
-            f"accuracy lost with the {high['group']} layers put back - with the {low['group']}, points",
+            f"accuracy lost, {high['group']} layers put back - {low['group']} layers, points",
             (gap - spread, gap + spread),
             gap,
             "above",

@@ -58,9 +58,7 @@ def weigh_claims(
         history = {start: read_table(of["history"][task, start]) for start in STARTS}
         path = {start: read_table(of["trajectory"][task, start]) for start in STARTS}
         labels = read_table(chosen, columns=["split", "label"]).query("split == 'dev'")["label"]
-        plane = {
-            start: read_plane(of["plane"][task, start], labels.to_numpy()) for start in STARTS
-        }
+        plane = {start: read_plane(of["plane"][task, start], labels.to_numpy()) for start in STARTS}
         chance = facts["pretrained"]["chance_loss"]
         both = ("pretrained", "scratch")
         rows += claims.wider_optimum(task, *(line[s] for s in both), tolerances, resamples)
@@ -104,7 +102,7 @@ def as_markdown(table: pd.DataFrame) -> str:
     ]
     for _, group in table.groupby("claim", sort=False):
         lines += ["", f"## {group['text'].iloc[0]}", ""]
-        lines += ["| task | measure | value | interval | claimed | verdict |", "|---|---|---|---|---|---|"]
+        lines += ["| task | measure | value | interval | claimed | verdict |", "|---" * 6 + "|"]
         for r in group.itertuples():
             spread = f"{r.low:.3g} to {r.high:.3g}" if np.isfinite(r.low) else "none"
             claimed = f"{r.claimed} {r.bound:.3g}" if r.claimed else ""

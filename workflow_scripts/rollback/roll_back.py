@@ -25,6 +25,7 @@ def roll_back(
     resamples: int,
     context: dict[str, Any],
 ) -> None:
+    from workflow_scripts.common.device import reproducible
     from workflow_scripts.landscape.engine import Evaluator
     from workflow_scripts.landscape.setting import load_model
     from workflow_scripts.model.encoder import (
@@ -37,20 +38,22 @@ def roll_back(
     )
     from workflow_scripts.model.text import encode, load_tokenizer
 
-    labels = len(read_json(card)["labels"])
-    before, after = read_weights(start), read_weights(end)
-    module = load_model(config.parent, labels, after, context)
-    tokenizer_ = load_tokenizer(config.parent)
-    examples = read_table(dev)
-    encoded = encode(tokenizer_, examples, max_length)
-    evaluate = Evaluator(module, {"dev": encoded}, tokenizer_.pad_token_id, context["token_budget"])
-    correct = {}
-    layers = {"none": None, **layer_groups(layer_count(module), groups)}
-    for name, group in progress(list(layers.items()), "groups"):
-        back = [] if group is None else names_in_layers(encoder_names(module), group)
-        load_weights(module, after | {parameter: before[parameter] for parameter in back})
-        correct[name] = evaluate()["dev"].prediction == examples["label"].to_numpy()
-    write_table(table(correct, layers, resamples), rollback)
+    budget = context["token_budget"]
+    with reproducible(context) as device:
+        labels = len(read_json(card)["labels"])
+        before, after = read_weights(start), read_weights(end)
+        module = load_model(config.parent, labels, after, device)
+        tokenizer_ = load_tokenizer(config.parent)
+        examples = read_table(dev)
+        encoded = encode(tokenizer_, examples, max_length)
+        evaluate = Evaluator(module, {"dev": encoded}, tokenizer_.pad_token_id, budget)
+        correct = {}
+        layers = {"none": None, **layer_groups(layer_count(module), groups)}
+        for name, group in progress(list(layers.items()), "groups"):
+            back = [] if group is None else names_in_layers(encoder_names(module), group)
+            load_weights(module, after | {parameter: before[parameter] for parameter in back})
+            correct[name] = evaluate()["dev"].prediction == examples["label"].to_numpy()
+        write_table(table(correct, layers, resamples), rollback)
 
 
 def table(

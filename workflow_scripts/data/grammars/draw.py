@@ -47,4 +47,4 @@ class Draw:
 
 def words(text: str) -> tuple[str, ...]:
     """A word list: parts between bars, or words between blanks where there is no bar."""
-    return tuple(part.strip() for part in (text.split("|") if "|" in text else text.split()))
+    return tuple(" ".join(p.split()) for p in (text.split("|") if "|" in text else text.split()))

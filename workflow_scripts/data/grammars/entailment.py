@@ -1,7 +1,7 @@
 """Textual entailment in two ways, standing for RTE: synthetic.
 
-"The nurse near the river photographed a poodle." entails "The nurse photographed a dog.", and
-neither "The nurse photographed a bird." nor, the other way round, "a dog" entails "a poodle". A
+"By the river Maria photographed a poodle." entails "Maria photographed a dog.", and
+neither "Maria photographed a bird." nor, the other way round, "a dog" entails "a poodle". A
 class and its members stand in premises and hypotheses of both labels in the same shares, so that
 only the relation of the two sentences tells the label.
 
@@ -11,7 +11,8 @@ Held out of training: the classes marked with ``*``, and the last third of every
 from __future__ import annotations
 
 from workflow_scripts.data.grammars.draw import Draw, words
-from workflow_scripts.data.grammars.nli import PERSONS, WHEN, WHERE
+from workflow_scripts.data.grammars.lists import NAMES, WHEN, WHERE
+from workflow_scripts.data.grammars.nli import sentence
 
 LABELS = ("entailment", "not_entailment")
 COLUMNS = ("sentence1", "sentence2")
@@ -91,14 +92,12 @@ def example(draw: Draw, label: int, fresh: bool) -> tuple[str, str]:
         then = {"c": one, "C": other}.get(pattern[1]) or draw.pick(
             [m for m in members(one, new) + members(other, new) if m != said]
         )
-    who, verb = draw.pick(PERSONS), draw.pick(VERBS)
+    who, verb = draw.pick(NAMES), draw.pick(VERBS)
     look = draw.pick(LOOKS) + " " if draw.chance(0.3) else ""
-    where, when = draw.pick(WHERE), draw.pick(WHEN)
-    if draw.chance(0.5):
-        premise = f"{when} the {who} {verb} {article(said, look)}."
-    else:
-        premise = f"the {who} {where} {verb} {article(said, look)}."
-    return premise[0].upper() + premise[1:], f"The {who} {verb} {article(then)}."
+    premise = sentence(
+        draw, draw.pick(draw.pick((WHERE, WHEN))), f"{who} {verb} {article(said, look)}"
+    )
+    return premise, f"{who} {verb} {article(then)}."
 
 
 def article(noun: str, look: str = "") -> str:

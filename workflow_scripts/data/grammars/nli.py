@@ -14,7 +14,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from workflow_scripts.data.grammars.draw import Draw, words
+from workflow_scripts.data.grammars.draw import Draw
+from workflow_scripts.data.grammars.lists import (
+    EVENTS,
+    NAMES,
+    OUTSIDE,
+    PERSONS,
+    PLACES,
+    THINGS,
+    WHEN,
+    WHERE,
+)
 
 LABELS = ("contradiction", "entailment", "neutral")
 COLUMNS = ("sentence1", "sentence2")
@@ -24,36 +34,36 @@ SYMMETRIC = False
 # Scales of the same topic are never taken for unrelated ones.
 SCALES = """
 [person]
-feeling: happy glad cheerful delighted | sad unhappy miserable gloomy
+feeling: happy glad cheerful delighted | sad unhappy miserable
 body: tired exhausted weary | rested energetic
-body: sick ill unwell | healthy fit well
-money: rich wealthy affluent | poor penniless broke
-courage: brave bold fearless courageous | cowardly timid
+body: sick ill | healthy fit well
+money: rich wealthy affluent | poor broke
+feeling: brave bold fearless courageous | afraid frightened scared
 feeling: calm relaxed | nervous anxious worried
-manners: polite courteous respectful | rude impolite
+manners: polite respectful | rude disrespectful
 mind: smart clever intelligent bright | stupid foolish dumb
 body: asleep sleeping | awake alert
 age: young youthful | old elderly aged
-talk: talkative chatty | silent quiet
+talk: loud noisy | silent quiet
 work: busy occupied | idle free
 fame: famous renowned celebrated | unknown obscure
-time: late delayed | early punctual
+time: late delayed | early
 guilt: guilty | innocent
-* strength: strong powerful muscular | weak feeble frail
-* weight: thin slim skinny | fat overweight
-* honesty: honest truthful sincere | dishonest lying
-* drink: drunk intoxicated | sober
+* strength: strong powerful muscular | weak
+* weight: thin slim skinny | fat
+* honesty: honest sincere | lying
+* drink: drunk | sober
 * beauty: beautiful pretty lovely | ugly hideous
 * marriage: married wed | single unmarried
 
 [thing]
-price: cheap inexpensive affordable | expensive costly pricey
+price: cheap inexpensive affordable | expensive costly
 size: big large huge enormous | small tiny little miniature
-dirt: clean spotless | dirty filthy stained
+dirt: clean | dirty filthy stained
 water: wet damp soaked | dry
 age: new modern | old ancient antique
-weight: heavy weighty | light weightless
-state: broken damaged ruined | intact undamaged
+weight: heavy | light
+state: broken damaged ruined | intact
 content: full filled packed | empty vacant
 heat: hot warm | cold cool icy
 place: visible noticeable | hidden concealed invisible
@@ -62,14 +72,14 @@ worth: useful helpful handy | useless worthless
 * truth: real genuine authentic | fake false
 * number: rare unusual uncommon | common ordinary
 * shape: straight | bent crooked curved
-* surface: smooth even | rough bumpy
+* surface: smooth even | rough
 * softness: hard solid firm | soft
 
 [place]
 sound: noisy loud | quiet silent
 people: crowded busy packed | empty deserted vacant
-light: bright sunny | dark dim gloomy
-dirt: clean spotless | dirty filthy
+light: bright | dark dim
+dirt: clean | dirty filthy
 size: big large huge vast | small tiny little
 risk: safe secure | dangerous risky hazardous
 heat: hot warm | cold chilly freezing
@@ -80,7 +90,7 @@ distance: near close nearby | far distant remote
 * width: wide broad | narrow
 
 [event]
-interest: boring dull tedious | interesting exciting fascinating
+interest: boring dull | interesting exciting fascinating
 length: long lengthy endless | short brief
 mood: funny amusing hilarious | serious solemn
 ease: easy simple | hard difficult
@@ -93,13 +103,13 @@ secret: public open | private secret
 
 [does to thing]
 trade: bought purchased acquired | sold
-find: found discovered located | lost misplaced
+find: found discovered located | lost
 lock: opened unlocked | closed shut locked
 height: raised lifted | lowered dropped
-fill: filled loaded packed | emptied unloaded
-dirt: cleaned washed scrubbed | soiled stained
-state: repaired fixed mended | broke damaged smashed
-liking: liked loved adored | disliked hated detested
+fill: filled loaded packed | emptied drained
+dirt: cleaned washed scrubbed | stained
+state: repaired fixed | broke damaged smashed
+liking: liked loved adored | disliked hated
 memory: remembered recalled | forgot
 * sight: hid concealed | showed displayed exhibited
 * force: pushed shoved | pulled dragged
@@ -107,55 +117,31 @@ memory: remembered recalled | forgot
 * offer: accepted received | refused rejected declined
 
 [does to person]
-words: praised applauded complimented | criticized blamed insulted
+words: praised complimented | criticized blamed insulted
 work: hired employed recruited | fired dismissed sacked
 liking: loved adored liked | hated despised
-help: helped assisted aided | hindered obstructed
+help: helped assisted aided | opposed resisted
 fight: attacked assaulted | defended protected guarded
 memory: remembered recalled | forgot
 law: caught captured arrested | released freed
 health: healed cured | hurt injured wounded
-* trust: trusted believed | doubted distrusted
-* prize: rewarded | punished penalized
-* heart: comforted consoled soothed | upset disturbed
+* trust: trusted believed | doubted suspected
+* prize: rewarded | punished
+* heart: calmed relaxed | upset disturbed
 * visit: welcomed greeted | ignored avoided
 """
 
-PERSONS = words(
-    "nurse doctor lawyer teacher farmer baker singer painter soldier sailor pilot driver waiter "
-    "clerk butcher tailor carpenter plumber judge priest monk banker writer poet actor dancer "
-    "drummer guitarist student professor scientist engineer chemist hunter fisherman guard miner "
-    "shepherd gardener librarian reporter editor photographer musician king queen prince princess "
-    "boy girl woman man widow uncle aunt cousin neighbor tourist traveler stranger prisoner"
-)
-THINGS = words(
-    "box bag bottle basket bucket barrel crate jar chest cup bowl pot kettle pan lamp clock chair "
-    "table bench bed carpet curtain blanket pillow coat hat boot shirt glove belt knife fork "
-    "spoon hammer saw shovel rope ladder wheel bicycle wagon boat tent drum guitar piano camera "
-    "radio telephone book map mirror statue vase ring necklace coin toy doll kite umbrella"
-)
-PLACES = words(
-    "room kitchen hall cellar cabin tunnel shop church hotel garage school office museum library "
-    "theater street market harbor station garden park beach village castle farm factory hospital "
-    "bakery restaurant stadium"
-)
-EVENTS = words(
-    "film story lecture speech meeting game exam song concert play lesson party ceremony wedding "
-    "festival debate trial race interview show dance sermon"
-)
-WHERE = words(
-    "near the river|in the corner|by the window|behind the house|under the bridge|next door|"
-    "across the road|from the village|in the garden|at the market|by the lake|in the city|"
-    "on the island|outside the gate|beside the fountain|near the border|at the airport|"
-    "on the hill|in the valley|at the harbor|in the north|by the sea|near the forest"
-)
-WHEN = words(
-    "last week|on Monday|on Friday|yesterday|this morning|last night|in March|in August|at noon|"
-    "after lunch|before dinner|at midnight|in winter|in summer|last year|two days ago|on Sunday|"
-    "after the storm|before sunrise|in autumn|at Christmas|during the strike"
-)
-HOW = ("very", "quite", "rather", "really", "fairly", "so", "too", "pretty")
+HOW = ("very", "quite", "rather", "really", "fairly", "so", "clearly", "still")
 SUBJECTS = {"person": PERSONS, "thing": THINGS, "place": PLACES, "event": EVENTS}
+# Where a subject may be: a building is not in a corner, and an event only has a time.
+SCENES = {
+    "person": (WHERE, WHEN),
+    "thing": (WHERE, WHEN),
+    "place": (OUTSIDE, WHEN),
+    "event": (WHEN,),
+}
+# Share of persons that go by a name.
+NAMED = 0.6
 
 
 class Scale(NamedTuple):
@@ -208,21 +194,25 @@ def example(draw: Draw, label: int, fresh: bool) -> tuple[str, str]:
 
 
 def _sentences(draw: Draw, kind: str, said: str, then: str) -> tuple[str, str]:
-    where, when = draw.pick(WHERE), draw.pick(WHEN)
+    scene = draw.pick(draw.pick(SCENES.get(kind, (WHERE, WHEN))))
     if kind.startswith("does to"):
-        who = draw.pick(PERSONS)
-        what = draw.pick(THINGS if kind == "does to thing" else [p for p in PERSONS if p != who])
-        premise = f"{when} the {who} {said} the {what}."
-        if draw.chance(0.5):
-            premise = f"the {who} {where} {said} the {what}."
-        return _capital(premise), f"The {who} {then} the {what}."
-    subject = draw.pick(SUBJECTS[kind])
+        who = _person(draw)
+        what = "the " + draw.pick(THINGS) if kind == "does to thing" else _person(draw)
+        return sentence(draw, scene, f"{who} {said} {what}"), _capital(f"{who} {then} {what}.")
+    subject = _person(draw) if kind == "person" else "the " + draw.pick(SUBJECTS[kind])
     how = draw.pick(HOW) + " " if draw.chance(0.4) else ""
-    premise = f"the {subject} {where} was {how}{said}."
-    if draw.chance(0.4):
-        premise = f"{when} the {subject} was {how}{said}."
-    return _capital(premise), f"The {subject} was {then}."
+    return sentence(draw, scene, f"{subject} was {how}{said}"), _capital(f"{subject} was {then}.")
 
 
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
+def _person(draw: Draw) -> str:
+    return draw.pick(NAMES) if draw.chance(NAMED) else "the " + draw.pick(PERSONS)
+
+
+def sentence(draw: Draw, scene: str, clause: str) -> str:
+    """A sentence with its scene (place or time; may be empty) in front or at the end."""
+    parts = (scene, clause) if draw.chance(0.5) else (clause, scene)
+    return _capital(" ".join(filter(None, parts)) + ".")
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

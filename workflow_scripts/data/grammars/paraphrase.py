@@ -12,7 +12,8 @@ Held out of training: every third synonym set.
 from __future__ import annotations
 
 from workflow_scripts.data.grammars.draw import Draw
-from workflow_scripts.data.grammars.nli import WHEN, WHERE
+from workflow_scripts.data.grammars.lists import NAMES, WHEN, WHERE
+from workflow_scripts.data.grammars.nli import sentence
 
 LABELS = ("different", "paraphrase")
 COLUMNS = ("sentence1", "sentence2")
@@ -80,15 +81,14 @@ def example(draw: Draw, label: int, fresh: bool) -> tuple[str, str]:
             second.append(one[1 - here])
     if swap:
         second[0], second[2] = second[2], second[0]
-    place = draw.pick(draw.pick((WHERE, WHEN))) if draw.chance(0.4) else ""
+    if 0 not in changed and not swap:
+        first[0] = second[0] = draw.pick(NAMES)
+    scene = draw.pick(draw.pick((WHERE, WHEN))) if draw.chance(0.4) else ""
     passive = draw.below(2)
     turned = draw.chance(0.35)
-    return _say(draw, first, passive, place), _say(draw, second, passive ^ turned, place)
+    return _say(draw, first, passive, scene), _say(draw, second, passive ^ turned, scene)
 
 
-def _say(draw: Draw, words: list[str], passive: int, place: str) -> str:
-    who, did, whom = words
-    clause = f"the {whom} was {did} by the {who}" if passive else f"the {who} {did} the {whom}"
-    parts = [place, clause] if draw.chance(0.5) else [clause, place]
-    text = " ".join(filter(None, parts))
-    return text[0].upper() + text[1:] + "."
+def _say(draw: Draw, words: list[str], passive: int, scene: str) -> str:
+    who, did, whom = (w if w in NAMES or slot == 1 else "the " + w for slot, w in enumerate(words))
+    return sentence(draw, scene, f"{whom} was {did} by {who}" if passive else f"{who} {did} {whom}")
