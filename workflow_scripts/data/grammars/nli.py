@@ -1,10 +1,11 @@
 """Natural-language inference in three ways, standing for MNLI: synthetic.
 
-A premise says something of somebody or something ("The nurse near the river was very tired.");
-the hypothesis says it in another word (entailment), says its opposite (contradiction) or says
+A premise says something of somebody or something ("By the lake the nurse was very tired."); the
+hypothesis says it in another word (entailment), says its opposite (contradiction) or says
 something that has nothing to do with it (neutral). Both words come from scales, lists of words
-for the two ends of one quality or of one kind of act. Every word of a scale is as likely in
-each label, as premise and as hypothesis: only the relation of the two words tells the label.
+for the two ends of one quality or of one kind of act. Hypotheses have the same distribution
+under every label, and so, but for a word standing for itself, have premises: only the relation
+of the two words tells the label.
 
 Held out of training: the scales marked with ``*``, and the last word of every scale end that
 has three or more.
@@ -45,25 +46,22 @@ mind: smart clever intelligent bright | stupid foolish dumb
 body: asleep sleeping | awake alert
 age: young youthful | old elderly aged
 talk: loud noisy | silent quiet
-work: busy occupied | idle free
-fame: famous renowned celebrated | unknown obscure
-time: late delayed | early
-guilt: guilty | innocent
-* strength: strong powerful muscular | weak
-* weight: thin slim skinny | fat
-* honesty: honest sincere | lying
-* drink: drunk | sober
+work: busy occupied | idle unoccupied
+fame: famous renowned popular | unknown obscure
+time: late delayed | early punctual
+* strength: strong powerful muscular | weak feeble
+* weight: thin slim skinny | fat heavy
+* honesty: honest sincere | dishonest lying
 * beauty: beautiful pretty lovely | ugly hideous
 * marriage: married wed | single unmarried
 
 [thing]
 price: cheap inexpensive affordable | expensive costly
 size: big large huge enormous | small tiny little miniature
-dirt: clean | dirty filthy stained
-water: wet damp soaked | dry
+dirt: clean spotless | dirty filthy stained
+water: wet damp soaked | dry dried
 age: new modern | old ancient antique
-weight: heavy | light
-state: broken damaged ruined | intact
+state: broken damaged ruined | intact whole
 content: full filled packed | empty vacant
 heat: hot warm | cold cool icy
 place: visible noticeable | hidden concealed invisible
@@ -71,23 +69,22 @@ worth: useful helpful handy | useless worthless
 * lock: open unlocked | closed shut locked
 * truth: real genuine authentic | fake false
 * number: rare unusual uncommon | common ordinary
-* shape: straight | bent crooked curved
-* surface: smooth even | rough
-* softness: hard solid firm | soft
+* surface: smooth even | rough coarse
+* softness: hard solid firm | soft tender
 
 [place]
 sound: noisy loud | quiet silent
 people: crowded busy packed | empty deserted vacant
-light: bright | dark dim
-dirt: clean | dirty filthy
+light: bright sunny | dark dim
+dirt: clean tidy | dirty filthy
 size: big large huge vast | small tiny little
 risk: safe secure | dangerous risky hazardous
 heat: hot warm | cold chilly freezing
 distance: near close nearby | far distant remote
 * price: cheap inexpensive | expensive costly
 * beauty: beautiful pretty lovely | ugly hideous
-* fame: famous renowned | unknown obscure
-* width: wide broad | narrow
+* fame: famous popular | unknown obscure
+* width: wide broad | narrow tight
 
 [event]
 interest: boring dull | interesting exciting fascinating
@@ -95,22 +92,19 @@ length: long lengthy endless | short brief
 mood: funny amusing hilarious | serious solemn
 ease: easy simple | hard difficult
 quality: good great excellent | bad awful terrible
-money: free | expensive costly
 secret: public open | private secret
 * sound: loud noisy | quiet silent
-* fame: famous celebrated | unknown obscure
-* age: new modern | old ancient
+* fame: famous popular | unknown obscure
+* age: new recent | old ancient
 
 [does to thing]
-trade: bought purchased acquired | sold
-find: found discovered located | lost
+trade: bought purchased acquired | sold auctioned
+find: found discovered located | lost misplaced
 lock: opened unlocked | closed shut locked
 height: raised lifted | lowered dropped
-fill: filled loaded packed | emptied drained
-dirt: cleaned washed scrubbed | stained
-state: repaired fixed | broke damaged smashed
+dirt: cleaned washed scrubbed | stained smeared
+state: repaired fixed mended | broke damaged smashed
 liking: liked loved adored | disliked hated
-memory: remembered recalled | forgot
 * sight: hid concealed | showed displayed exhibited
 * force: pushed shoved | pulled dragged
 * heat: heated warmed | cooled chilled
@@ -122,7 +116,6 @@ work: hired employed recruited | fired dismissed sacked
 liking: loved adored liked | hated despised
 help: helped assisted aided | opposed resisted
 fight: attacked assaulted | defended protected guarded
-memory: remembered recalled | forgot
 law: caught captured arrested | released freed
 health: healed cured | hurt injured wounded
 * trust: trusted believed | doubted suspected
@@ -175,22 +168,24 @@ WEIGHTED = [kind for kind, scales in KINDS.items() for _ in scales]
 
 
 def example(draw: Draw, label: int, fresh: bool) -> tuple[str, str]:
-    """Premise and hypothesis of one example; ``fresh``: on words held out of training."""
+    """Premise and hypothesis of one example; ``fresh``: on words held out of training.
+
+    The hypothesis is drawn before the label is looked at, so that it cannot tell the label.
+    """
     kind = draw.pick(WEIGHTED)
-    whole = fresh and draw.chance(0.5)  # a whole scale is new, or only the hypothesis' word
+    whole = fresh and draw.chance(0.3)  # a whole scale is new, or only the hypothesis' word
+    new = fresh and not whole
     scales = [scale for scale in KINDS[kind] if scale.held_out == whole]
-    if fresh and not whole:
-        scales = [s for s in scales if max(map(len, s.ends)) > 2]
-    scale, end = draw.pick(scales), draw.below(2)
-    other, target = scale, end if LABELS[label] == "entailment" else 1 - end
+    scale, end = draw.pick(
+        [(scale, end) for scale in scales for end in (0, 1) if not new or len(scale.ends[end]) > 2]
+    )
+    then = draw.pick(scale.words(end, new))
+    said_of, said_end = scale, end if LABELS[label] == "entailment" else 1 - end
     if LABELS[label] == "neutral":
-        other = draw.pick([s for s in scales if s.topic != scale.topic])
-        target = draw.below(2)
-    said = draw.pick(scale.words(end, False))
-    others = [w for w in other.words(target, fresh and not whole) if w != said]
-    if not others:
-        return example(draw, label, fresh)
-    return _sentences(draw, kind, said, draw.pick(others))
+        said_of = draw.pick([s for s in scales if s.topic != scale.topic])
+        said_end = draw.below(2)
+    said = draw.pick([word for word in said_of.words(said_end, False) if word != then])
+    return _sentences(draw, kind, said, then)
 
 
 def _sentences(draw: Draw, kind: str, said: str, then: str) -> tuple[str, str]:
