@@ -25,11 +25,21 @@ def checked(function, *arguments):
 
 SETTINGS = checked(validated, config)
 
+
+def wanted_of(task):
+    """A task's definition; where it takes all examples, a surface's number must be there."""
+    wanted = SETTINGS.tasks[task].model_dump()
+    for split in ("train", "dev"):
+        if wanted[split] is None and task in SETTINGS.experiment.tasks:
+            wanted[split] = getattr(SETTINGS.landscape, f"{split}_examples")
+    return wanted
+
+
 TASKS = SETTINGS.experiment.tasks
 MODELS = SETTINGS.experiment.models
 # Files on this machine that tasks and models are read from.
 TASK_FILES = {
-    task: checked(check_task, task, SETTINGS.tasks[task].model_dump())
+    task: checked(check_task, task, wanted_of(task))
     for task in sorted({*TASKS, *(SETTINGS.landscape.second[task] for task in TASKS)})
 }
 MODEL_FILES = {
@@ -64,12 +74,6 @@ def context(wildcards, threads):
     }
 
 
-def title(task):
-    name = SETTINGS.tasks[task].title or task
-    synthetic = SETTINGS.tasks[task].source.startswith("synthetic:")
-    return f"{name} (synthetic)" if synthetic else name
-
-
 # data
 
 
@@ -81,7 +85,6 @@ def task_spec(task):
     settings = SETTINGS.tasks[task]
     return {
         "name": task,
-        "title": title(task),
         "source": settings.source,
         "label": settings.label,
         "text": settings.text,
@@ -271,7 +274,6 @@ def trajectory_checkpoints(wildcards):
 def geometry_spec(surface):
     task, start, _, _ = SURFACES[surface]
     return {
-        "title": title(task),
         "surface": {
             **surface_spec(surface),
             "start": start,

@@ -18,6 +18,7 @@ rule prepare_task:
     params:
         spec=lambda wildcards: task_spec(wildcards.task),
         code=code("data/prepare_task"),
+        context=context,
     message:
         "Preparing task {wildcards.task}"
     script:

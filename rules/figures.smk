@@ -20,6 +20,7 @@ rule draw_figure1:
             "starts": list(STARTS),
         },
         code=code("figures/draw_figure1"),
+        context=context,
     message:
         "Drawing figure 1: training-loss surfaces"
     script:
@@ -51,6 +52,7 @@ rule draw_figure2:
             ],
         },
         code=code("figures/draw_figure2"),
+        context=context,
     message:
         "Drawing figure 2: training loss over steps"
     script:
@@ -86,6 +88,7 @@ rule draw_figure3:
             "starts": list(STARTS),
         },
         code=code("figures/draw_figure3"),
+        context=context,
     message:
         "Drawing figure 3: trajectories on training-loss surfaces"
     script:
@@ -115,6 +118,7 @@ rule draw_figure4:
             "note": overfitting_note(),
         },
         code=code("figures/draw_figure4"),
+        context=context,
     message:
         "Drawing figure 4: training on, on the generalisation-error surface"
     script:
@@ -143,6 +147,7 @@ rule draw_figure5:
             "starts": list(STARTS),
         },
         code=code("figures/draw_figure5"),
+        context=context,
     message:
         "Drawing figure 5: training loss along the optimisation direction"
     script:
@@ -171,6 +176,7 @@ rule draw_figure6:
             "starts": list(STARTS),
         },
         code=code("figures/draw_figure6"),
+        context=context,
     message:
         "Drawing figure 6: generalisation-error surfaces"
     script:
@@ -199,6 +205,7 @@ rule draw_figure7:
             "groups": layer_groups(),
         },
         code=code("figures/draw_figure7"),
+        context=context,
     message:
         "Drawing figure 7: training-loss surfaces of layer groups"
     script:
@@ -227,6 +234,7 @@ rule draw_table1:
             "paper": paper_values(),
         },
         code=code("figures/draw_table1"),
+        context=context,
     message:
         "Drawing table 1: accuracies with layer groups put back"
     script:

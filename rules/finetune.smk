@@ -5,6 +5,7 @@ for recipe in SETTINGS.finetune.recipes:
         name:
             f"finetune_{recipe}"
         input:
+            model_file("{model}", "card.json"),
             **architecture(),
             train=task_file("{task}", "train.parquet"),
             dev=task_file("{task}", "dev.parquet"),

@@ -22,6 +22,7 @@ rule choose_examples:
             "seed": SETTINGS.landscape.seed,
         },
         code=code("landscape/choose_examples"),
+        context=context,
     message:
         "Choosing the examples of {wildcards.task} for its surfaces"
     script:
@@ -50,6 +51,7 @@ rule measure_directions:
     params:
         spec=lambda wildcards: geometry_spec(wildcards.surface),
         code=code("landscape/measure_directions"),
+        context=context,
     message:
         "Measuring the directions of surface {wildcards.surface}"
     script:
@@ -111,6 +113,7 @@ rule merge_surface:
     params:
         spec=lambda wildcards: merge_spec(wildcards.surface),
         code=code("landscape/merge_surface"),
+        context=context,
     message:
         "Merging surface {wildcards.surface}"
     script:
@@ -172,6 +175,7 @@ rule measure_width:
     params:
         spec=SETTINGS.landscape.width.model_dump(),
         code=code("landscape/measure_width"),
+        context=context,
     message:
         "Measuring how wide the optimum of {wildcards.surface} is"
     script:

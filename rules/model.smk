@@ -22,6 +22,7 @@ rule fetch_model:
             "sha256": SETTINGS.models[wildcards.model].sha256,
         },
         code=code("model/fetch_model"),
+        context=context,
     message:
         "Fetching model {wildcards.model}"
     script:
@@ -47,6 +48,7 @@ rule draw_scratch:
     params:
         spec=lambda wildcards: {"init": int(wildcards.init)},
         code=code("model/draw_scratch"),
+        context=context,
     message:
         "Drawing random weights for {wildcards.model}, seed {wildcards.init}"
     script:

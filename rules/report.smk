@@ -32,6 +32,7 @@ rule weigh_claims:
             "resamples": SETTINGS.landscape.width.resamples,
         },
         code=code("report/weigh_claims"),
+        context=context,
     message:
         "Weighing the claims of the paper for {wildcards.model}"
     script:

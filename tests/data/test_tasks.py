@@ -184,7 +184,7 @@ def test_the_step_writes_tables_and_card(folder, tmp_path):
     out = tmp_path / "out"
     names = ("train.parquet", "dev.parquet", "card.json")
     prepare_task(
-        *(out / n for n in names), name="mine", title="Mine", source=source, label="label",
+        *(out / n for n in names), name="mine", source=source, label="label",
         text=None, train_examples=6, dev_examples=None, dev_split=None, seed=1,
         files=[tmp_path / "train.tsv", tmp_path / "dev.tsv"],
     )  # fmt: skip
@@ -192,7 +192,7 @@ def test_the_step_writes_tables_and_card(folder, tmp_path):
     train, dev = (pd.read_parquet(out / n) for n in names[:2])
     card = json.loads((out / "card.json").read_text())
     assert list(train) == list(dev) == ["sentence", "label"]
-    assert (card["name"], card["title"], card["source"]) == ("mine", "Mine", source)
+    assert (card["name"], card["source"]) == ("mine", source)
     assert (card["train"], card["dev"], len(train), len(dev)) == (6, 2, 6, 2)
     assert set(card["files"]) == {"train.tsv", "dev.tsv"}
     required = {"synthetic", "labels", "pair", "label_counts", "digest", "revision"}

@@ -293,7 +293,19 @@ class Config(Section):
                 seen.append(base)
                 base = self.finetune.recipes[base].continues
         self._overfitting_continues()
+        self._enough_examples()
         return self
+
+    def _enough_examples(self) -> None:
+        for name in self.experiment.tasks:
+            for split in ("train", "dev"):
+                wanted = getattr(self.landscape, f"{split}_examples")
+                there = getattr(self.tasks[name], split)
+                if wanted is not None and there is not None and wanted > there:
+                    raise ValueError(
+                        f"landscape.{split}_examples: got {wanted}, "
+                        f"tasks.{name}.{split} allows {there}"
+                    )
 
     def _overfitting_continues(self) -> None:
         recipe = self.figures.overfitting_recipe

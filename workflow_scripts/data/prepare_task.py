@@ -13,7 +13,6 @@ def prepare_task(
     dev: Path,
     card: Path,
     name: str,
-    title: str,
     source: str,
     label: str = "label",
     text: list[str] | None = None,
@@ -30,7 +29,7 @@ def prepare_task(
     task = read_task(
         source, label, text, train_examples, dev_examples, dev_split, seed, files=files
     )
-    described: dict[str, Any] = {"name": name, "title": title, **task.card}
+    described: dict[str, Any] = {"name": name, **task.card}
     write_table(task.train, train)
     write_table(task.dev, dev)
     write_json(described, card)

@@ -19,7 +19,6 @@ def measure_directions(
     end: Path,
     geometry: Path,
     surface: dict[str, Any],
-    title: str,
     second: Path | None = None,
 ) -> None:
     task = read_json(card)
@@ -28,7 +27,6 @@ def measure_directions(
     layers = surface_layers(module, surface)
     facts = {
         "task": task["name"],
-        "title": title,
         "synthetic": task["synthetic"],
         "labels": len(task["labels"]),
         "chance_loss": math.log(len(task["labels"])),

@@ -21,7 +21,7 @@ def measure_width(
 ) -> None:
     facts = read_json(geometry)
     wanted = [*tolerances, *(share * facts["chance_loss"] for share in relative)]
-    points = read_table(line)
+    points = read_table(line).sort_values("alpha")  # start and end, if off the grid, come last
     along = line_widths(
         points["alpha"].to_numpy(), np.stack(points["train_loss"]), wanted, resamples
     )

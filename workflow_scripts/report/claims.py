@@ -284,8 +284,8 @@ def with_verdicts(rows: list[dict]) -> pd.DataFrame:
     """The ledger with ``text`` (the paper's claim) and ``verdict``.
 
     ``holds`` : the whole interval lies on the claimed side; ``contradicted`` : on the other;
-    ``undecided`` : it straddles the bound. Where one number has no interval, it is judged by
-    itself, and ``interval`` says so; ``shown beside`` : the paper claims nothing about it.
+    ``undecided`` : it straddles the bound, or cannot be told. A number without an interval is
+    judged by itself. ``shown beside`` : the paper claims nothing about it.
     """
     table = pd.DataFrame(rows)
     table.insert(1, "text", table["claim"].map(CLAIMS))

@@ -80,7 +80,8 @@ def weigh_claims(
 
 
 def read_line(path: Path, facts: dict[str, Any]) -> Line:
-    points = read_table(path, columns=["alpha", "on_grid", "train_loss"]).query("on_grid")
+    """All points of a line, start and end included, in the order of alpha."""
+    points = read_table(path, columns=["alpha", "train_loss"]).sort_values("alpha")
     return Line(
         points["alpha"].to_numpy(), np.stack(points["train_loss"]), facts["filter_distance"]
     )

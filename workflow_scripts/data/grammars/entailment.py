@@ -45,9 +45,14 @@ UNCOUNTED = set(words("spinach beer wine coffee juice whiskey vodka iron copper 
 UNCOUNTED |= {"metal"}
 VERBS = words(
     "saw noticed found wanted mentioned drew described remembered photographed lost bought sold "
-    "painted touched admired needed chose sketched spotted imagined"
+    "painted touched admired needed chose sketched spotted imagined watched recognized discovered "
+    "expected preferred ignored examined studied approached recalled pictured inspected avoided "
+    "selected acquired loved liked recommended displayed presented"
 )
-LOOKS = ("beautiful", "cheap", "strange", "lovely", "excellent", "good", "special", "fine")
+LOOKS = words(
+    "beautiful cheap strange lovely excellent good special fine nice rare real perfect great "
+    "unusual modern typical certain different particular second common simple local foreign"
+)
 
 # (premise, hypothesis) as class word "c", member "m", another class "C" or member "M" (of any
 # class); the shares give "c" and "m" the same frequency under both labels, in both places.
@@ -93,7 +98,7 @@ def example(draw: Draw, label: int, fresh: bool) -> tuple[str, str]:
             [m for m in members(one, new) + members(other, new) if m != said]
         )
     who, verb = draw.pick(NAMES), draw.pick(VERBS)
-    look = draw.pick(LOOKS) + " " if draw.chance(0.3) else ""
+    look = draw.pick(LOOKS) + " " if draw.chance(0.4) else ""
     premise = sentence(
         draw, draw.pick(draw.pick((WHERE, WHEN))), f"{who} {verb} {article(said, look)}"
     )

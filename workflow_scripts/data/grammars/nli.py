@@ -119,7 +119,7 @@ fight: attacked assaulted | defended protected guarded
 law: caught captured arrested | released freed
 health: healed cured | hurt injured wounded
 * trust: trusted believed | doubted suspected
-* prize: rewarded | punished
+* prize: rewarded honored | punished penalized
 * heart: calmed relaxed | upset disturbed
 * visit: welcomed greeted | ignored avoided
 """
