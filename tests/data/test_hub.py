@@ -65,7 +65,7 @@ def served(tmp_path):
         for config, devs in (("rte", ["validation"]), ("mnli", ["validation_matched"]))
     )
     (repo / "README.md").write_text(f"---\nconfigs:\n{configs}---\n")
-    # A script of the repository's own name was once run to load it; any other is a file like others.
+    # A script of the repository's own name was once run to load it; any other is but a file.
     (repo / "helper.py").write_text(SCRIPT)
     write_split(repo.parent / "script/train.parquet", rows([0, 1]))
     (repo.parent / "script/script.py").write_text(SCRIPT)

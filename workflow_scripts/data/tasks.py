@@ -73,7 +73,12 @@ def read_task(
             where = tuple([files] if isinstance(files, Path) else files)
             where = where or sources.find_files(parsed, dev_split)
             raw = tuple(sources.read_file(path) for path in where)
-            origin = {"files": {str(path.name): _file_digest(path) for path in where}}
+            origin = {
+                "files": {
+                    split: {"name": path.name, "sha256": _file_digest(path)}
+                    for split, path in zip(("train", "dev"), where, strict=True)
+                }
+            }
         origin |= {"synthetic": False, "available": {"train": len(raw[0]), "dev": len(raw[1])}}
         train, dev = (
             _columns(table, label, text, place) for table, place in zip(raw, where, strict=True)
