@@ -27,6 +27,14 @@ def test_a_flatter_line_is_wider_also_when_its_unit_counts():
     assert verdicts(shorter) == ["contradicted"]
 
 
+def test_a_run_that_broke_leaves_the_claim_undecided():
+    broken = line(1.0)
+    broken.losses[ALPHA == 1] = np.nan
+    rows = claims.wider_optimum("t", line(1.0), broken, [0.5], 100)
+    assert np.isnan(rows[0]["value"])
+    assert verdicts(rows) == ["undecided"]
+
+
 def history(losses) -> pd.DataFrame:
     return pd.DataFrame({"step": np.arange(1, len(losses) + 1), "loss": losses})
 

@@ -361,4 +361,5 @@ def _keys_beside(path: list[str]) -> list[str]:
 
 
 def is_section(kind: Any) -> bool:
+    """Whether ``kind`` is a class of sections itself; ``dict[str, Task]`` is none."""
     return isinstance(kind, type) and issubclass(kind, Section)

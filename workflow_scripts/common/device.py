@@ -11,7 +11,12 @@ from workflow_scripts.common.errors import UserError
 
 
 def chosen_device(name: str) -> torch.device:
-    """``auto`` (the GPU if there is one), ``cpu`` or ``cuda``."""
+    """``auto`` (the GPU if there is one), ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    UserError : for ``cuda`` where PyTorch finds no GPU.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("compute.device: got 'cuda', but PyTorch finds no GPU here; allowed: cpu")
     if name == "auto":
@@ -24,6 +29,15 @@ def reproducible(context: dict[str, Any]) -> Iterator[torch.device]:
     """Give the device, with the context's threads, deterministic kernels and full fp32 products.
 
     Everything is put back afterwards, the global random state too.
+
+    Parameters
+    ----------
+    context : ``device`` (see ``chosen_device``; ``auto`` by default) and ``threads`` of the CPU
+        (as many as before by default); other keys are left alone.
+
+    Raises
+    ------
+    UserError : for ``cuda`` where PyTorch finds no GPU.
     """
     device = chosen_device(context.get("device", "auto"))
     threads = torch.get_num_threads()

@@ -18,7 +18,18 @@ Item = TypeVar("Item")
 def progress(
     items: Iterable[Item], label: str, total: int | None = None, every: float = 10.0
 ) -> Iterator[Item]:
-    """Yield ``items``, saying every ``every`` seconds how many are done and how long is left."""
+    """Yield ``items``, saying every ``every`` seconds how many are done and how long is left.
+
+    Parameters
+    ----------
+    label : what is counted, in the plural.
+    total : how many there are; ``len(items)`` by default.
+    every : seconds between lines of the log; the last item always has one.
+
+    Raises
+    ------
+    TypeError : if ``total`` is not given and the items have no length.
+    """
     if total is None:
         total = len(items)  # type: ignore[arg-type]
     if sys.stderr.isatty() and not record():

@@ -62,6 +62,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def write_text(text: str, path: Path) -> None:
+    """Write a text as UTF-8, whole or not at all."""
     with atomic(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
@@ -73,6 +74,12 @@ def write_json(value: dict[str, Any], path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
+    """The dictionary in a JSON file, with ``provenance`` where ``write_json`` put it.
+
+    Raises
+    ------
+    ValueError : if the file is no JSON.
+    """
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 

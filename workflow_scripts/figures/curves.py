@@ -38,16 +38,21 @@ def learning_curves(
     ----------
     histories : ``history.parquet`` of (task, start); loss in nats, mean of a batch.
     labels : number of labels K of each task; ln K is the loss of chance.
-    tasks, starts : what to show, in this order.
+    tasks : ``name``, ``title``, ``synthetic``; in the order of the panels.
+    starts : what to show, in this order.
     smoothing : width in epochs of the centred window whose mean is the strong line.
 
     Returns
     -------
     The figure, and its numbers: a row per step with ``loss`` and ``smoothed``.
 
+    Raises
+    ------
+    UserError : if the history of a task and start is not there.
+
     References
     ----------
-    Hao et al. (2019), figure 2.
+    Hao et al. (2019), section 5.2 and figure 2.
     """
     curves = {}
     for task in tasks:
@@ -114,10 +119,15 @@ def learning_curves(
 
 
 def smooth(history: pd.DataFrame, smoothing: float) -> pd.DataFrame:
-    """``history`` by step with ``smoothed``: mean over a centred window of so many epochs.
+    """A history by step with the column ``smoothed``, nats: means over a centred window.
 
-    The window is cut at both ends of the run. A loss that is not finite stays so and does not
-    enter the means beside it.
+    The window is cut at both ends of the run. A loss that is not finite does not enter the means
+    beside it; its own ``smoothed`` is NaN.
+
+    Parameters
+    ----------
+    history : ``step``, ``epoch`` and ``loss`` (nats), a row per step.
+    smoothing : width of the window in epochs; made an odd number of steps, 1 or more.
     """
     table = history.sort_values("step", ignore_index=True)
     steps = table.groupby("epoch").size().max()
@@ -136,15 +146,21 @@ def loss_lines(
     ----------
     lines : lines (beta = 0); distance from the end point is (alpha - 1) times
         ``filter_distance``, the filter-normalised length of delta_1.
+    tasks : ``name``, ``title``, ``synthetic``; in the order of the panels.
+    starts : what to show, in this order.
 
     Returns
     -------
     The figure, and its numbers: a row per point with ``distance``, ``train_loss``, ``low`` and
-    ``high`` (nats, 95 % interval over examples).
+    ``high`` (nats, 95 % interval over examples: 1.96 standard errors to either side).
+
+    Raises
+    ------
+    UserError : if the line of a task and start is not there.
 
     References
     ----------
-    Hao et al. (2019), figure 5; Li et al. (2018), section 4.
+    Hao et al. (2019), section 6.1 and figure 5; Li et al. (2018), section 4.
     """
     chosen = {
         (task["name"], start): find(lines, task=task["name"], start=start)

@@ -20,6 +20,11 @@ def draw_figure2(
     runs: list[dict],
     smoothing: float = 0.25,
 ) -> None:
+    """Write figure 2 (``pdf``, ``png``) and its numbers (``csv``).
+
+    ``histories`` : ``history.parquet`` of the ``runs`` (``task`` and ``start`` each), in the same
+    order; ``cards`` : of all tasks. See ``curves.learning_curves`` for the rest.
+    """
     tables = {
         (which["task"], which["start"]): read_table(path)
         for which, path in zip(runs, histories, strict=True)

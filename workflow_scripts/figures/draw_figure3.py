@@ -19,6 +19,12 @@ def draw_figure3(
     tasks: list[dict],
     starts: list[str],
 ) -> None:
+    """Write figure 3 (``pdf``, ``png``) and its numbers (``csv``).
+
+    ``surfaces``, ``geometries`` and ``trajectories`` : ``surface.parquet``, ``geometry.json`` and
+    ``trajectory_target.parquet`` of the planes, in the same order. See
+    ``trajectories.loss_trajectories`` for the rest.
+    """
     with paper_style():
         figure, numbers = loss_trajectories(
             read_surfaces(surfaces, geometries, trajectories), tasks, starts

@@ -23,6 +23,11 @@ def draw_figure4(
     task: dict,
     note: str | None = None,
 ) -> None:
+    """Write figure 4 (``pdf``, ``png``) and its numbers (``csv``).
+
+    ``surface`` and ``geometry`` : of the task's plane; ``trajectories`` : of its run and of the run
+    that continues it. See ``trajectories.overfitting`` for the rest.
+    """
     (plane,) = read_surfaces([surface], [geometry])
     runs = pd.concat([read_table(path) for path in trajectories], ignore_index=True)
     with paper_style():

@@ -18,6 +18,11 @@ def draw_figure5(
     tasks: list[dict],
     starts: list[str],
 ) -> None:
+    """Write figure 5 (``pdf``, ``png``) and its numbers (``csv``).
+
+    ``lines`` : ``surface.parquet`` of lines; ``geometries`` : ``geometry.json`` of the planes of
+    the same tasks and starts, in the same order. See ``curves.loss_lines`` for the rest.
+    """
     with paper_style():
         figure, numbers = loss_lines(read_surfaces(lines, geometries), tasks, starts)
     save_figure(figure, pdf, png)

@@ -19,6 +19,11 @@ def draw_figure6(
     tasks: list[dict],
     starts: list[str],
 ) -> None:
+    """Write figure 6 (``pdf``, ``png``) and its numbers (``csv``).
+
+    ``surfaces`` and ``geometries`` : ``surface.parquet`` and ``geometry.json`` of the planes, in
+    the same order. See ``surfaces.start_and_end_surfaces`` for the rest.
+    """
     with paper_style():
         figure, numbers = start_and_end_surfaces(
             read_surfaces(surfaces, geometries), tasks, starts, ERROR

@@ -18,6 +18,11 @@ def draw_figure7(
     tasks: list[dict],
     groups: list[str],
 ) -> None:
+    """Write figure 7 (``pdf``, ``png``) and its numbers (``csv``).
+
+    ``surfaces`` and ``geometries`` : ``surface.parquet`` and ``geometry.json`` of the layer groups'
+    surfaces, in the same order. See ``surfaces.group_surfaces`` for the rest.
+    """
     with paper_style():
         figure, numbers = group_surfaces(read_surfaces(surfaces, geometries), tasks, groups)
     save_figure(figure, pdf, png)

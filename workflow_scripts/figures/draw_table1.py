@@ -19,6 +19,11 @@ def draw_table1(
     groups: list[str],
     paper: dict | None = None,
 ) -> None:
+    """Write table 1 as a figure (``pdf``, ``png``), as numbers (``csv``) and as text (``md``).
+
+    ``tables`` : rollback tables, in the order of ``tasks``. See ``tables.rollback_table`` for the
+    rest.
+    """
     numbers = rollback_table([read_table(path) for path in tables], tasks, groups, paper)
     with paper_style():
         figure = table_figure(numbers)

@@ -30,7 +30,14 @@ class Surface:
         return float(np.log(self.geometry["labels"]))
 
     def grid(self, column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """alpha ``[A]``, beta ``[B]`` and ``column`` ``[B, A]``; NaN where it is not finite."""
+        """alpha ``[A]``, beta ``[B]`` and ``column`` ``[B, A]``; NaN where it is not finite.
+
+        Points off the grid are left out. The coordinates increase.
+
+        Raises
+        ------
+        KeyError : if the points have no such column.
+        """
         rows = self.points[self.points["on_grid"]]
         table = rows.pivot(index="beta", columns="alpha", values=column)
         values = table.to_numpy(dtype=float)
@@ -38,7 +45,12 @@ class Surface:
         return table.columns.to_numpy(dtype=float), table.index.to_numpy(dtype=float), values
 
     def anchor(self, name: str) -> pd.Series:
-        """The row of an exact point: ``start``, ``end``, ``fine_tuned`` or ``rollback``."""
+        """The row of an exact point: ``start``, ``end``, ``fine_tuned`` or ``rollback``.
+
+        Raises
+        ------
+        UserError : if the surface has no point of that name.
+        """
         rows = self.points[self.points["anchor"] == name]
         if rows.empty:
             geometry = self.geometry
@@ -55,7 +67,18 @@ class Surface:
 def read_surfaces(
     surfaces: list[Path], geometries: list[Path], trajectories: list[Path] | None = None
 ) -> list[Surface]:
-    """Read surfaces; the lists name the same surfaces in the same order."""
+    """Read surfaces; the lists name the same surfaces in the same order.
+
+    Parameters
+    ----------
+    surfaces : ``surface.parquet`` of each.
+    geometries : ``geometry.json`` of each; a line has its plane's.
+    trajectories : a trajectory's Parquet file for each; None for none.
+
+    Raises
+    ------
+    ValueError : if the lists differ in length.
+    """
     paths = trajectories or [None] * len(surfaces)
     return [
         Surface(
@@ -68,7 +91,12 @@ def read_surfaces(
 
 
 def find(surfaces: list[Surface], **wanted: str) -> Surface:
-    """The surface whose geometry has these values, such as ``task`` and ``start``."""
+    """The first surface whose geometry has these values, such as ``task`` and ``start``.
+
+    Raises
+    ------
+    UserError : if none has them.
+    """
     for surface in surfaces:
         if all(surface.geometry.get(key) == value for key, value in wanted.items()):
             return surface

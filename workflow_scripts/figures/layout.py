@@ -21,7 +21,7 @@ KEY = 0.42  # inches of a key's mark and the space after its label
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float = SMALL, bold: bool = False) -> float:
-    """Width of a line of text in inches."""
+    """Width of a line of text in inches; ``size`` in points."""
     if not text:
         return 0.0
     font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=size)
@@ -40,7 +40,10 @@ def balanced(text: str, width: float) -> list[str]:
 
 
 def wrap(text: str, width: float, size: float = SMALL, bold: bool = False) -> list[str]:
-    """Lines of ``text`` that fit ``width`` inches; a longer word is cut with an ellipsis."""
+    """Lines of ``text`` that fit ``width`` inches; a longer word is cut with an ellipsis.
+
+    ``size`` : of the font, in points. A line break in the text stays one.
+    """
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
@@ -64,7 +67,7 @@ def _cut(line: str, width: float, size: float, bold: bool) -> str:
 
 
 def height_of(lines: int, size: float = SMALL) -> float:
-    """Height of lines of text in inches."""
+    """Height of lines of text in inches; ``size`` in points."""
     return lines * size * LINE / 72
 
 
@@ -98,14 +101,16 @@ class Footer:
         return rows
 
     def lines(self, width: float) -> list[str]:
-        """Lines of the caption; a line break in it stays one."""
+        """Lines of the caption in ``width`` inches; a line break in it stays one."""
         return [line for part in self.caption.split("\n") if part for line in balanced(part, width)]
 
     def height(self, width: float) -> float:
+        """Inches that the footer takes below a sheet ``width`` inches wide."""
         inner = width - 2 * EDGE
         return 0.17 * len(self.rows(inner)) + height_of(len(self.lines(inner))) + 0.04 + EDGE
 
     def draw(self, figure: Figure) -> None:
+        """Put the keys and the caption, centred, at the foot of ``figure``."""
         width, height = figure.get_size_inches()
         inner = width - 2 * EDGE
         y = self.height(width) - 0.02
@@ -231,7 +236,7 @@ def head_height(titles: list[list[str]]) -> float:
 
 
 def head_heights(titles: list[list[str]], columns: int) -> list[float]:
-    """The same for each block of ``columns`` panels."""
+    """Inches that titles take, for each block of ``columns`` panels."""
     return [
         head_height(titles[first : first + columns]) for first in range(0, len(titles), columns)
     ]
@@ -265,7 +270,10 @@ def row_margin(titles: list[list[str]], ticks: str) -> float:
 
 
 def set_row_title(axes: Axes, lines: list[str], ticks: str) -> None:
-    """Title of a row of panels, upright at the left of its first panel's axis label."""
+    """Title of a row of panels, upright at the left of its first panel's axis label.
+
+    ``ticks`` is the longest tick label, as for ``row_margin``.
+    """
     for index, line in enumerate(reversed(lines)):
         axes.annotate(
             line,

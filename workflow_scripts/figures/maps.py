@@ -46,10 +46,20 @@ def draw_map(
     lines: list[float],
     chance: float | None = None,
 ) -> bool:
-    """Draw ``values`` ``[B, A]`` over ``alpha`` ``[A]`` and ``beta`` ``[B]``.
+    """Draw a filled contour map; between grid points it is linear.
 
-    Returns whether the values have gaps; they are drawn hatched. Between grid points the map is
-    linear. ``chance`` draws a dashed contour.
+    Parameters
+    ----------
+    alpha, beta : increasing coordinates ``[A]``, ``[B]``, in units of the directions.
+    values : in the measure's unit (nats, or an error rate of 0 to 1) ``[B, A]``; gaps, where they
+        are not finite, are drawn hatched. At least two rows and columns, else nothing is drawn.
+    scale : from value to colour, 0 to 1; what lies above it has the last colour.
+    lines : levels of contour lines; those along a plateau are left out.
+    chance : level of a dashed contour; None for none.
+
+    Returns
+    -------
+    Whether the values have gaps.
     """
     missing = not np.isfinite(values).all()
     if missing:
@@ -109,7 +119,7 @@ def draw_map(
 
 
 def line_colour(level: float, measure: Measure, scale: Normalize) -> str:
-    """White on dark parts of a map, black on light ones."""
+    """White on dark parts of a map, black on light ones; ``level`` in the measure's unit."""
     red, green, blue, _ = matplotlib.colormaps[measure.colours](float(scale(level)))
     return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5 else "black"
 
@@ -122,7 +132,14 @@ def draw_bar(
     beyond: bool,
     chances: dict[str, float] | None = None,
 ) -> None:
-    """Colour bar with the contour levels on it; ``beyond`` adds an arrow for values above it."""
+    """Fill ``axes`` with the colour bar of a map, with the contour levels on it.
+
+    Parameters
+    ----------
+    scale, lines : those of the map.
+    beyond : whether values lie above the scale, which an arrow shows.
+    chances : label -> level, in the measure's unit; dashed lines, left out above the scale.
+    """
     bar = axes.figure.colorbar(
         ScalarMappable(scale, measure.colours), cax=axes, extend="max" if beyond else "neither"
     )
@@ -158,7 +175,10 @@ def _chance_strokes() -> list[tuple]:
 
 
 def draw_note(axes: Axes, text: str, corner: str = "upper left") -> Text:
-    """Small text in a corner of a map, legible on every colour."""
+    """Small text in a corner of a map, legible on every colour.
+
+    ``corner`` : ``upper`` or ``lower``, then ``left`` or ``right``.
+    """
     vertical, horizontal = corner.split()
     x, y = (0.04 if horizontal == "left" else 0.96), (0.965 if vertical == "upper" else 0.04)
     return axes.text(
@@ -174,7 +194,10 @@ def draw_note(axes: Axes, text: str, corner: str = "upper left") -> Text:
 
 
 def change(start: float, end: float, measure: Measure) -> str:
-    """``start → end`` in words of the measure; a value that is not finite is named."""
+    """``start → end`` in words of the measure; a value that is not finite is ``NaN``.
+
+    Both are in the measure's unit: nats, or an error rate of 0 to 1, written in percent.
+    """
     return " → ".join(
         measure.text(v).removesuffix(" %" if v is start and np.isfinite(end) else "")
         if np.isfinite(v)

@@ -10,7 +10,10 @@ from workflow_scripts.figures.style import STYLE, paper_style
 
 
 def save_figure(figure: Figure, pdf: Path, png: Path) -> None:
-    """Write ``figure`` as vector and as raster file, both without a date."""
+    """Write ``figure`` as vector and as raster file (200 dots per inch), both without a date.
+
+    Each appears whole or not at all. The same figure gives the same bytes.
+    """
     with paper_style():
         with atomic(pdf) as draft:
             figure.savefig(draft, format="pdf", metadata={"CreationDate": None})
@@ -21,5 +24,8 @@ def save_figure(figure: Figure, pdf: Path, png: Path) -> None:
 
 
 def save_numbers(numbers: pd.DataFrame, csv: Path) -> None:
-    """Write the numbers behind a figure; a missing one is written as NaN, digits are kept."""
+    """Write the numbers behind a figure; a missing one is written as NaN, digits are kept.
+
+    The index is not written.
+    """
     write_text(numbers.to_csv(index=False, na_rep="NaN", lineterminator="\n"), csv)

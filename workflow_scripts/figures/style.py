@@ -84,10 +84,12 @@ def star() -> dict:
 
 
 def dot_key(label: str) -> Line2D:
+    """Key of the dot, for a legend."""
     return Line2D([], [], label=label, **dot())
 
 
 def star_key(label: str) -> Line2D:
+    """Key of the star, for a legend."""
     return Line2D([], [], label=label, **star())
 
 
@@ -97,15 +99,20 @@ CHANCE_WIDTH, CHANCE_EDGE = 1.0, 2.2
 
 
 def chance_key(label: str) -> Line2D:
+    """Key of the dashed line at chance, for a legend."""
     return Line2D([], [], color="black", linewidth=CHANCE_WIDTH, linestyle=CHANCE_DASH, label=label)
 
 
 def missing_key(label: str = "no finite value") -> Patch:
+    """Key of the hatching where values are not finite, for a legend."""
     return Patch(
         facecolor=MISSING_FACE, edgecolor=MISSING_EDGE, hatch="/////", linewidth=0, label=label
     )
 
 
 def task_title(task: dict) -> str:
-    """Title of a task; a second line says when its sentences were generated."""
+    """Title of a task; a second line says when its sentences were generated.
+
+    ``task`` : ``title`` and perhaps ``synthetic``.
+    """
     return task["title"] + ("\n(synthetic)" if task.get("synthetic") else "")

@@ -43,11 +43,16 @@ def start_and_end_surfaces(
 
     Returns
     -------
-    The figure, and its numbers: a row per point with ``task``, ``start``, ``alpha``, ``beta``.
+    The figure, and its numbers: a row per point with ``task``, ``start``, ``alpha``, ``beta``,
+    the measure's column (nats, or 0 to 1) and its standard error ``…_se``.
+
+    Raises
+    ------
+    UserError : if the plane of a task and start is not there, or lacks the start or the end.
 
     References
     ----------
-    Hao et al. (2019), figures 1 and 6.
+    Hao et al. (2019), figures 1 and 6; equation 2.
     """
     chosen = {
         (task["name"], start): find(surfaces, task=task["name"], start=start)
@@ -128,9 +133,24 @@ def group_surfaces(
 
     The origin is the fine-tuned model; (-1, 0) has the group's layers rolled back.
 
+    Parameters
+    ----------
+    surfaces : of layer groups; those of other tasks and groups are left out.
+    tasks : ``name``, ``title``, ``synthetic``; in the order of the rows.
+    groups : names of layer groups, in the order of the columns.
+
+    Returns
+    -------
+    The figure, and its numbers: a row per point with ``task``, ``group``, ``alpha``, ``beta``,
+    ``train_loss`` (nats) and its standard error ``train_loss_se``.
+
+    Raises
+    ------
+    UserError : if the surface of a task and group is not there, or lacks one of the two points.
+
     References
     ----------
-    Hao et al. (2019), figure 7.
+    Hao et al. (2019), section 7 and figure 7.
     """
     chosen = {
         (task["name"], group): find(surfaces, task=task["name"], group=group)

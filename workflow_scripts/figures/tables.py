@@ -21,6 +21,7 @@ def rollback_table(
     Parameters
     ----------
     tables : ``{task}.parquet`` of the rollback stage, in the order of ``tasks``.
+    tasks : ``name``, ``title``, ``synthetic``.
     groups : layer groups, in the order of the columns.
     paper : task to ``{"none": .., "low": .., ...}``, accuracies in percent that the paper gives,
         and perhaps ``note``; None or without a task where the setting is not the paper's.
@@ -31,6 +32,15 @@ def rollback_table(
     ``accuracy`` (%), ``difference`` from the fine-tuned model with ``low`` and ``high`` (points,
     95 % interval), ``paper_accuracy`` (%), ``paper_difference`` (points, from the paper's
     accuracies), ``from_paper`` (points, accuracy less the paper's), ``paper_note``.
+
+    Raises
+    ------
+    UserError : if a table lacks a group.
+    ValueError : if there are not as many tables as tasks.
+
+    References
+    ----------
+    Hao et al. (2019), section 7 and table 1.
     """
     rows = []
     for table, task in zip(tables, tasks, strict=True):
@@ -66,7 +76,7 @@ def rollback_table(
 
 
 def markdown(numbers: pd.DataFrame) -> str:
-    """The table as Markdown, its notes below."""
+    """The table as Markdown, its notes below; ``numbers`` are those of ``rollback_table``."""
     heads, body, notes = _cells(numbers)
     lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
     lines += [f"| {' | '.join(' '.join(cell).strip() for cell in row)} |" for row in body]
@@ -74,7 +84,10 @@ def markdown(numbers: pd.DataFrame) -> str:
 
 
 def table_figure(numbers: pd.DataFrame) -> Figure:
-    """The table as a figure with rules above, below and under its head."""
+    """The table as a figure with rules above, below and under its head.
+
+    ``numbers`` : from ``rollback_table``.
+    """
     heads, body, notes = _cells(numbers)
     broken = [head.replace(" (", "\n(").split("\n") for head in heads]
     for row in body:

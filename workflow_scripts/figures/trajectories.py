@@ -42,9 +42,24 @@ def loss_trajectories(
     on the colour scale of the surface: where it differs from the colour around it, the
     projection hides a part of the way. A thin line has the least-squares coordinates.
 
+    Parameters
+    ----------
+    surfaces : planes with trajectories; those of other tasks and starts are left out.
+    tasks : ``name``, ``title``, ``synthetic``; in the order of the columns.
+    starts : in the order of the rows.
+
+    Returns
+    -------
+    The figure, and its numbers for each ``task`` and ``start``: ``rows`` is ``trajectory`` (a row
+    per epoch) or ``surface`` (a row per point); losses in nats.
+
+    Raises
+    ------
+    UserError : if the plane of a task and start is not there.
+
     References
     ----------
-    Hao et al. (2019), section 3.3 and figure 3.
+    Hao et al. (2019), section 3.3 (equations 3 to 5), section 5.2 and figure 3.
     """
     chosen = {
         (task["name"], start): find(surfaces, task=task["name"], start=start)
@@ -118,6 +133,15 @@ def overfitting(
     task : ``name``, ``title``, ``synthetic``.
     note : sentence that states how the run was continued; added to the caption.
 
+    Returns
+    -------
+    The figure, and its numbers: ``rows`` is ``trajectory`` (a row per epoch of either run) or
+    ``surface`` (a row per point); error rates of 0 to 1.
+
+    Raises
+    ------
+    UserError : if the trajectory does not hold exactly one run that continues the other.
+
     References
     ----------
     Hao et al. (2019), section 5.3 and figure 4.
@@ -180,13 +204,18 @@ def overfitting(
 
 
 def target_run(surface: Surface) -> pd.DataFrame:
-    """Rows of the surface's own run, by epoch."""
+    """Rows of the surface's own run, by epoch; the surface must have a trajectory."""
     rows = surface.trajectory[surface.trajectory["run"] == "target"]
     return rows.sort_values("epoch", ignore_index=True)
 
 
 def continuing_run(surface: Surface) -> pd.DataFrame:
-    """Rows of the one run that continues the surface's own, without its first, the same point."""
+    """Rows of the one run that continues the surface's own, without its first, the same point.
+
+    Raises
+    ------
+    UserError : if the trajectory holds no such run, or several.
+    """
     rows = surface.trajectory[surface.trajectory["run"] != "target"]
     names = list(rows["run"].unique())
     if len(names) != 1:
@@ -202,7 +231,19 @@ def common_region(
 ) -> tuple[float, float, float, float]:
     """Region that holds every run, with a margin, within the surfaces; the same for all panels.
 
-    It spans four grid steps at least, so that a zoom never shows less than a few cells.
+    It holds start and end too, and spans four grid steps at least, so that a zoom never shows less
+    than a few cells. Neither side is shorter than three quarters of the other, where the grid
+    allows.
+
+    Parameters
+    ----------
+    surfaces : of the same grid; the first one's is used.
+    runs : trajectories with ``d_alpha``, ``d_beta``, ``ls_alpha``, ``ls_beta``; what is not finite
+        does not count.
+
+    Returns
+    -------
+    Lowest and highest alpha, lowest and highest beta, in units of the directions.
     """
     x = np.concatenate([run[["d_alpha", "ls_alpha"]].to_numpy(float).ravel() for run in runs])
     y = np.concatenate([run[["d_beta", "ls_beta"]].to_numpy(float).ravel() for run in runs])
@@ -237,8 +278,13 @@ def draw_path(
 ) -> None:
     """A run on a map: a path with a marker per epoch, and a thin path of least squares.
 
-    ``fill`` is the column that colours the markers; ``before`` is the point that the paths come
-    from, for a run that continues another.
+    Parameters
+    ----------
+    run : trajectory by epoch, with ``d_alpha``, ``d_beta``, ``ls_alpha``, ``ls_beta``, ``fill``.
+    measure, scale : colour map and scale of the markers, those of the map.
+    fill : column that colours the markers, in the measure's unit; white where it is not finite.
+    colour : of the path and of the markers' edges.
+    before : row of the point that the paths come from, for a run that continues another.
     """
     path = run if before is None else pd.concat([before.to_frame().T, run], ignore_index=True)
     for columns, width, dash in (
@@ -269,6 +315,7 @@ def draw_path(
 
 
 def draw_ends(axes: Axes) -> None:
+    """The dot at the start, (0, 0), and the star at the end, (1, 0)."""
     axes.plot(0, 0, **style.dot())
     axes.plot(1, 0, **style.star())
 
@@ -276,8 +323,15 @@ def draw_ends(axes: Axes) -> None:
 def number_epochs(axes: Axes, runs: list[tuple[pd.DataFrame, str, int]], note: Text) -> None:
     """Write epochs beside their markers, where they cover neither marks nor paths nor each other.
 
-    runs : table, colour, and what to add to its epochs. The ends of a run are numbered first,
-    then fives, then the others of a short run; an epoch without room stays without a number.
+    The ends of a run are numbered first, then fives, then the others of a short run; an epoch
+    without room, and epoch 0, stay without a number.
+
+    Parameters
+    ----------
+    axes : with their final limits and place.
+    runs : trajectory with ``epoch``, ``d_alpha``, ``d_beta``; colour; and what to add to its
+        epochs.
+    note : text on the map that is kept clear.
     """
     points = 72 / axes.figure.dpi
     words = note.get_window_extent()

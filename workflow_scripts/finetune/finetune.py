@@ -75,6 +75,12 @@ def finetune(
     continues : whether ``weights`` is a checkpoint to go on from.
     context : ``device``, ``threads``, ``token_budget``.
     state : folder for what a killed run needs to go on; removed at the end.
+
+    Raises
+    ------
+    UserError : if the checkpoints are not one more than the epochs, a file cannot be read, the
+        weights do not fit the model, ``max_length`` is more than the model takes, or the device
+        is not there.
     """
     labels = len(read_json(card)["labels"])
     if len(checkpoints) != recipe["epochs"] + 1:

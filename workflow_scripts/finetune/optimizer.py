@@ -64,6 +64,20 @@ def make_optimizer(module: torch.nn.Module, recipe: dict[str, Any]) -> torch.opt
 
     ``adamw`` decays weights apart from the gradient; ``adam`` and ``sgd`` (plain, no momentum) add
     the decay to the gradient. Biases and LayerNorm weights (the one-dimensional ones) never decay.
+
+    Parameters
+    ----------
+    module : all of its parameters are trained; already on its device.
+    recipe : ``optimizer``, ``learning_rate`` and, for Adam, ``betas`` and ``eps``.
+
+    Raises
+    ------
+    KeyError : for an optimizer other than the three.
+
+    References
+    ----------
+    Kingma and Ba (2015), algorithm 1, for Adam; Loshchilov and Hutter (2019), algorithm 2, for
+    decay apart from the gradient.
     """
     parameters = list(module.parameters())
     groups = [
@@ -82,7 +96,15 @@ def make_optimizer(module: torch.nn.Module, recipe: dict[str, Any]) -> torch.opt
 def set_step(
     optimizer: torch.optim.Optimizer, step: int, learning_rate: float, recipe: dict[str, Any]
 ) -> None:
-    """Prepare ``optimizer`` for step ``step`` (from 1) with the schedule's learning rate."""
+    """Prepare ``optimizer`` for a step.
+
+    Parameters
+    ----------
+    optimizer : from ``make_optimizer`` with the same recipe.
+    step : number of the step, from 1.
+    learning_rate : of this step, from the schedule.
+    recipe : see ``adam_settings``; ``sgd`` needs ``optimizer`` and ``weight_decay`` only.
+    """
     if recipe["optimizer"] == "sgd":
         settings = {"lr": learning_rate, "weight_decay": recipe["weight_decay"]}
     else:
@@ -104,7 +126,13 @@ def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
 
 
 def load_state(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what ``state_tensors`` gave."""
+    """Put back what ``state_tensors`` gave.
+
+    Parameters
+    ----------
+    optimizer : of the same parameters in the same order; it moves the tensors to their devices.
+    tensors : they are copied; none at all is the state before the first step.
+    """
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)

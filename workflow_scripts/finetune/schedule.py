@@ -33,6 +33,10 @@ def factor(step: int, steps: int, schedule: str, warmup: float) -> float:
     -------
     The factor, 0 to 1.
 
+    Raises
+    ------
+    ValueError : for another schedule, once the warm-up is over.
+
     References
     ----------
     Howard and Ruder (2018), equation 3, for the slanted triangle.

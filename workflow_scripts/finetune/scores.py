@@ -15,13 +15,19 @@ def evaluate(
 
     Parameters
     ----------
+    module : classifier on ``device``.
     encoded : N examples, N > 0.
+    pad_id : token that fills up the shorter examples of a batch.
     token_budget : padded tokens in one forward pass; it moves a loss by rounding only.
 
     Returns
     -------
     losses : cross-entropy, nats, float64 ``[N]``.
     predictions : label ids, int64 ``[N]``; -1 where an output is not a number.
+
+    Raises
+    ------
+    ValueError : if there are no examples.
     """
     module.eval()
     batches = token_batches(encoded.lengths, token_budget)

@@ -108,7 +108,18 @@ class State:
         self.epoch, self.scores = epoch, scores
 
     def publish(self, checkpoints: list[Path], history: Path, scores: Path) -> None:
-        """Make the run's outputs. The state stays whole until ``remove``."""
+        """Make the run's outputs. The state stays whole until ``remove``.
+
+        Parameters
+        ----------
+        checkpoints : to write: the weights after epoch 0, 1, …; hard links where the file system
+            has them, else copies.
+        history, scores : to write: tables of all epochs, see ``finetune.finetune``.
+
+        Raises
+        ------
+        FileNotFoundError : if one of these epochs has not been saved.
+        """
         for epoch, target in enumerate(checkpoints):
             with atomic(target) as draft:
                 _same_file(self.checkpoint(epoch), draft)
@@ -120,6 +131,7 @@ class State:
         write_table(pd.DataFrame(self.scores, columns=list(SCORES)), scores)
 
     def remove(self) -> None:
+        """Delete the folder, ``state.json`` first: without it the rest counts as nothing."""
         (self.folder / "state.json").unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 

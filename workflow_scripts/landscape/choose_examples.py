@@ -19,6 +19,14 @@ def choose_examples(
     dev_examples: int | None,
     seed: int,
 ) -> None:
+    """Write the rows of a task's ``train`` and ``dev`` tables on which its surfaces are evaluated.
+
+    ``card`` is the task's card. See ``choose`` for the counts, the seed and the columns.
+
+    Raises
+    ------
+    UserError : if a count is larger than the split.
+    """
     name = read_json(card)["name"]
     chosen = [
         choose(read_table(path), name, split, count, seed)
@@ -32,8 +40,19 @@ def choose(
 ) -> pd.DataFrame:
     """A seeded subset of a task's rows, in their order, without replacement.
 
-    Returns the table's columns, ``split`` and ``row`` (its place in the task). ``count`` None
-    takes all; more than there are is a ``UserError``.
+    Parameters
+    ----------
+    table : the task's split.
+    task, split : names, for the column ``split`` and for errors.
+    count : number of rows; None takes all.
+
+    Returns
+    -------
+    The table's columns, ``split`` and ``row`` (its place in the task, from 0).
+
+    Raises
+    ------
+    UserError : if ``count`` is larger than the table.
     """
     if count is not None and count > len(table):
         raise UserError(

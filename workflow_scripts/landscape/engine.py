@@ -24,7 +24,7 @@ log = logging.getLogger("tunescape")
 class Outcome:
     """What every example of a split got at one point: ``loss`` in nats, ``prediction`` a class.
 
-    Both have shape [N]; a prediction is -1 where the logits are not finite.
+    Both have shape [N], float32 and int16; a prediction is -1 where the logits are not finite.
     """
 
     loss: np.ndarray
@@ -98,7 +98,7 @@ class Evaluator:
         return ordered
 
     def __call__(self) -> dict[str, Outcome]:
-        """Outcome of every split."""
+        """Outcome of every split, by name, under the weights that the module has now."""
         logits = self.logits()
         loss = torch.nn.functional.cross_entropy(logits, self._labels, reduction="none")
         finite = torch.isfinite(logits).all(dim=1)
@@ -117,7 +117,22 @@ class Evaluator:
 def evaluate_points(
     plane: Plane, evaluate: Callable[[], dict[str, Outcome]], points: Iterable[tuple[float, float]]
 ) -> Iterator[dict[str, Outcome]]:
-    """Outcome of every point (alpha, beta), in the order given."""
+    """Outcome of every point, in the order given, one by one as they are asked for.
+
+    Parameters
+    ----------
+    plane : moves the model; it stays at the last point.
+    evaluate : an ``Evaluator`` of the same model, or any function that scores it.
+    points : (alpha, beta), in units of the directions.
+
+    Yields
+    ------
+    What ``evaluate`` gives at the point: outcomes by split.
+
+    Raises
+    ------
+    ValueError : at a point with beta other than 0, if the plane is a line.
+    """
     for alpha, beta in points:
         plane.move(alpha, beta)
         yield evaluate()

@@ -25,6 +25,29 @@ def evaluate_rows(
     context: dict[str, Any],
     second: Path | None = None,
 ) -> None:
+    """Write per-example losses and predictions at the points of some rows of a surface.
+
+    Parameters
+    ----------
+    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
+    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
+    shard : to write: a row per point, with the columns of ``grid.surface_points`` and ``tabulate``.
+    surface : ``kind``, ``range`` and ``points`` (see ``grid.surface_points``), ``group`` and
+        ``groups`` (see ``setting.surface_layers``).
+    rows : first and last row, both included, from 0.
+    max_length : longest input in tokens.
+    context : ``device``, ``threads``, ``token_budget``.
+
+    Raises
+    ------
+    UserError : if a file cannot be read or does not fit the model, a run did not move the encoder,
+        the model lacks the layer group, or the device is not there.
+
+    References
+    ----------
+    Hao et al. (2019), equations 1 and 2, and section 7; section 3.1 for the fixed head.
+    """
     from workflow_scripts.common.device import reproducible
     from workflow_scripts.landscape.engine import evaluate_points
     from workflow_scripts.landscape.grid import surface_points
@@ -56,7 +79,10 @@ def evaluate_rows(
 
 
 def tabulate(outcomes) -> pd.DataFrame:
-    """One row per point: per-example ``train_loss``, ``train_prediction``, ``dev_…`` as lists."""
+    """One row per point: per-example ``train_loss``, ``train_prediction``, ``dev_…`` as lists.
+
+    ``outcomes`` : per point, an ``engine.Outcome`` by name of the split.
+    """
     return pd.DataFrame(
         {
             f"{split}_{what}": getattr(outcome, what)

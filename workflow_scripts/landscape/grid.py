@@ -12,7 +12,15 @@ ANCHORS = {
 
 
 def axis(low: float, high: float, points: int) -> np.ndarray:
-    """Equidistant coordinates, both ends included; free of rounding noise such as 1 - 1e-16."""
+    """Equidistant coordinates of an axis [points], float64, both ends included.
+
+    Free of rounding noise such as 1 - 1e-16: an even grid holds 0 and 1 exactly, if at all.
+
+    Parameters
+    ----------
+    low, high : ends, low < high, in units of the direction.
+    points : number of coordinates, 2 or more.
+    """
     return np.round(np.linspace(low, high, points), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
@@ -29,6 +37,14 @@ def surface_points(kind: str, low: float, high: float, points: int) -> pd.DataFr
     -------
     Columns ``row`` (0-based row of the grid; the checkpoints that the grid misses form one more
     row), ``alpha``, ``beta``, ``on_grid``, ``anchor`` (name of the checkpoint, or empty).
+
+    Raises
+    ------
+    KeyError : for another kind.
+
+    References
+    ----------
+    Hao et al. (2019), sections 3.1 and 3.2 (line and plane), 7 (layer groups).
     """
     alphas = axis(low, high, points)
     betas = np.zeros(1) if kind == "line" else alphas
@@ -61,7 +77,20 @@ def surface_points(kind: str, low: float, high: float, points: int) -> pd.DataFr
 def shards(
     kind: str, low: float, high: float, points: int, rows_per_shard: int
 ) -> list[tuple[int, int]]:
-    """First and last row of every shard; a line is one shard, since it is one row."""
+    """First and last row of every shard, 0-based, both included.
+
+    The rows are those of ``surface_points``: a line has one, a surface ``points``, and either has
+    one more, the last, where the grid misses a checkpoint.
+
+    Parameters
+    ----------
+    kind, low, high, points : as of ``surface_points``.
+    rows_per_shard : 1 or more; the last shard may have fewer.
+
+    Raises
+    ------
+    KeyError : for another kind.
+    """
     alphas = set(axis(low, high, points))
     rows = 1 if kind == "line" else points
     missed = any(a not in alphas or b not in alphas | {0.0} for a, b in ANCHORS[kind])

@@ -21,6 +21,21 @@ def measure_directions(
     surface: dict[str, Any],
     second: Path | None = None,
 ) -> None:
+    """Write what is known of a surface besides its points.
+
+    Parameters
+    ----------
+    config, card : the model's ``config.json`` and the task's card.
+    start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
+    geometry : JSON to write: ``task``, ``synthetic``, ``labels`` (K), ``chance_loss`` (ln K, nats),
+        all of ``surface``, ``layers`` (first and last that move; null for all) and ``lengths``.
+    surface : ``group`` and ``groups`` (see ``setting.surface_layers``), and what else to keep.
+
+    Raises
+    ------
+    UserError : if a file cannot be read, a run did not move the encoder, or the model lacks the
+        layer group.
+    """
     task = read_json(card)
     module = build_classifier(config.parent, len(task["labels"]))
     directions = load_directions(module, start, end, second)
@@ -40,14 +55,25 @@ def measure_directions(
 def lengths(directions: Directions, layers: range | None) -> dict[str, float | None]:
     """Lengths and angle of a surface's directions.
 
+    Parameters
+    ----------
+    layers : the only layers to count, from 0; None for the whole encoder.
+
     Returns
     -------
     ``norm_1``, ``norm_2`` : Euclidean lengths before scaling; of the layer group alone if
         ``layers`` are given.
     ``cosine`` : between the two directions.
-    ``norm_end`` : length of the end point's encoder.
+    ``norm_end`` : length of the end point's encoder, or of its layer group.
     ``filter_distance``, ``filter_distance_2`` : filter-normalised length of a unit of alpha and
         of beta, see ``width.filter_distance``.
+
+    ``norm_2``, ``cosine`` and ``filter_distance_2`` are None for a line.
+
+    Raises
+    ------
+    UserError : if ``layers`` are given and the layers share their weights (ALBERT), or the model
+        has none of them.
     """
     names = list(directions.delta_1)
     if layers is not None:

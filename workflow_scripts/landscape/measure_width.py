@@ -19,6 +19,26 @@ def measure_width(
     relative: list[float],
     resamples: int,
 ) -> None:
+    """Write how wide an optimum is.
+
+    Parameters
+    ----------
+    line, plane : per-example losses of the line and of the plane (``examples.parquet``).
+    geometry : ``geometry.json`` of the plane.
+    width : to write: a row per ``tolerance`` (nats; ``relative``: over ln K), ``measure``
+        (``line`` or ``area``) and ``unit`` (``alpha``, for areas alpha times beta; or ``filter``),
+        with the columns of ``width.line_widths``; areas have no ``left`` and ``right``.
+    tolerances, relative : rises of the loss above the end point, in nats and in shares of ln K.
+    resamples : bootstrap samples of the examples.
+
+    Raises
+    ------
+    UserError : if alpha = 1 is not a point of the line.
+
+    References
+    ----------
+    Hao et al. (2019), sections 5.1 and 6.1; Li et al. (2018), section 4.
+    """
     facts = read_json(geometry)
     wanted = [*tolerances, *(share * facts["chance_loss"] for share in relative)]
     points = read_table(line).sort_values("alpha")  # start and end, if off the grid, come last
@@ -41,7 +61,19 @@ def measure_width(
 
 
 def in_both_units(table: pd.DataFrame, measure: str, unit: float) -> pd.DataFrame:
-    """The widths in units of alpha and, ``unit`` of it each, in filter-normalised distance."""
+    """The widths in units of alpha and in filter-normalised distance, one below the other.
+
+    Parameters
+    ----------
+    table : from ``line_widths`` or ``plane_areas``.
+    measure : name for the column ``measure``.
+    unit : filter-normalised length of a unit of alpha; for areas, of alpha times beta.
+
+    Returns
+    -------
+    ``table`` twice, with ``measure`` and with ``unit`` ``alpha`` or ``filter``; the latter's
+    lengths are multiplied by ``unit``, ``tolerance`` is not.
+    """
     lengths = [column for column in ("value", "low", "high", "left", "right") if column in table]
     scaled = table.copy()
     scaled[lengths] = scaled[lengths] * unit

@@ -20,6 +20,19 @@ def merge_surface(
     range: list[float],
     points: int,
 ) -> None:
+    """Write a surface as one row per point, with (``point_examples``) and without every example.
+
+    Parameters
+    ----------
+    shards : files of ``evaluate_rows`` that together are the surface, in any order.
+    examples : the task's examples (``choose_examples``).
+    surface, point_examples : to write: what ``summarise`` and ``merge`` give.
+    kind, range, points : as of ``grid.surface_points``; ``range`` is [low, high].
+
+    Raises
+    ------
+    UserError : if the shards do not hold the surface's points, each once.
+    """
     merged = merge([read_table(shard) for shard in shards], surface_points(kind, *range, points))
     labels = read_table(examples)
     write_table(merged, point_examples)
@@ -27,7 +40,17 @@ def merge_surface(
 
 
 def merge(shards: list[pd.DataFrame], expected: pd.DataFrame) -> pd.DataFrame:
-    """The shards' points in the surface's order; a missing or doubled point is an error."""
+    """The shards' points in the surface's order.
+
+    Parameters
+    ----------
+    shards : tables of ``evaluate_rows``, in any order.
+    expected : the surface's points, from ``grid.surface_points``.
+
+    Raises
+    ------
+    UserError : if a point is missing, doubled or foreign.
+    """
     keys = ["row", "alpha", "beta", "on_grid", "anchor"]
     merged = pd.concat(shards, ignore_index=True)
     merged = merged.sort_values("row", kind="stable", ignore_index=True)
@@ -39,10 +62,22 @@ def merge(shards: list[pd.DataFrame], expected: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(points: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
-    """Examples, means and standard errors of loss (nats) and error rate (0 to 1) at every point.
+    """Means and standard errors of loss and error rate at every point.
 
     A point at which any example's loss is not finite has the loss NaN (or infinite), never a
     mean of the rest; an example whose logits are not finite counts as an error.
+
+    Parameters
+    ----------
+    points : ``alpha``, ``beta``, ``on_grid``, ``anchor``, and per example, as a list in each cell,
+        ``train_loss``, ``train_prediction``, ``dev_loss``, ``dev_prediction``.
+    examples : ``split`` and ``label``; each split in the order of the lists.
+
+    Returns
+    -------
+    The first four columns and, for both splits, ``…_examples`` (their number N), ``…_loss`` (nats)
+    and ``…_error`` (0 to 1) with ``…_loss_se`` and ``…_error_se``: the sample standard deviation
+    over examples / sqrt(N), NaN for one example.
     """
     table = points[["alpha", "beta", "on_grid", "anchor"]].copy()
     for split in ("train", "dev"):

@@ -50,7 +50,15 @@ class Packed:
 
 
 def pack(module: nn.Module, encoded: Encoded, indices: np.ndarray, device) -> Packed:
-    """Lay out the examples ``indices``, which are sorted by length."""
+    """Lay out the examples of one pass in a line, without padding.
+
+    Parameters
+    ----------
+    module : classifier for which ``can_pack`` holds.
+    encoded : the split's examples.
+    indices : places in ``encoded`` [N], by increasing length.
+    device : where the module is.
+    """
     rows = [encoded.input_ids[i] for i in indices]
     # RoBERTa counts positions from behind its padding token.
     base = getattr(module, module.base_model_prefix)
@@ -77,7 +85,11 @@ def pack(module: nn.Module, encoded: Encoded, indices: np.ndarray, device) -> Pa
 
 
 def embed(module: nn.Module, packed: Packed) -> Tensor:
-    """Hidden states below the first layer, shape [T, H]."""
+    """Hidden states below the first layer, shape [T, H].
+
+    The module must be in ``eval()`` mode (no dropout) and on the device of ``packed``, as for
+    ``layers_from`` and ``head``.
+    """
     base = getattr(module, module.base_model_prefix)
     states = base.embeddings(
         input_ids=packed.tokens, token_type_ids=packed.types, position_ids=packed.positions
@@ -90,6 +102,13 @@ def embed(module: nn.Module, packed: Packed) -> Tensor:
 def layers_from(module: nn.Module, packed: Packed, states: Tensor, first: int, last: int) -> Tensor:
     """Hidden states behind layer ``last - 1``, given those before layer ``first``.
 
+    Parameters
+    ----------
+    states : hidden states of all tokens [T, H], from ``embed`` or an earlier call.
+    first, last : 0 <= first <= last <= number of layers; nothing happens where they are equal.
+
+    Returns
+    -------
     Shape [T, H]; behind the model's last layer the first token's alone, [N, H].
     """
     layers = getattr(module, module.base_model_prefix).encoder.layer
@@ -103,7 +122,7 @@ def layers_from(module: nn.Module, packed: Packed, states: Tensor, first: int, l
 
 
 def head(module: nn.Module, states: Tensor) -> Tensor:
-    """Logits [N, K] of the first tokens' hidden states [N, H]."""
+    """Logits [N, K] of the first tokens' hidden states [N, H] behind the last layer."""
     pooler = getattr(getattr(module, module.base_model_prefix), "pooler", None)
     if pooler is not None:
         return module.classifier(pooler(states[:, None]))

@@ -16,7 +16,17 @@ def squared_sum(tensors: Iterable[torch.Tensor]) -> float:
 
 
 def inner(first: Weights, second: Weights) -> float:
-    """Inner product over all entries of all tensors, accumulated in float64."""
+    """Inner product over all entries of all tensors, accumulated in float64.
+
+    Parameters
+    ----------
+    first, second : tensors by name, of equal sizes and on one device; names that only
+        ``second`` has do not count.
+
+    Raises
+    ------
+    KeyError : if ``second`` lacks a name of ``first``.
+    """
     return sum(
         float(torch.dot(first[name].double().flatten(), second[name].double().flatten()))
         for name in first
@@ -24,15 +34,35 @@ def inner(first: Weights, second: Weights) -> float:
 
 
 def difference(end: Weights, start: Weights, names: Iterable[str]) -> Weights:
-    """Direction from ``start`` to ``end`` over the named parameters."""
+    """Direction from ``start`` to ``end``, ``end - start``, over the named parameters.
+
+    Parameters
+    ----------
+    end, start : tensors by name, of the same shapes; other names than ``names`` are left out.
+
+    Raises
+    ------
+    KeyError : if either lacks one of the names.
+
+    References
+    ----------
+    Hao et al. (2019), sections 3.1 and 3.2.
+    """
     return {name: end[name] - start[name] for name in names}
 
 
 def second_scale(delta_1: Weights, delta_2: Weights) -> float:
-    """Factor that gives the second direction the length of the first (paper, section 3.2).
+    """Factor that gives the second direction the length of the first, ||delta_1|| / ||delta_2||.
 
-    Both norms are Euclidean, over the whole encoder. Raises ``UserError`` for a run that did
-    not move.
+    Both norms are Euclidean, over all tensors given (the whole encoder).
+
+    Raises
+    ------
+    UserError : if a direction has length 0: its run did not move.
+
+    References
+    ----------
+    Hao et al. (2019), section 3.2.
     """
     norm_1, norm_2 = squared_sum(delta_1.values()) ** 0.5, squared_sum(delta_2.values()) ** 0.5
     for which, norm in (("first", norm_1), ("second", norm_2)):
@@ -50,11 +80,22 @@ class Plane:
 
     Parameters
     ----------
-    module : the model; its parameters named in ``origin`` are taken over, the others stay.
+    module : the model; its parameters named in ``delta_1`` move, the others stay.
     origin : weights at (0, 0).
     delta_1, delta_2 : the directions, already scaled; ``delta_2`` may be None (a line).
     anchors : points at which a checkpoint's weights are used as they are, since
         ``origin + 1.0 * (end - origin)`` misses ``end`` by rounding: (alpha, beta) -> weights.
+
+    All weights are tensors by the module's names and of its shapes; names that ``delta_1`` lacks
+    are left out.
+
+    Raises
+    ------
+    KeyError : if the module or any of the weights lack a name of ``delta_1``.
+
+    References
+    ----------
+    Hao et al. (2019), equations 1 and 2.
     """
 
     def __init__(
@@ -86,7 +127,16 @@ class Plane:
 
     @torch.inference_mode()
     def move(self, alpha: float, beta: float) -> None:
-        """Set the model's moving parameters to those of a point."""
+        """Set the model's moving parameters to those of a point.
+
+        Parameters
+        ----------
+        alpha, beta : in units of ``delta_1`` and ``delta_2``; on the grid or not.
+
+        Raises
+        ------
+        ValueError : if the plane is a line, and beta neither 0 nor an anchor's.
+        """
         if (alpha, beta) in self.anchors:
             self.buffer.copy_(self.anchors[alpha, beta])
             return
@@ -104,7 +154,16 @@ class Plane:
 
     @torch.inference_mode()
     def put(self, weights: Weights) -> None:
-        """Set the model's moving parameters to the given weights, on the plane or not."""
+        """Set the model's moving parameters to the given weights, on the plane or not.
+
+        Parameters
+        ----------
+        weights : tensors by name; names that do not move are left out.
+
+        Raises
+        ------
+        KeyError : if a moving parameter is missing.
+        """
         self.buffer.copy_(_flat(weights, self.names, self.buffer.device))
 
 

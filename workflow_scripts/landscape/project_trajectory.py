@@ -26,7 +26,32 @@ def project_trajectory(
     start: Path | None = None,
     end: Path | None = None,
 ) -> None:
-    """``start`` and ``end`` span the plane; they are the trajectory's own ends by default."""
+    """Write where a run's checkpoints lie on a plane, and the losses there and at themselves.
+
+    Parameters
+    ----------
+    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
+    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    checkpoints : of the run, after epoch 0, 1, …
+    second : last checkpoint of the other task's run, for the second direction.
+    trajectory : to write: a row per checkpoint: ``run`` (``run_name``), ``epoch`` (from 0), the
+        fields of ``projection.Coordinates``, and mean training loss (nats) and dev error (0 to 1)
+        as ``…_train_loss`` and ``…_dev_error``: ``true`` with the checkpoint's encoder and the
+        head of ``end``, ``plane`` at the least-squares coordinates, ``paper`` at the paper's
+        coordinates, ``own`` with the checkpoint's own head.
+    max_length : longest input in tokens.
+    context : ``device``, ``threads``, ``token_budget``.
+    start, end : span the plane; they are the trajectory's own ends by default.
+
+    Raises
+    ------
+    UserError : if a file cannot be read or does not fit the model, a run that spans the plane did
+        not move the encoder, or the device is not there.
+
+    References
+    ----------
+    Hao et al. (2019), section 3.3, equations 3 to 5.
+    """
     from workflow_scripts.common.device import reproducible
     from workflow_scripts.landscape.plane import difference
     from workflow_scripts.landscape.projection import project

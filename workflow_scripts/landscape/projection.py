@@ -29,21 +29,30 @@ class Coordinates:
     cosine: float
 
     def as_dict(self) -> dict[str, float]:
+        """The seven values by name, in the order above."""
         return asdict(self)
 
 
 def project(delta_i: Weights, delta_1: Weights, delta_2: Weights) -> Coordinates:
-    """Coordinates of a checkpoint at ``origin + delta_i``.
+    """Coordinates of a checkpoint at ``origin + delta_i``; sums are accumulated in float64.
 
     Parameters
     ----------
     delta_i, delta_1, delta_2 : differences of weights, tensors by name (or one tensor or array
         each), of the same names and shapes; ``delta_2`` already has the length of ``delta_1``.
 
+    Returns
+    -------
+    The coordinates; all are NaN if a sum is not finite.
+
+    Raises
+    ------
+    ZeroDivisionError : if ``delta_1`` has length 0.
+    KeyError : if a name is missing.
+
     References
     ----------
     Hao et al. (2019), section 3.3, equations 3 to 5 (the paper's cross is an inner product).
-    Sums are accumulated in float64.
     """
     delta_i, delta_1, delta_2 = (_named(delta) for delta in (delta_i, delta_1, delta_2))
     ii, g11, g22 = (squared_sum(delta.values()) for delta in (delta_i, delta_1, delta_2))

@@ -40,7 +40,30 @@ class Directions:
 def load_directions(
     module: torch.nn.Module, start: Path, end: Path, second: Path | None
 ) -> Directions:
-    """Read the checkpoints of a surface and form its directions (paper, section 3.2)."""
+    """Read the checkpoints of a surface and form its directions.
+
+    Parameters
+    ----------
+    module : classifier of their architecture; it gives the names of the encoder's parameters,
+        over which the directions run. Its weights are not used.
+    start, end : first and last checkpoint of the target run (theta_0 and theta_1).
+    second : last checkpoint of the other task's run from the same start (theta_2); None for a
+        line.
+
+    Returns
+    -------
+    The directions, on the CPU.
+
+    Raises
+    ------
+    UserError : if a file is missing or cannot be read, or if ``second`` is given and one of the
+        runs did not move the encoder.
+    KeyError : if a checkpoint lacks a parameter of the encoder.
+
+    References
+    ----------
+    Hao et al. (2019), section 3.1 (delta_1, encoder only) and 3.2 (delta_2, its scale).
+    """
     theta_0, theta_1 = read_weights(start), read_weights(end)
     names = encoder_names(module)
     delta_1 = difference(theta_1, theta_0, names)
@@ -58,7 +81,23 @@ def make_plane(
     """The plane (or line) through a run's start, with its start and end as they are.
 
     With ``layers`` it is the plane of a layer group: it passes through the run's end, moves
-    these layers only, and reaches their rollback at (-1, 0) (paper, section 7).
+    these layers only, and reaches their rollback at (-1, 0).
+
+    Parameters
+    ----------
+    module : classifier; its encoder, or the group's layers, become views of the plane's buffer.
+        The rest, the head too, stays as it is.
+    directions : with a ``delta_2`` where ``layers`` are given.
+    layers : the group's layers, counted from 0; None for the whole encoder.
+
+    Raises
+    ------
+    UserError : if ``layers`` are given and the layers share their weights (ALBERT), or the model
+        has none of them.
+
+    References
+    ----------
+    Hao et al. (2019), equations 1 and 2; section 7 for layer groups.
     """
     if layers is None:
         anchors = {(0.0, 0.0): directions.start, (1.0, 0.0): directions.end}
@@ -77,8 +116,16 @@ def make_plane(
 def surface_layers(module: torch.nn.Module, surface: dict[str, Any]) -> range | None:
     """Layers that a surface moves; None for the whole encoder.
 
-    ``surface`` holds ``group``, the name of a layer group or None, and ``groups``, first and
-    last layer of each, or None for the thirds low, middle and high.
+    Parameters
+    ----------
+    module : classifier; only the names of its parameters are used.
+    surface : ``group``, the name of a layer group or None, and ``groups``, first and last
+        layer of each (both included, from 0), or None for the thirds low, middle and high.
+
+    Raises
+    ------
+    UserError : if a group holds a layer that the model lacks, or there are too few for thirds.
+    KeyError : if there is no group of that name.
     """
     if surface["group"] is None:
         return None
@@ -88,7 +135,19 @@ def surface_layers(module: torch.nn.Module, surface: dict[str, Any]) -> range | 
 def load_model(
     model_dir: Path, labels: int, weights: Weights, device: torch.device
 ) -> torch.nn.Module:
-    """A classifier with the given weights on a device, ready to evaluate."""
+    """A classifier with the given weights on a device, in float32, ready to evaluate.
+
+    Parameters
+    ----------
+    model_dir : folder with the model's ``config.json``.
+    labels : number of classes K, 2 or more.
+    weights : of the whole classifier, head too, by full name.
+
+    Raises
+    ------
+    UserError : if the configuration cannot be read, the architecture is not supported, or the
+        weights do not fit it.
+    """
     module = build_classifier(model_dir, labels)
     load_weights(module, weights)
     return module.to(device).eval()
@@ -104,7 +163,18 @@ def load_evaluator(
 ) -> Evaluator:
     """Evaluator over the splits ``train`` and ``dev`` of a surface's examples.
 
-    ``layers`` : the only layers that will move; None if any weight may.
+    Parameters
+    ----------
+    module : classifier, already on its device; evaluated as it stands at each call.
+    model_dir : folder with the model's tokenizer.
+    examples : table of ``choose_examples``: the task's columns and ``split``.
+    max_length : longest input in tokens; what is longer is cut.
+    token_budget : most (padded) tokens in one forward pass.
+    layers : the only layers that will move; None if any weight may.
+
+    Raises
+    ------
+    UserError : if the tokenizer cannot be read, or ``max_length`` is more than the model takes.
     """
     tokenizer = load_tokenizer(model_dir)
     splits = {

@@ -22,11 +22,15 @@ class Interval:
 
     @property
     def width(self) -> float:
+        """Length in units of alpha; a lower bound where ``censored``."""
         return self.right - self.left
 
 
 def interval(alpha: np.ndarray, loss: np.ndarray, tolerance: float, at: float = 1.0) -> Interval:
     """The connected interval around ``at`` on which the loss stays within ``tolerance``.
+
+    Its ends are found by linear interpolation between points. Where the loss stays low to the
+    grid's end, that end is taken and the interval is ``censored``: its true width is larger.
 
     Parameters
     ----------
@@ -34,8 +38,9 @@ def interval(alpha: np.ndarray, loss: np.ndarray, tolerance: float, at: float = 
     loss : loss at each, nats [P]; NaN counts as high.
     tolerance : nats above the loss at ``at``, positive.
 
-    Its ends are found by linear interpolation between points. Where the loss stays low to the
-    grid's end, that end is taken and the interval is ``censored``: its true width is larger.
+    Raises
+    ------
+    IndexError : if ``at`` is not among the coordinates.
 
     References
     ----------
@@ -69,14 +74,19 @@ def area(
 
     Parameters
     ----------
-    alpha, beta : increasing, equidistant coordinates [A], [B].
+    alpha, beta : increasing, equidistant coordinates [A], [B], with (1, 0) between their ends;
+        off the grid, the nearest point of a lattice eight times as fine stands for it.
     loss : nats [B, A], bilinear between points; NaN counts as high.
     tolerance : nats above the loss at (1, 0), positive.
 
     Returns
     -------
     The area in units of alpha times beta, and whether the region reaches the grid's border
-    (the true region is then larger).
+    (the true region is then larger). The area is 0 if the loss at (1, 0) is not finite.
+
+    References
+    ----------
+    Hao et al. (2019), sections 5.1 and 6.1.
     """
     from scipy.ndimage import label
 
@@ -123,8 +133,18 @@ def _along(values: np.ndarray, size: int) -> np.ndarray:
 def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
     """Means over bootstrap samples of the examples.
 
-    values : per-example losses [P, N]; returns [resamples, P], float64. The same examples are
-    drawn at every point, so that differences between points keep their correlation.
+    The same examples are drawn at every point, so that differences between points keep their
+    correlation.
+
+    Parameters
+    ----------
+    values : per-example losses [P, N].
+    resamples : samples of N examples, drawn with replacement.
+    seed : the same one and the same N draw the same examples.
+
+    Returns
+    -------
+    [resamples, P], float64; NaN where a value that is not finite was drawn.
     """
     rng = np.random.default_rng(seed)
     n = values.shape[1]
@@ -150,12 +170,14 @@ def line_widths(
     ----------
     alpha : increasing coordinates [P]; must hold 1.
     losses : per-example losses, nats [P, N].
-    tolerances : nats above the loss at the end point.
+    tolerances : nats above the loss at the end point, positive.
+    resamples, seed : bootstrap samples of the examples and their seed, see ``resampled_means``.
 
     Returns
     -------
     One row per tolerance: ``tolerance``, ``value`` (width, units of alpha), ``low``, ``high``
-    (95 % percentile bootstrap over examples), ``left``, ``right``, ``censored``.
+    (95 % percentile bootstrap over examples), ``left``, ``right`` (ends of the interval,
+    coordinates), ``censored``.
 
     Raises
     ------
@@ -193,8 +215,17 @@ def plane_areas(
 ) -> pd.DataFrame:
     """Areas of the region around the end point, with bootstrap intervals.
 
-    losses : per-example losses, nats [B, A, N]. Returns columns like ``line_widths`` without
-    ``left`` and ``right``.
+    Parameters
+    ----------
+    alpha, beta : increasing, equidistant coordinates [A], [B].
+    losses : per-example losses, nats [B, A, N].
+    tolerances : nats above the loss at the end point, positive.
+    resamples, seed : bootstrap samples of the examples and their seed, see ``resampled_means``.
+
+    Returns
+    -------
+    Columns like ``line_widths`` without ``left`` and ``right``; ``value``, ``low`` and ``high``
+    are in units of alpha times beta.
     """
     shape = losses.shape[:2]
     flat = losses.reshape(-1, losses.shape[2])
@@ -222,9 +253,18 @@ def filter_distance(delta: dict, end: dict) -> float:
     """Length of a direction per unit of alpha, measured filter by filter.
 
     The root mean square, over all filters, of ||delta_f|| / ||end_f||. A filter is a row of a
-    weight matrix: the weights of one neuron. ``delta`` and ``end`` map names to tensors;
-    one-dimensional parameters do not count (Li et al. leave them out too), nor do embeddings,
-    whose rows are words that a task mostly does not use.
+    weight matrix: the weights of one neuron. One-dimensional parameters do not count (Li et al.
+    leave them out too), nor do embeddings, whose rows are words that a task mostly does not use,
+    nor do filters that are 0 in ``end``.
+
+    Parameters
+    ----------
+    delta : the direction, tensors by name.
+    end : weights at the end point, of at least the same names.
+
+    Returns
+    -------
+    The length, without unit; NaN if there is no weight matrix.
 
     References
     ----------

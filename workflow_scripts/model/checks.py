@@ -119,7 +119,12 @@ def check_model(name: str, definition: dict[str, Any]) -> list[Path]:
 
 
 def layers_of(definition: dict[str, Any]) -> int | None:
-    """Number of layers of a model, if that is known without a network."""
+    """Number of layers of a model; None where that is not known without a network.
+
+    Raises
+    ------
+    UserError : if its source cannot work.
+    """
     config = _local_config(definition)
     keys = ("num_hidden_layers", "n_layers", "num_layers")
     return next((int(config[key]) for key in keys if key in config), None)
@@ -127,7 +132,12 @@ def layers_of(definition: dict[str, Any]) -> int | None:
 
 def shares_layers(definition: dict[str, Any]) -> bool:
     """Whether a model, as far as that is known without a network, is an ALBERT: all its layers
-    use one set of weights, so that there are no layer groups."""
+    use one set of weights, so that there are no layer groups.
+
+    Raises
+    ------
+    UserError : if its source cannot work.
+    """
     return _local_config(definition).get("model_type") == "albert"
 
 
@@ -136,7 +146,16 @@ def check_groups(
 ) -> None:
     """Refuse layer groups that a model does not have, as far as that is known by now.
 
-    ``groups`` : first and last layer of each by name, or None for the thirds.
+    Parameters
+    ----------
+    name : the model's name in the configuration.
+    definition : its section.
+    groups : first and last layer of each by name, or None for the thirds.
+
+    Raises
+    ------
+    UserError : if the model is an ALBERT, has fewer than 3 layers for the thirds, or lacks a
+        group's last layer; or if its source cannot work.
     """
     if shares_layers(definition):
         raise UserError(
@@ -166,7 +185,13 @@ def _local_config(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def local_folder(source: Source) -> Path | None:
-    """Folder that a ``package:`` or ``dir:`` source names; None for the others."""
+    """Folder that a ``package:`` or ``dir:`` source names; None for the others.
+
+    Raises
+    ------
+    UserError : if the package is not installed, a variable in the path is not set, the path is not
+        absolute, or there is no such folder.
+    """
     if source.scheme == "package":
         return _package_folder(source.place)
     if source.scheme == "dir":
@@ -219,7 +244,13 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """A model's ``config.json`` as a dictionary with a ``model_type``."""
+    """A model's ``config.json`` as a dictionary with a ``model_type``.
+
+    Raises
+    ------
+    UserError : if the file is missing or no JSON, names no ``model_type``, or says that the
+        weights are quantized.
+    """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -232,7 +263,12 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a folder: one, or an index and its parts."""
+    """The safetensors files of a folder: one, or an index and its parts.
+
+    Raises
+    ------
+    UserError : if there are none, or the index is malformed or names a file that is not there.
+    """
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if (index := folder / INDEX).is_file():
@@ -265,7 +301,12 @@ def no_weights(names: list[str], place: str) -> str:
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
-    """The files that a folder's tokenizer is made from."""
+    """The files that a folder's tokenizer is made from.
+
+    Raises
+    ------
+    UserError : if none of the sets in ``TOKENIZERS`` is complete.
+    """
     for names in TOKENIZERS:
         if all((folder / name).is_file() for name in names):
             extras = [name for name in TOKENIZER_EXTRAS if (folder / name).is_file()]
@@ -278,6 +319,15 @@ def random_settings(place: str) -> tuple[str, dict[str, Any]]:
 
     The keys are those of ``RANDOM_DEFAULTS`` for every architecture: numbers of layers and heads,
     sizes, ``initializer_range`` and ``seed``.
+
+    Returns
+    -------
+    The architecture, and all keys with their values; those not given have their defaults.
+
+    Raises
+    ------
+    UserError : for an unknown architecture or key, a value that is no positive number (a seed may
+        be 0), or a ``hidden_size`` that is no multiple of ``num_attention_heads``.
     """
     architecture, _, rest = place.partition(":")
     if architecture not in RANDOM_ARCHITECTURES:

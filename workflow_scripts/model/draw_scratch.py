@@ -7,6 +7,15 @@ from workflow_scripts.model.encoder import draw_encoder, read_config, write_weig
 
 
 def draw_scratch(config: Path, weights: Path, init: int) -> None:
+    """Write random ``weights`` of the encoder that ``config`` describes, from seed ``init``.
+
+    See ``encoder.draw_encoder``. They do not depend on the task: directions of several tasks need
+    the same start (Hao et al. 2019, section 3.2).
+
+    Raises
+    ------
+    UserError : if the configuration cannot be read or its architecture is not supported.
+    """
     write_weights(draw_encoder(read_config(config.parent), init), weights)
 
 

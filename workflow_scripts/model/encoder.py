@@ -64,6 +64,11 @@ def write_weights(tensors: dict[str, Tensor], path: Path) -> None:
     """Write tensors as float32 safetensors with the running step's provenance, whole or not at all.
 
     The bytes depend on the names, the values and the provenance only.
+
+    Parameters
+    ----------
+    tensors : by name, of any type and on any device.
+    path : replaced if it is there; its folder is made.
     """
     from safetensors.torch import save_file
 
@@ -96,6 +101,11 @@ def build_classifier(
         None keeps the model's own.
     attention : "sdpa" (PyTorch's fused kernels; "eager" where the architecture has none) or
         "eager" (plain products).
+
+    Raises
+    ------
+    UserError : for fewer than 2 classes or another ``attention``, if the configuration cannot be
+        read, or if the architecture is not supported.
     """
     if labels < 2:
         raise UserError(f"got {labels} classes, a classifier needs at least 2")
@@ -105,7 +115,12 @@ def build_classifier(
 
 
 def read_config(model_dir: Path):
-    """The ``PretrainedConfig`` of a folder; code that comes with a model is never run."""
+    """The ``PretrainedConfig`` of a folder; code that comes with a model is never run.
+
+    Raises
+    ------
+    UserError : if ``config.json`` is missing or unreadable, or names an unknown architecture.
+    """
     from transformers import AutoConfig
 
     try:
@@ -121,7 +136,15 @@ def read_config(model_dir: Path):
 def classifier_of(
     config, labels: int, dropout: float | None = None, attention: str = "sdpa"
 ) -> nn.Module:
-    """``build_classifier`` from a ``PretrainedConfig``, which is left as it is."""
+    """``build_classifier`` from a ``PretrainedConfig``, which is left as it is.
+
+    ``labels`` and ``attention`` are taken as they are.
+
+    Raises
+    ------
+    UserError : if the architecture has no sequence classifier, keeps weights that are no
+        parameters, or has no encoder of its own.
+    """
     from transformers.initialization import no_init_weights
 
     config = copy.deepcopy(config)
@@ -150,7 +173,12 @@ def classifier_of(
 
 
 def classifier_class(config) -> type:
-    """The architecture's own class of sequence classifiers."""
+    """The architecture's own class of sequence classifiers.
+
+    Raises
+    ------
+    UserError : if transformers has none for this configuration.
+    """
     from transformers import AutoModelForSequenceClassification
 
     kinds = AutoModelForSequenceClassification._model_mapping
@@ -178,7 +206,11 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
 
 
 def disagreement(got: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
-    """How the names and shapes of two sets of weights differ, in one line; empty if they agree."""
+    """How the names and shapes of two sets of weights differ, in one line; empty if they agree.
+
+    Only the first difference is told: names that ``got`` lacks, then names that ``expected``
+    lacks, then a shape. Values and types are not compared.
+    """
     missing = [name for name in expected if name not in got]
     unknown = [name for name in got if name not in expected]
     if missing:
@@ -196,7 +228,7 @@ def _some(names: list[str]) -> str:
 
 
 def start_weights(module: nn.Module, encoder: dict[str, Tensor], init: int) -> dict[str, Tensor]:
-    """All weights of a classifier before its first step.
+    """All weights of a classifier before its first step, by full name, in the module's order.
 
     Parameters
     ----------
@@ -204,6 +236,11 @@ def start_weights(module: nn.Module, encoder: dict[str, Tensor], init: int) -> d
     encoder : the encoder's weights by name without prefix (pre-trained or scratch).
     init : seed of the head. The same architecture, number of classes and seed give the same
         head, whatever the encoder's weights and the global random state.
+
+    Raises
+    ------
+    UserError : if the encoder's names or shapes are not the module's, or the architecture's
+        own initialisation leaves out a parameter of the head.
     """
     prefix = _prefix(module)
     weights = {prefix + name: tensor for name, tensor in encoder.items()}
@@ -231,6 +268,17 @@ def draw_encoder(config, init: int, stream: str = "encoder") -> dict[str, Tensor
 
     Includes exactly the parts that the architecture's sequence classifier has (a pooler or
     not). The same configuration, seed and ``stream`` give the same bits.
+
+    Parameters
+    ----------
+    config : the ``PretrainedConfig``; it is not changed.
+    init : seed.
+    stream : name of the random stream; another one gives other weights from the same seed.
+
+    Raises
+    ------
+    UserError : if the architecture is not supported, or its own initialisation leaves out a
+        parameter.
     """
     base = _base(classifier_of(config, labels=2))
     with _random_stream(stream, init):
@@ -285,7 +333,10 @@ def head_names(module: nn.Module) -> list[str]:
 
 
 def encoder_weights(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The encoder's part of a classifier's weights, names without prefix."""
+    """The encoder's part of a classifier's weights, names without prefix.
+
+    ``tensors`` : by full name; the part shares their memory. ``module`` gives only the prefix.
+    """
     prefix = _prefix(module)
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 

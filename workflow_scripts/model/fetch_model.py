@@ -19,6 +19,18 @@ def fetch_model(
     source: str,
     sha256: str | None = None,
 ) -> None:
+    """Write a model's encoder, configuration, tokenizer and card.
+
+    Parameters
+    ----------
+    config, weights, tokenizer, tokenizer_config : to write, in the formats of Hugging Face.
+    card : JSON to write: ``name``, ``source``, ``Pretrained.card``, ``digest`` of the other files.
+    source, sha256 : see ``source.fetch``.
+
+    Raises
+    ------
+    UserError : if the source cannot be found or read, or its weights are not the expected ones.
+    """
     model = fetch(source, sha256)
     config_text = json.dumps(model.config, indent=1, sort_keys=True) + "\n"
     tokenizer_text, settings_text = tokenizer_texts(model.tokenizer)

@@ -39,7 +39,12 @@ def random_config(architecture: str, settings: dict[str, Any], vocabulary: int):
 
     Parameters
     ----------
-    vocabulary : number of tokens of its tokenizer.
+    architecture, settings : from ``checks.random_settings``; the seed is left out.
+    vocabulary : number of tokens of its tokenizer; holds where ``vocab_size`` is None.
+
+    Raises
+    ------
+    UserError : if ``embedding_size`` is set for an architecture that has none.
     """
     from transformers import AutoConfig
 
@@ -74,7 +79,12 @@ def random_tokenizer(architecture: str, vocab_size: int | None):
 
     Parameters
     ----------
+    architecture : decides the order of the special tokens, and so their ids.
     vocab_size : most tokens, the least frequent words are left out; None for all.
+
+    Raises
+    ------
+    UserError : if ``vocab_size`` leaves no room for the special tokens and the bytes (517).
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

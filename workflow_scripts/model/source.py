@@ -266,7 +266,12 @@ def _hub_names(source: Source) -> list[str]:
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 of a folder's weights: of the file, or of its parts' names and digests."""
+    """SHA-256 of a folder's weights: of the file, or of its parts' names and digests.
+
+    Raises
+    ------
+    UserError : if the folder has no safetensors weights, or a part is missing.
+    """
     parts = [file for file in weight_files(folder) if file.name != INDEX]
     digests = {}
     for file in parts:

@@ -29,7 +29,13 @@ class Encoded:
 
 
 def load_tokenizer(model_dir: Path):
-    """The fast tokenizer of a model's folder; code that comes with a model is never run."""
+    """The fast tokenizer of a model's folder; code that comes with a model is never run.
+
+    Raises
+    ------
+    UserError : if the folder has no tokenizer files, they cannot be read, or the tokenizer is not
+        a fast one or has no padding token.
+    """
     from transformers import AutoTokenizer
 
     tokenizer_files(Path(model_dir))  # without any, transformers makes one that knows no words
@@ -57,6 +63,11 @@ def encode(tokenizer, table: pd.DataFrame, max_length: int) -> Encoded:
     table : columns ``sentence`` or ``sentence1`` and ``sentence2``, and ``label``.
     max_length : longest input in tokens, special ones included. What is longer is cut at its
         end; of a pair, tokens go from the longer sentence first.
+
+    Raises
+    ------
+    UserError : if ``max_length`` is more than the model takes.
+    KeyError : if a column is missing.
     """
     if max_length > tokenizer.model_max_length:
         raise UserError(
@@ -104,10 +115,15 @@ def token_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
 def collate(encoded: Encoded, indices: np.ndarray, pad_id: int, device="cpu") -> dict:
     """Inputs of a classifier for some examples, padded on the right to the longest of them.
 
+    Parameters
+    ----------
+    indices : places in ``encoded``, one or more; they give the order of the rows.
+    pad_id : token that fills up shorter examples.
+
     Returns
     -------
-    ``input_ids``, ``attention_mask`` and, where the model takes them, ``token_type_ids``:
-    int64 tensors (len(indices), longest).
+    ``input_ids``, ``attention_mask`` (1 for tokens, 0 for padding) and, where the model takes them,
+    ``token_type_ids``: int64 tensors (len(indices), longest), on ``device``.
     """
     import torch
 

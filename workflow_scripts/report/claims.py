@@ -26,7 +26,12 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Line:
-    """Per-example training losses along a run's direction: ``alpha`` [P], ``losses`` [P, N]."""
+    """Per-example training losses along a run's direction.
+
+    ``alpha`` : increasing coordinates [P], 0 and 1 among them.
+    ``losses`` : nats [P, N].
+    ``filter_distance`` : filter-normalised length of a unit of alpha.
+    """
 
     alpha: np.ndarray
     losses: np.ndarray
@@ -34,11 +39,24 @@ class Line:
 
 
 def row(claim: str, task: str, measure: str, draws, value: float, claimed: str, bound: float):
-    """A row of the ledger; ``draws`` is a bootstrap sample, or (low, high)."""
+    """A row of the ledger.
+
+    Parameters
+    ----------
+    claim : key of ``CLAIMS``.
+    task, measure : whose number it is, and what it is, in words with its unit.
+    draws : bootstrap sample of the number, whose 2.5th and 97.5th percentiles are the interval
+        (NaN is left out); or the interval itself, (low, high), NaN for none.
+    value : the number.
+    claimed : side of ``bound`` on which the paper puts it, ``above`` or ``below``; empty if the
+        paper says nothing about it.
+    bound : in the number's unit.
+    """
     if isinstance(draws, tuple):
         low, high = draws
     else:
-        low, high = np.nanpercentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
+        draws = np.asarray(draws)[np.isfinite(draws)]
+        low, high = np.percentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
     return {
         "claim": claim,
         "task": task,
@@ -54,25 +72,43 @@ def row(claim: str, task: str, measure: str, draws, value: float, claimed: str, 
 def wider_optimum(
     task: str, pretrained: Line, scratch: Line, tolerances: list[float], resamples: int
 ) -> list[dict]:
-    """Ratio of widths, pre-trained over scratch, in filter-normalised distance; above 1.
+    """Ratio of widths, pre-trained over scratch, in filter-normalised distance; claimed above 1.
 
     The same examples are drawn for both starts, so the ratio's interval is a paired one. A
     width that the grid cuts off counts as it is, which understates it.
+
+    Parameters
+    ----------
+    pretrained, scratch : lines of the task's two runs, over the same N examples.
+    tolerances : nats above the loss at the end point, a row each.
+    resamples : bootstrap samples of the examples.
+
+    References
+    ----------
+    Hao et al. (2019), section 5.1; section 6.1 and figure 5 for the line. Li et al. (2018),
+    section 4, for the distance.
     """
     rows = []
-    drawn = [resampled_means(line.losses, resamples, _SEED) for line in (pretrained, scratch)]
+    lines = pretrained, scratch
+    drawn = [resampled_means(line.losses, resamples, _SEED) for line in lines]
     for tolerance in tolerances:
 
         def width(line: Line, loss: np.ndarray, tolerance: float = tolerance) -> float:
             return interval(line.alpha, loss, tolerance).width * line.filter_distance
 
-        value = width(pretrained, pretrained.losses.mean(axis=1, dtype=np.float64)) / width(
-            scratch, scratch.losses.mean(axis=1, dtype=np.float64)
-        )
-        ratios = [width(pretrained, p) / width(scratch, s) for p, s in zip(*drawn, strict=True)]
+        value = _ratio(*(width(line, line.losses.mean(axis=1, dtype=np.float64)) for line in lines))
+        ratios = [
+            _ratio(*(width(line, mean) for line, mean in zip(lines, means, strict=True)))
+            for means in zip(*drawn, strict=True)
+        ]
         measure = f"width along the line, pre-trained / scratch, {tolerance:.3g} nats above the end"
         rows.append(row("wider_optimum", task, measure, ratios, value, "above", 1))
     return rows
+
+
+def _ratio(first: float, second: float) -> float:
+    """NaN where the second is 0: the width of an end point whose loss is not finite."""
+    return first / second if second > 0 else np.nan
 
 
 def easier_optimisation(
@@ -80,9 +116,19 @@ def easier_optimisation(
 ) -> list[dict]:
     """Mean training loss and steps to half the loss of chance, pre-trained against scratch.
 
-    ``pretrained``, ``scratch`` : histories with ``step`` and ``loss``. The means are taken over
-    as many steps as both runs have. The interval is a block bootstrap over steps, for one run of
-    each: it does not hold the spread between seeds.
+    Two rows: the difference of the means, claimed below 0, over as many steps as both runs have;
+    and the ratio of the steps (see ``first_below``), claimed below 1, without an interval. The
+    interval is a block bootstrap over steps, for one run of each: it does not hold the spread
+    between seeds.
+
+    Parameters
+    ----------
+    pretrained, scratch : histories with ``step`` (from 1) and ``loss`` (nats), a row per step.
+    chance_loss : ln K, nats.
+
+    References
+    ----------
+    Hao et al. (2019), section 5.2 and figure 2.
     """
     steps = min(len(pretrained), len(scratch))
     gap = pretrained["loss"].to_numpy()[:steps] - scratch["loss"].to_numpy()[:steps]
@@ -121,9 +167,9 @@ def easier_optimisation(
 
 
 def first_below(history: pd.DataFrame, level: float) -> float:
-    """First step at which the training loss, averaged over 10 steps, is below ``level``.
+    """First step at which the mean training loss of the last 10 steps is below ``level`` nats.
 
-    Infinite if it never is.
+    Infinite if it never is. A history of fewer than 10 steps is averaged whole.
     """
     smooth = history["loss"].rolling(min(10, len(history))).mean()
     below = history["step"][smooth < level]
@@ -131,7 +177,23 @@ def first_below(history: pd.DataFrame, level: float) -> float:
 
 
 def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) -> list[dict]:
-    """Cosine of the first epoch's direction with the whole run's, pre-trained minus scratch."""
+    """Cosine of the first epoch's direction with the whole run's, pre-trained minus scratch.
+
+    Claimed above 0; one run of each, so there is no interval.
+
+    Parameters
+    ----------
+    pretrained, scratch : trajectories with ``epoch`` and ``cosine`` (see
+        ``projection.Coordinates``).
+
+    Raises
+    ------
+    IndexError : if a trajectory has no epoch 1.
+
+    References
+    ----------
+    Hao et al. (2019), section 5.2 and figure 3; equation 3 for the cosine.
+    """
     first = {
         name: float(t.loc[t["epoch"] == 1, "cosine"].iloc[0])
         for name, t in (("pretrained", pretrained), ("scratch", scratch))
@@ -147,8 +209,22 @@ def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) ->
 def free_path(task: str, pretrained: Line, scratch: Line, resamples: int) -> list[dict]:
     """Largest rise of the training loss between start and end over its start, nats.
 
-    The paper expects none for the pre-trained start, so it must stay within a standard error
-    of the loss at the start; scratch is shown beside, with no side claimed.
+    A row for each of the two starts. The paper expects no rise for the pre-trained one, so it must
+    stay below a standard error of the loss at the start; scratch is shown beside, with no side
+    claimed.
+
+    Parameters
+    ----------
+    pretrained, scratch : lines of the task's two runs.
+    resamples : bootstrap samples of the examples.
+
+    Raises
+    ------
+    IndexError : if alpha = 0 is not a point of a line.
+
+    References
+    ----------
+    Hao et al. (2019), sections 5.1 and 5.2.
     """
     rows = []
     for name, line in (("pre-trained", pretrained), ("scratch", scratch)):
@@ -177,10 +253,20 @@ def free_path(task: str, pretrained: Line, scratch: Line, resamples: int) -> lis
 def robust_to_overfitting(
     task: str, before: pd.DataFrame, after: pd.DataFrame, examples: int
 ) -> list[dict]:
-    """Dev error after training on, minus before, in points; within one point is robust.
+    """Dev error after training on, minus before, in points; claimed below 1.
 
-    The interval takes the two errors for independent binomials, which is wider than a paired
-    one.
+    The 95 % interval (normal approximation) takes the two errors for independent binomials, which
+    is wider than a paired one.
+
+    Parameters
+    ----------
+    before, after : scores of the run and of the run that continues it, with ``epoch`` and
+        ``accuracy`` (0 to 1); the last row counts.
+    examples : number of dev examples.
+
+    References
+    ----------
+    Hao et al. (2019), section 5.3 and figure 4.
     """
     p, q = 1 - before["accuracy"].iloc[-1], 1 - after["accuracy"].iloc[-1]
     gap = 100 * (q - p)
@@ -199,11 +285,21 @@ def consistent_surfaces(
     planes: dict[str, tuple[np.ndarray, np.ndarray]],
     resamples: int,
 ) -> list[dict]:
-    """Rank correlation over the plane of training loss and dev error, for each start.
+    """Rank correlation (Spearman) over the plane of training loss and dev error.
 
-    ``planes`` : start -> per-example training losses [P, N] and dev errors [P, M] (0 or 1).
     The paper says the surfaces agree, and better for the pre-trained start than from scratch on
-    small data sets; both are rows.
+    small data sets. Both are rows: the pre-trained correlation, claimed above 0.5, and the
+    difference, claimed above 0. Points whose loss is not finite do not count.
+
+    Parameters
+    ----------
+    planes : ``pretrained`` and ``scratch`` -> per-example training losses, nats [P, N], and dev
+        errors, 0 or 1 [P, M].
+    resamples : bootstrap samples of the training and of the dev examples.
+
+    References
+    ----------
+    Hao et al. (2019), section 6.2; the surfaces are figures 1 and 6.
     """
     from scipy.stats import spearmanr
 
@@ -246,8 +342,21 @@ def consistent_surfaces(
 def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[dict]:
     """Loss of accuracy with each layer group put back, in points.
 
-    Claimed: small for the lowest group (less than 3 points), and larger for the highest group
-    than for the lowest.
+    Claimed: small for the lowest group (below 3 points), and larger for the highest group than
+    for the lowest (difference above 0). The groups between are shown beside.
+
+    Parameters
+    ----------
+    rollback : from ``roll_back.table``, the lowest group first; ``group``, and ``difference``
+        from the fine-tuned model with its interval ``low``, ``high`` (points).
+
+    Raises
+    ------
+    IndexError : if there is no group but ``none``.
+
+    References
+    ----------
+    Hao et al. (2019), section 7 and table 1.
     """
     groups = rollback[rollback["group"] != "none"]
     low, high = groups.iloc[0], groups.iloc[-1]

@@ -39,7 +39,26 @@ def weigh_claims(
     resamples: int,
     rollbacks: list[Path] | None = None,
 ) -> None:
-    """Lists of files run over tasks and, within a task, over scratch and pretrained."""
+    """Write the ledger of claims as Parquet (``ledger``), CSV and Markdown.
+
+    Lists of files run over tasks and, within a task, over scratch and pretrained.
+
+    Parameters
+    ----------
+    geometries : ``geometry.json`` of the planes.
+    lines, planes : per-example losses and predictions (``examples.parquet``).
+    trajectories, histories : of the runs that the planes are drawn for.
+    examples : the surfaces' examples, one file per task.
+    scores, continued : scores of the run of ``overfitting_task`` and of the run that continues it.
+    card : of ``overfitting_task``.
+    tolerances : nats above the loss at the end point.
+    resamples : bootstrap samples of the examples.
+    rollbacks : tables of ``roll_back``, named after their tasks; None leaves out the claim.
+
+    Raises
+    ------
+    ValueError : if a list is not as long as the tasks and starts ask.
+    """
     keys = [(task, start) for task in tasks for start in STARTS]
     of = {
         name: dict(zip(keys, paths, strict=True))
@@ -80,7 +99,10 @@ def weigh_claims(
 
 
 def read_line(path: Path, facts: dict[str, Any]) -> Line:
-    """All points of a line, start and end included, in the order of alpha."""
+    """All points of a line, start and end included, in the order of alpha.
+
+    ``facts`` : geometry of the task's and start's plane, with ``filter_distance``.
+    """
     points = read_table(path, columns=["alpha", "train_loss"]).sort_values("alpha")
     return Line(
         points["alpha"].to_numpy(), np.stack(points["train_loss"]), facts["filter_distance"]
@@ -88,14 +110,28 @@ def read_line(path: Path, facts: dict[str, Any]) -> Line:
 
 
 def read_plane(path: Path, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per-example training losses and dev errors of a plane's grid points."""
+    """Per-example training losses and dev errors of a plane's grid points.
+
+    Parameters
+    ----------
+    path : ``examples.parquet`` of the plane.
+    labels : of the dev examples [M], in their order.
+
+    Returns
+    -------
+    Losses, nats [P, N], and errors, 0 or 1, float64 [P, M]; an example without prediction is an
+    error.
+    """
     points = read_table(path, columns=["on_grid", "train_loss", "dev_prediction"]).query("on_grid")
     wrong = np.stack(points["dev_prediction"]) != labels
     return np.stack(points["train_loss"]), wrong.astype(np.float64)
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """The ledger as a page: a section per claim, a line per number."""
+    """The ledger as a page: a section per claim, a line per number.
+
+    ``table`` : from ``claims.with_verdicts``.
+    """
     lines = [
         "# Claims of Hao et al. (2019)",
         "",

@@ -25,6 +25,28 @@ def roll_back(
     resamples: int,
     context: dict[str, Any],
 ) -> None:
+    """Write the accuracies of a fine-tuned model with each layer group put back.
+
+    Parameters
+    ----------
+    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
+    card, dev : the task's card and dev examples, all of which are scored.
+    start, end : first and last checkpoint of the run; the head is that of ``end``.
+    rollback : to write: see ``table``.
+    groups : first and last layer of each group by name, both included, from 0; None for thirds.
+    max_length : longest input in tokens.
+    resamples : bootstrap samples of the examples.
+    context : ``device``, ``threads``, ``token_budget``.
+
+    Raises
+    ------
+    UserError : if a file cannot be read or does not fit the model, the model lacks a group's
+        layers or shares them (ALBERT), or the device is not there.
+
+    References
+    ----------
+    Hao et al. (2019), section 7 and table 1.
+    """
     from workflow_scripts.common.device import reproducible
     from workflow_scripts.landscape.engine import Evaluator
     from workflow_scripts.landscape.setting import load_model
@@ -59,19 +81,24 @@ def roll_back(
 def table(
     correct: dict[str, np.ndarray], layers: dict[str, range | None], resamples: int
 ) -> pd.DataFrame:
-    """Accuracies with layer groups put back (paper, section 7, table 1).
+    """Accuracies with layer groups put back.
 
     Parameters
     ----------
     correct : group -> whether each dev example is right [N]; ``none`` is the fine-tuned model.
     layers : group -> layers put back; None for ``none``.
-    resamples : bootstrap samples of the examples.
+    resamples : bootstrap samples of the examples; their seed is fixed.
 
     Returns
     -------
     One row per group: ``group``, ``first``, ``last``, ``accuracy`` (0 to 1), ``difference``
-    from the fine-tuned model in percentage points, ``low``, ``high`` (its 95 % interval, paired
-    bootstrap over examples), ``examples``.
+    from the fine-tuned model in percentage points (negative: the rollback loses), ``low``,
+    ``high`` (its 95 % interval: the 2.5th and 97.5th percentiles of a paired bootstrap over
+    examples), ``examples``.
+
+    References
+    ----------
+    Hao et al. (2019), section 7 and table 1, which has no intervals.
     """
     n = len(correct["none"])
     counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=resamples)

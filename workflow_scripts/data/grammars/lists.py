@@ -1,6 +1,6 @@
 """Word lists that several grammars share."""
 
-from workflow_scripts.data.grammars.draw import words
+from workflow_scripts.data.grammars.draw import Draw, words
 
 # Many, so that a sentence is easy to tell from others by words that say nothing of its label.
 NAMES = words(
@@ -87,3 +87,13 @@ WHEN = words(
     last month | at first | in the end
     """
 )
+
+
+def sentence(draw: Draw, scene: str, clause: str) -> str:
+    """A sentence with its scene (place or time; may be empty) in front or at the end."""
+    parts = (scene, clause) if draw.chance(0.5) else (clause, scene)
+    return capital(" ".join(filter(None, parts)) + ".")
+
+
+def capital(text: str) -> str:
+    return text[0].upper() + text[1:]

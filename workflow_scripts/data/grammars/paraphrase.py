@@ -12,8 +12,7 @@ Held out of training: every third synonym set.
 from __future__ import annotations
 
 from workflow_scripts.data.grammars.draw import Draw
-from workflow_scripts.data.grammars.lists import NAMES, WHEN, WHERE
-from workflow_scripts.data.grammars.nli import sentence
+from workflow_scripts.data.grammars.lists import NAMES, WHEN, WHERE, sentence
 
 LABELS = ("different", "paraphrase")
 COLUMNS = ("sentence1", "sentence2")
