@@ -76,7 +76,12 @@ BAD = [
     ("tasks/a task", {"source": "synthetic:nli"}, "tasks.a task: got 'a task'", "pattern"),
     ("models/minilm/sha256", "abc", "sha256: got 'abc'", "pattern"),
     ("tasks/nli/source", None, "tasks.nli.source: got None", "valid string"),
-    ("landscape/dev_examples", 5000, "landscape.dev_examples: got 5000", "tasks.nli.dev allows 400"),
+    (
+        "landscape/dev_examples",
+        5000,
+        "landscape.dev_examples: got 5000",
+        "tasks.nli.dev allows 400",
+    ),
     ("experiment/name", "a/b", "experiment.name: got 'a/b'", "pattern"),
 ]
 

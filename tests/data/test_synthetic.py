@@ -13,14 +13,19 @@ from sklearn.linear_model import LogisticRegression
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.data import synthetic
-from workflow_scripts.data.grammars import entailment, nli, paraphrase, sentiment
+from workflow_scripts.data.grammars import classes, nli, paraphrase, sentiment
 from workflow_scripts.data.synthetic import GRAMMARS, MOST, generate
 from workflow_scripts.data.tasks import digest
 
 TASKS = tuple(GRAMMARS)
 PAIRS = ("nli", "entailment", "paraphrase")
 # Digests of 30 + 20 examples with seed 7: another value is another data set under the same name.
-DIGESTS = {}
+DIGESTS = {
+    "nli": "f1fbd848f144fc57412170e59797398ab36b508b8cfce03aa2dff7e30f5ada59",
+    "entailment": "3665ea0d637df3b93b0c6cb7106c75de2bcefbb253a2a2447973ddd8691a8b98",
+    "sentiment": "e9e250f6f062568537cfe278abd1bca908e0abc6727485ce245f14f05bada190",
+    "paraphrase": "bbc2881ad94e3af5fc7c18d6405176019ef1c35cc09fada461e02406adbe88ea",
+}
 
 
 def texts(table: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -108,7 +113,7 @@ def test_word_lists_are_consistent():
     for lists in (sentiment.ADJECTIVES, sentiment.NOUNS, sentiment.VERBS):
         assert len(lists[0]) == len(lists[1])
         assert len({*lists[0], *lists[1]}) == 2 * len(lists[0]), "a word in two lists, or twice"
-    members = [m for part in (entailment.KNOWN, entailment.NEW) for c in part.values() for m in c]
+    members = [m for part in (classes.KNOWN, classes.NEW) for c in part.values() for m in c]
     assert len(members) == len(set(members)), "a member of two classes"
     for kind, scales in nli.KINDS.items():
         for held_out in (True, False):

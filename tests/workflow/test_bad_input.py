@@ -93,6 +93,10 @@ CASES = {
         lambda d: model(d, {"config.json": CONFIG_JSON, "pytorch_model.bin": "x"}),
         ["tiny", "pytorch_model.bin", "safetensors"],
     ),
+    "more examples on a surface than there are": (
+        task,
+        ["entailment", "train.tsv", "16 examples, the file has 2"],
+    ),
     "more examples than there are": (
         lambda d: {"tasks": {"entailment": task(d)["tasks"]["entailment"] | {"train": 99}}},
         ["entailment", "99"],
@@ -126,5 +130,6 @@ def test_good_input_of_the_same_kind_is_planned(snakemake, tmp_path):
     with gzip.open(source / "dev.tsv.gz", "wt") as file:
         file.write(GOOD_ROWS)
     config["tasks"]["entailment"]["source"] = f"dir:{source}/train.tsv,dev.tsv.gz"
+    config["landscape"] = {"train_examples": None, "dev_examples": 2}
     done = snakemake("results/figures/all", "--dry-run", "--quiet", config=config)
     assert done.returncode == 0, done.stderr

@@ -47,9 +47,9 @@ def members(name: str, fresh: bool) -> tuple[str, ...]:
     """Members of a class: those of training, or those held out of it."""
     if name in NEW:
         return NEW[name]
-    words = KNOWN[name]
-    cut = len(words) - len(words) // 3
-    return words[cut:] if fresh else words[:cut]
+    every = KNOWN[name]
+    cut = len(every) - len(every) // 3
+    return every[cut:] if fresh else every[:cut]
 
 
 def article(noun: str, look: str = "") -> str:
