@@ -80,7 +80,7 @@ BAD = [
         "landscape/dev_examples",
         5000,
         "landscape.dev_examples: got 5000",
-        "tasks.nli.dev allows 400",
+        "tasks.nli.dev allows 320",
     ),
     ("experiment/name", "a/b", "experiment.name: got 'a/b'", "pattern"),
 ]
