@@ -206,7 +206,7 @@ class Compute(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
     threads: Count = Field(1, description="threads of one job that runs a model")
     token_budget: Annotated[int, Field(ge=64)] = Field(
-        4096, description="padded tokens in one forward pass"
+        1024, description="padded tokens in one forward pass"
     )
 
 
