@@ -56,7 +56,7 @@ def test_a_deleted_figure_is_drawn_again_and_has_the_same_bytes(smoke):
 def test_what_does_not_change_numbers_makes_nothing_stale(smoke):
     config = {"compute": {"device": "cpu", "threads": 2, "token_budget": 512}}
     done = run_snakemake(smoke, "results/figures/all", "--dry-run", config=config)
-    assert "Nothing to be done" in done.stderr, done.stderr[-2000:]
+    assert "Nothing to be done" in done.stdout + done.stderr, done.stdout[-2000:]
 
 
 def test_a_changed_setting_makes_stale_what_uses_it_and_no_more(smoke):
