@@ -157,7 +157,7 @@ def test_every_table_says_where_it_comes_from(smoke):
         Path(f"results/report/{MODEL}/claims.parquet"),
     ):
         record = read_record(smoke / path)
-        assert record["experiment"] in ("smoke", None), path
+        assert record["experiment"] == "smoke", path
         assert len(record["code"]) == 16, path
         assert record["rule"], path
         assert record["versions"]["numpy"] == np.__version__, path
@@ -168,9 +168,11 @@ def test_every_table_says_where_it_comes_from(smoke):
 
 def test_logs_and_benchmarks_carry_the_rules_names(smoke):
     for room in ("logs", "benchmarks"):
-        found = {p.parent.name for p in (smoke / "results" / room).rglob("*.*")}
-        assert any("evaluate_rows" in str(p) for p in (smoke / "results" / room).rglob("*.*"))
-        assert found
+        found = {path.name for path in (smoke / "results" / room).glob("*/*")}
+        assert {"fetch_model", "finetune_scratch", "evaluate_rows", "draw_table1"} <= found
+        for name in found:
+            rule = "finetune" if name.startswith("finetune_") else name
+            assert list((ROOT / "workflow_scripts").glob(f"*/{rule}.py")), name
 
 
 def test_rules_scripts_logs_and_benchmarks_have_one_name():
