@@ -1,12 +1,14 @@
 """Names of files, and helpers of the rules. No rules here."""
 
 import os
+import re
 import shutil
 import sys
 
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.provenance import code_of
+from workflow_scripts.common.provenance import code_of, made_with
+from workflow_scripts.common.records import source_digests
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.figures.paper import HAO_2019_TABLE_1
 from workflow_scripts.landscape.grid import shards
@@ -56,9 +58,26 @@ if SETTINGS.figures.group_tasks:
         )
 
 
+SCRIPTS = []
+
+
 def code(path):
-    """Hash of what a rule's script means, for the rule's params."""
-    return code_of(f"workflow_scripts/{path}.py")
+    """Params function: hash of what a rule's script means. A job computes its own rule's only."""
+    script = f"workflow_scripts/{path}.py"
+    SCRIPTS.append(script)
+    return lambda wildcards: code_of(script)
+
+
+def libraries(path, output):
+    """Params function: versions of the libraries that the rule's script uses.
+
+    ``output`` : pattern of one of the rule's outputs, whose record tells what made it.
+    """
+    script = f"workflow_scripts/{path}.py"
+    renew = SETTINGS.rebuild.on_library_change
+    return lambda wildcards: made_with(
+        script, output.format(**dict(wildcards.items())), renew
+    )
 
 
 def context(wildcards, threads):
@@ -72,6 +91,30 @@ def context(wildcards, threads):
         "threads": threads,
         "token_budget": SETTINGS.compute.token_budget,
     }
+
+
+# What follows a stage runs again only if what the stage's files hold has changed: such a file is
+# `ancient`, so that its time does not count, and its `.digest` stands beside it as an input.
+# Snakemake looks again after a checkpoint, at the jobs that take one of its outputs: so each job
+# takes the digests of all checkpoints that it rests on.
+
+
+def digests(of_runs=(), of_tasks=(), of_models=()):
+    """Digest files that a job rests on: of runs with all that they come from, tasks, models."""
+    found = [task_file(task, "digest") for task in of_tasks]
+    found += [model_file(model, "digest") for model in of_models]
+    for run in of_runs:
+        found += [*digests_above(*run), run_file(*run, "weights.digest")]
+    return sorted(set(found))
+
+
+def digests_above(model, task, start, recipe, seeds):
+    """Digest files of what a run comes from."""
+    found = [model_file(model, "digest"), task_file(task, "digest")]
+    if start == "scratch":
+        found.append(model_file(model, f"scratch/{seeds.split('_')[0]}.digest"))
+    base = SETTINGS.finetune.recipes[recipe].continues
+    return found + (digests([(model, task, start, base, seeds)]) if base else [])
 
 
 # data
@@ -102,13 +145,16 @@ def model_file(model, name):
     return f"results/model/{model}/{name}"
 
 
-def architecture(model="{model}"):
+ARCHITECTURE = {
+    "config": model_file("{model}", "config.json"),
+    "tokenizer": model_file("{model}", "tokenizer.json"),
+    "tokenizer_config": model_file("{model}", "tokenizer_config.json"),
+}
+
+
+def architecture():
     """Configuration and tokenizer of a model, by the names that scripts know them by."""
-    return {
-        "config": model_file(model, "config.json"),
-        "tokenizer": model_file(model, "tokenizer.json"),
-        "tokenizer_config": model_file(model, "tokenizer_config.json"),
-    }
+    return {name: ancient(path) for name, path in ARCHITECTURE.items()}
 
 
 # finetune
@@ -123,6 +169,15 @@ FIRST_SEEDS = seeds_name(SETTINGS.finetune.seeds[0])
 
 def run_file(model, task, start, recipe, seeds, name):
     return f"results/finetune/{model}/{task}/{start}/{recipe}/{seeds}/{name}"
+
+
+RUN = "{model}", "{task}", "{start}"
+SEEDS = "init{init}_order{order}"
+
+
+def run_pattern(recipe, name):
+    """A file of any run of a recipe."""
+    return run_file(*RUN, recipe, SEEDS, name)
 
 
 def run_checkpoints(model, task, start, recipe, seeds):
@@ -143,18 +198,32 @@ def start_weights(recipe):
     base = SETTINGS.finetune.recipes[recipe].continues
 
     def weights(wildcards):
-        run = wildcards.model, wildcards.task, wildcards.start
+        model, task, start, seeds = job_run(wildcards)
         if base:
-            return run_checkpoints(
-                *run, base, f"init{wildcards.init}_order{wildcards.order}"
-            )[-1]
-        if wildcards.start == "scratch":
-            return model_file(
-                wildcards.model, f"scratch/init{wildcards.init}.safetensors"
+            return ancient(run_checkpoints(model, task, start, base, seeds)[-1])
+        if start == "scratch":
+            return ancient(
+                model_file(model, f"scratch/init{wildcards.init}.safetensors")
             )
-        return model_file(wildcards.model, "model.safetensors")
+        return ancient(model_file(model, "model.safetensors"))
 
     return weights
+
+
+def job_run(wildcards):
+    """Model, task, start and seeds of a job that trains."""
+    seeds = f"init{wildcards.init}_order{wildcards.order}"
+    return wildcards.model, wildcards.task, wildcards.start, seeds
+
+
+def start_digests(recipe):
+    """Input function: digests of what a run of this recipe comes from."""
+
+    def found(wildcards):
+        model, task, start, seeds = job_run(wildcards)
+        return digests_above(model, task, start, recipe, seeds)
+
+    return found
 
 
 def run_spec(recipe):
@@ -222,15 +291,51 @@ def surface_spec(surface):
     }
 
 
-def surface_shards(model, surface):
+def row_file(model, surface, row):
+    return surface_file(model, surface, f"rows/{row:03d}.parquet")
+
+
+def surface_rows(model, surface):
+    """A file per row of a surface."""
     spec = surface_spec(surface)
-    cut = shards(
-        spec["kind"], *spec["range"], spec["points"], SETTINGS.landscape.rows_per_shard
-    )
+    found = shards(spec["kind"], *spec["range"], spec["points"], 1)
+    return [row_file(model, surface, row) for row, _ in found]
+
+
+def row_shards():
+    """Kind of surface, first and last row of every block of rows that one job evaluates."""
+    settings = SETTINGS.landscape
     return [
-        surface_file(model, surface, f"shards/{first}-{last}.parquet")
-        for first, last in cut
+        (kind, first, last)
+        for kind in dict.fromkeys(kind for _, _, kind, _ in SURFACES.values())
+        for first, last in shards(
+            kind,
+            *settings.range,
+            settings.line_points if kind == "line" else settings.points,
+            settings.rows_per_shard,
+        )
     ]
+
+
+def surfaces_of_kind(kind):
+    """Pattern of the names of all surfaces of a kind."""
+    return "|".join(re.escape(name) for name, of in SURFACES.items() if of[2] == kind)
+
+
+def surface_runs(model, surface):
+    """Runs whose checkpoints span a surface."""
+    task, start, kind, _ = SURFACES[surface]
+    second = SETTINGS.landscape.second[task]
+    return [
+        atlas_run(model, name, start)
+        for name in ([task] if kind == "line" else [task, second])
+    ]
+
+
+def surface_digests(surfaces, *, tasks=(), runs=()):
+    """Digests that a job rests on which takes files of these surfaces, tasks and runs."""
+    spanned = [run for name in surfaces for run in surface_runs("{model}", name)]
+    return digests([*spanned, *runs], tasks)
 
 
 def of_surface(function):
@@ -244,31 +349,54 @@ def of_surface(function):
 
 
 surface_start = of_surface(
-    lambda model, task, start, kind: run_checkpoints(*atlas_run(model, task, start))[0]
+    lambda model, task, start, kind: ancient(
+        run_checkpoints(*atlas_run(model, task, start))[0]
+    )
 )
 surface_end = of_surface(
-    lambda model, task, start, kind: run_checkpoints(*atlas_run(model, task, start))[-1]
+    lambda model, task, start, kind: ancient(
+        run_checkpoints(*atlas_run(model, task, start))[-1]
+    )
 )
 surface_examples = of_surface(lambda model, task, start, kind: examples_file(task))
-surface_card = of_surface(lambda model, task, start, kind: task_file(task, "card.json"))
+surface_card = of_surface(
+    lambda model, task, start, kind: ancient(task_file(task, "card.json"))
+)
 # The other task's run has the same start: the same model or, from scratch, the same seed.
 surface_second = of_surface(
     lambda model, task, start, kind: (
         []
         if kind == "line"
-        else run_checkpoints(*atlas_run(model, SETTINGS.landscape.second[task], start))[
-            -1
-        ]
+        else ancient(
+            run_checkpoints(*atlas_run(model, SETTINGS.landscape.second[task], start))[
+                -1
+            ]
+        )
     )
 )
 
 
-def trajectory_checkpoints(wildcards):
-    """Checkpoints of the surface's own run, or of the run that continues it."""
+def job_surface_digests(wildcards):
+    """Input function: digests that a job of one surface rests on."""
+    return digests(surface_runs(wildcards.model, wildcards.surface))
+
+
+def trajectory_run(wildcards):
+    """The surface's own run, or the run that continues it."""
     task, start, _, _ = SURFACES[wildcards.surface]
     model, task, start, recipe, seeds = atlas_run(wildcards.model, task, start)
     recipe = recipe if wildcards.run == "target" else wildcards.run
-    return run_checkpoints(model, task, start, recipe, seeds)
+    return model, task, start, recipe, seeds
+
+
+def trajectory_checkpoints(wildcards):
+    return ancient(run_checkpoints(*trajectory_run(wildcards)))
+
+
+def trajectory_digests(wildcards):
+    """Input function: digests that a trajectory rests on."""
+    runs = surface_runs(wildcards.model, wildcards.surface)
+    return digests([*runs, trajectory_run(wildcards)])
 
 
 def geometry_spec(surface):
@@ -294,6 +422,10 @@ def rollback_file(model, task):
     return f"results/rollback/{model}/{task}.parquet"
 
 
+def rollback_run(wildcards):
+    return atlas_run(wildcards.model, wildcards.task, "pretrained")
+
+
 # compute
 
 
@@ -313,37 +445,36 @@ def report_file(model, name):
     return f"results/report/{model}/{name}"
 
 
+def atlas_surfaces(suffix="", tasks=TASKS):
+    """Names of every task's and start's surface, scratch first."""
+    return [f"{task}_{start}{suffix}" for task in tasks for start in STARTS]
+
+
 def over_tasks_and_starts(name, suffix="", tasks=TASKS):
     """A file of every task's and start's surface, scratch first."""
     return [
-        surface_file("{model}", f"{task}_{start}{suffix}", name)
-        for task in tasks
-        for start in STARTS
+        surface_file("{model}", surface, name)
+        for surface in atlas_surfaces(suffix, tasks)
     ]
 
 
-def histories(wildcards):
-    """History of every task's and start's run, scratch first."""
-    return [
-        run_file(*atlas_run(wildcards.model, task, start), "history.parquet")
-        for task in TASKS
-        for start in STARTS
-    ]
+ATLAS_RUNS = [atlas_run("{model}", task, start) for task in TASKS for start in STARTS]
+# History of every task's and start's run, scratch first.
+HISTORIES = [ancient(run_file(*run, "history.parquet")) for run in ATLAS_RUNS]
+HISTORY_DIGESTS = [run_file(*run, "digest") for run in ATLAS_RUNS]
 
 
 OVERFITTING = SETTINGS.figures.overfitting_task
 
 
-def overfitting_scores(wildcards):
-    return run_file(
-        *atlas_run(wildcards.model, OVERFITTING, "pretrained"), "scores.parquet"
-    )
-
-
-def continued_scores(wildcards):
-    recipe = SETTINGS.figures.overfitting_recipe
-    run = wildcards.model, OVERFITTING, "pretrained", recipe, FIRST_SEEDS
-    return run_file(*run, "scores.parquet")
+OVERFITTING_RUN = atlas_run("{model}", OVERFITTING, "pretrained")
+CONTINUED_RUN = (
+    "{model}",
+    OVERFITTING,
+    "pretrained",
+    SETTINGS.figures.overfitting_recipe,
+    FIRST_SEEDS,
+)
 
 
 def rollback_tables(wildcards):
@@ -376,13 +507,12 @@ def figure_outputs(name, table=False):
     }
 
 
+GROUP_SURFACES = [name for name, of in SURFACES.items() if of[2] == "group"]
+
+
 def over_groups(name):
     """A file of every layer-group surface."""
-    return [
-        surface_file("{model}", f"{task}_pretrained_{group}", name)
-        for task in SETTINGS.figures.group_tasks
-        for group in layer_groups()
-    ]
+    return [surface_file("{model}", surface, name) for surface in GROUP_SURFACES]
 
 
 def overfitting_trajectories(model):

@@ -1,10 +1,11 @@
-rule prepare_task:
+checkpoint prepare_task:
     input:
-        files=lambda wildcards: TASK_FILES[wildcards.task],
+        files=lambda wildcards: ancient(TASK_FILES[wildcards.task]),
     output:
         train=task_file("{task}", "train.parquet"),
         dev=task_file("{task}", "dev.parquet"),
         card=task_file("{task}", "card.json"),
+        digest=task_file("{task}", "digest"),
     log:
         "results/logs/data/prepare_task/{task}.log",
     benchmark:
@@ -18,6 +19,8 @@ rule prepare_task:
     params:
         spec=lambda wildcards: task_spec(wildcards.task),
         code=code("data/prepare_task"),
+        libraries=libraries("data/prepare_task", task_file("{task}", "card.json")),
+        sources=lambda wildcards: source_digests(TASK_FILES[wildcards.task]),
         context=context,
     message:
         "Preparing task {wildcards.task}"

@@ -1,5 +1,6 @@
 rule draw_figure1:
     input:
+        surface_digests(atlas_surfaces()),
         surfaces=over_tasks_and_starts("surface.parquet"),
         geometries=over_tasks_and_starts("geometry.json"),
     output:
@@ -20,6 +21,7 @@ rule draw_figure1:
             "starts": list(STARTS),
         },
         code=code("figures/draw_figure1"),
+        libraries=libraries("figures/draw_figure1", figure_file("figure1.pdf")),
         context=context,
     message:
         "Drawing figure 1: training-loss surfaces"
@@ -29,8 +31,10 @@ rule draw_figure1:
 
 rule draw_figure2:
     input:
-        histories=histories,
-        cards=[task_file(task, "card.json") for task in TASKS],
+        digests(ATLAS_RUNS, TASKS),
+        HISTORY_DIGESTS,
+        histories=HISTORIES,
+        cards=[ancient(task_file(task, "card.json")) for task in TASKS],
     output:
         **figure_outputs("figure2"),
     log:
@@ -52,6 +56,7 @@ rule draw_figure2:
             ],
         },
         code=code("figures/draw_figure2"),
+        libraries=libraries("figures/draw_figure2", figure_file("figure2.pdf")),
         context=context,
     message:
         "Drawing figure 2: training loss over steps"
@@ -61,6 +66,7 @@ rule draw_figure2:
 
 rule draw_figure3:
     input:
+        surface_digests(atlas_surfaces(tasks=SETTINGS.figures.trajectory_tasks)),
         surfaces=over_tasks_and_starts(
             "surface.parquet", tasks=SETTINGS.figures.trajectory_tasks
         ),
@@ -88,6 +94,7 @@ rule draw_figure3:
             "starts": list(STARTS),
         },
         code=code("figures/draw_figure3"),
+        libraries=libraries("figures/draw_figure3", figure_file("figure3.pdf")),
         context=context,
     message:
         "Drawing figure 3: trajectories on training-loss surfaces"
@@ -97,6 +104,7 @@ rule draw_figure3:
 
 rule draw_figure4:
     input:
+        surface_digests([f"{OVERFITTING}_pretrained"], runs=[CONTINUED_RUN]),
         surface=surface_file("{model}", f"{OVERFITTING}_pretrained", "surface.parquet"),
         geometry=surface_file("{model}", f"{OVERFITTING}_pretrained", "geometry.json"),
         trajectories=overfitting_trajectories("{model}"),
@@ -118,6 +126,7 @@ rule draw_figure4:
             "note": overfitting_note(),
         },
         code=code("figures/draw_figure4"),
+        libraries=libraries("figures/draw_figure4", figure_file("figure4.pdf")),
         context=context,
     message:
         "Drawing figure 4: training on, on the generalisation-error surface"
@@ -127,6 +136,7 @@ rule draw_figure4:
 
 rule draw_figure5:
     input:
+        surface_digests([*atlas_surfaces(), *atlas_surfaces("_line")]),
         lines=over_tasks_and_starts("surface.parquet", "_line"),
         geometries=over_tasks_and_starts("geometry.json"),
     output:
@@ -147,6 +157,7 @@ rule draw_figure5:
             "starts": list(STARTS),
         },
         code=code("figures/draw_figure5"),
+        libraries=libraries("figures/draw_figure5", figure_file("figure5.pdf")),
         context=context,
     message:
         "Drawing figure 5: training loss along the optimisation direction"
@@ -156,6 +167,7 @@ rule draw_figure5:
 
 rule draw_figure6:
     input:
+        surface_digests(atlas_surfaces()),
         surfaces=over_tasks_and_starts("surface.parquet"),
         geometries=over_tasks_and_starts("geometry.json"),
     output:
@@ -176,6 +188,7 @@ rule draw_figure6:
             "starts": list(STARTS),
         },
         code=code("figures/draw_figure6"),
+        libraries=libraries("figures/draw_figure6", figure_file("figure6.pdf")),
         context=context,
     message:
         "Drawing figure 6: generalisation-error surfaces"
@@ -185,6 +198,7 @@ rule draw_figure6:
 
 rule draw_figure7:
     input:
+        surface_digests(GROUP_SURFACES),
         surfaces=over_groups("surface.parquet"),
         geometries=over_groups("geometry.json"),
     output:
@@ -205,6 +219,7 @@ rule draw_figure7:
             "groups": layer_groups(),
         },
         code=code("figures/draw_figure7"),
+        libraries=libraries("figures/draw_figure7", figure_file("figure7.pdf")),
         context=context,
     message:
         "Drawing figure 7: training-loss surfaces of layer groups"
@@ -214,6 +229,7 @@ rule draw_figure7:
 
 rule draw_table1:
     input:
+        digests([atlas_run("{model}", task, "pretrained") for task in TASKS]),
         tables=rollback_tables,
     output:
         **figure_outputs("table1", table=True),
@@ -234,6 +250,7 @@ rule draw_table1:
             "paper": paper_values(),
         },
         code=code("figures/draw_table1"),
+        libraries=libraries("figures/draw_table1", figure_file("table1.pdf")),
         context=context,
     message:
         "Drawing table 1: accuracies with layer groups put back"

@@ -1,36 +1,23 @@
 # One rule a recipe: the number of epochs, and so of checkpoints, is the recipe's.
 for recipe in SETTINGS.finetune.recipes:
 
-    rule:
+    checkpoint:
         name:
             f"finetune_{recipe}"
         input:
-            model_file("{model}", "card.json"),
+            start_digests(recipe),
+            ancient(model_file("{model}", "card.json")),
             **architecture(),
-            train=task_file("{task}", "train.parquet"),
-            dev=task_file("{task}", "dev.parquet"),
-            card=task_file("{task}", "card.json"),
+            train=ancient(task_file("{task}", "train.parquet")),
+            dev=ancient(task_file("{task}", "dev.parquet")),
+            card=ancient(task_file("{task}", "card.json")),
             weights=start_weights(recipe),
         output:
-            checkpoints=run_checkpoints(
-                "{model}", "{task}", "{start}", recipe, "init{init}_order{order}"
-            ),
-            history=run_file(
-                "{model}",
-                "{task}",
-                "{start}",
-                recipe,
-                "init{init}_order{order}",
-                "history.parquet",
-            ),
-            scores=run_file(
-                "{model}",
-                "{task}",
-                "{start}",
-                recipe,
-                "init{init}_order{order}",
-                "scores.parquet",
-            ),
+            checkpoints=run_checkpoints(*RUN, recipe, SEEDS),
+            history=run_pattern(recipe, "history.parquet"),
+            scores=run_pattern(recipe, "scores.parquet"),
+            checkpoints_digest=run_pattern(recipe, "weights.digest"),
+            digest=run_pattern(recipe, "digest"),
         log:
             f"results/logs/finetune/finetune_{recipe}/{{model}}_{{task}}_{{start}}_init{{init}}_order{{order}}.log",
         benchmark:
@@ -45,6 +32,10 @@ for recipe in SETTINGS.finetune.recipes:
         params:
             spec=run_spec(recipe),
             code=code("finetune/finetune"),
+            libraries=libraries(
+                "finetune/finetune",
+                run_pattern(recipe, "digest"),
+            ),
             context=context,
             state=run_state,
         message:

@@ -1,8 +1,9 @@
 rule choose_examples:
     input:
-        train=task_file("{task}", "train.parquet"),
-        dev=task_file("{task}", "dev.parquet"),
-        card=task_file("{task}", "card.json"),
+        task_file("{task}", "digest"),
+        train=ancient(task_file("{task}", "train.parquet")),
+        dev=ancient(task_file("{task}", "dev.parquet")),
+        card=ancient(task_file("{task}", "card.json")),
     output:
         examples=examples_file("{task}"),
     log:
@@ -22,6 +23,7 @@ rule choose_examples:
             "seed": SETTINGS.landscape.seed,
         },
         code=code("landscape/choose_examples"),
+        libraries=libraries("landscape/choose_examples", examples_file("{task}")),
         context=context,
     message:
         "Choosing the examples of {wildcards.task} for its surfaces"
@@ -31,7 +33,8 @@ rule choose_examples:
 
 rule measure_directions:
     input:
-        config=model_file("{model}", "config.json"),
+        job_surface_digests,
+        config=ancient(model_file("{model}", "config.json")),
         card=surface_card,
         start=surface_start,
         end=surface_end,
@@ -51,6 +54,10 @@ rule measure_directions:
     params:
         spec=lambda wildcards: geometry_spec(wildcards.surface),
         code=code("landscape/measure_directions"),
+        libraries=libraries(
+            "landscape/measure_directions",
+            surface_file("{model}", "{surface}", "geometry.json"),
+        ),
         context=context,
     message:
         "Measuring the directions of surface {wildcards.surface}"
@@ -58,44 +65,58 @@ rule measure_directions:
         "../workflow_scripts/landscape/measure_directions.py"
 
 
-rule evaluate_rows:
-    input:
-        **architecture(),
-        card=surface_card,
-        examples=surface_examples,
-        start=surface_start,
-        end=surface_end,
-        second=surface_second,
-    output:
-        shard=surface_file("{model}", "{surface}", "shards/{first}-{last}.parquet"),
-    log:
-        "results/logs/landscape/evaluate_rows/{model}_{surface}_{first}-{last}.log",
-    benchmark:
-        "results/benchmarks/landscape/evaluate_rows/{model}_{surface}_{first}-{last}.jsonl"
-    conda:
-        "../envs/torch.yaml"
-    threads: SETTINGS.compute.threads
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
-        gpu=gpus(),
-    params:
-        spec=lambda wildcards: {
-            "surface": surface_spec(wildcards.surface),
-            "rows": [int(wildcards.first), int(wildcards.last)],
-            "max_length": SETTINGS.finetune.max_length,
-        },
-        code=code("landscape/evaluate_rows"),
-        context=context,
-    message:
-        "Evaluating rows {wildcards.first} to {wildcards.last} of surface {wildcards.surface}"
-    script:
-        "../workflow_scripts/landscape/evaluate_rows.py"
+# One rule a block of rows, since a rule's outputs are of one pattern. A file holds one row, so
+# that another number of rows a job leaves the files of rows as they are.
+for kind, first, last in row_shards():
+
+    rule:
+        name:
+            f"evaluate_rows_{kind}_{first}_{last}"
+        input:
+            job_surface_digests,
+            **architecture(),
+            card=surface_card,
+            examples=surface_examples,
+            start=surface_start,
+            end=surface_end,
+            second=surface_second,
+        output:
+            rows=[
+                row_file("{model}", "{surface}", row) for row in range(first, last + 1)
+            ],
+        log:
+            f"results/logs/landscape/evaluate_rows/{{model}}_{{surface}}_{first}-{last}.log",
+        benchmark:
+            f"results/benchmarks/landscape/evaluate_rows/{{model}}_{{surface}}_{first}-{last}.jsonl"
+        wildcard_constraints:
+            surface=surfaces_of_kind(kind),
+        conda:
+            "../envs/torch.yaml"
+        threads: SETTINGS.compute.threads
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 120 * attempt,
+            gpu=gpus(),
+        params:
+            spec=lambda wildcards: {
+                "surface": surface_spec(wildcards.surface),
+                "max_length": SETTINGS.finetune.max_length,
+            },
+            code=code("landscape/evaluate_rows"),
+            libraries=libraries(
+                "landscape/evaluate_rows", row_file("{model}", "{surface}", first)
+            ),
+            context=context,
+        message:
+            f"Evaluating rows {first} to {last} of surface {{wildcards.surface}}"
+        script:
+            "../workflow_scripts/landscape/evaluate_rows.py"
 
 
 rule merge_surface:
     input:
-        shards=lambda wildcards: surface_shards(wildcards.model, wildcards.surface),
+        job_surface_digests,
+        shards=lambda wildcards: surface_rows(wildcards.model, wildcards.surface),
         examples=surface_examples,
     output:
         surface=surface_file("{model}", "{surface}", "surface.parquet"),
@@ -113,6 +134,10 @@ rule merge_surface:
     params:
         spec=lambda wildcards: merge_spec(wildcards.surface),
         code=code("landscape/merge_surface"),
+        libraries=libraries(
+            "landscape/merge_surface",
+            surface_file("{model}", "{surface}", "surface.parquet"),
+        ),
         context=context,
     message:
         "Merging surface {wildcards.surface}"
@@ -122,6 +147,7 @@ rule merge_surface:
 
 rule project_trajectory:
     input:
+        trajectory_digests,
         **architecture(),
         card=surface_card,
         examples=surface_examples,
@@ -148,6 +174,10 @@ rule project_trajectory:
             "max_length": SETTINGS.finetune.max_length,
         },
         code=code("landscape/project_trajectory"),
+        libraries=libraries(
+            "landscape/project_trajectory",
+            surface_file("{model}", "{surface}", "trajectory_{run}.parquet"),
+        ),
         context=context,
     message:
         "Projecting the trajectory of run {wildcards.run} onto surface {wildcards.surface}"
@@ -157,6 +187,7 @@ rule project_trajectory:
 
 rule measure_width:
     input:
+        job_surface_digests,
         line=surface_file("{model}", "{surface}_line", "examples.parquet"),
         plane=surface_file("{model}", "{surface}", "examples.parquet"),
         geometry=surface_file("{model}", "{surface}", "geometry.json"),
@@ -175,6 +206,10 @@ rule measure_width:
     params:
         spec=SETTINGS.landscape.width.model_dump(),
         code=code("landscape/measure_width"),
+        libraries=libraries(
+            "landscape/measure_width",
+            surface_file("{model}", "{surface}", "width.parquet"),
+        ),
         context=context,
     message:
         "Measuring how wide the optimum of {wildcards.surface} is"

@@ -1,10 +1,11 @@
-rule fetch_model:
+checkpoint fetch_model:
     input:
-        lambda wildcards: MODEL_FILES[wildcards.model],
+        lambda wildcards: ancient(MODEL_FILES[wildcards.model]),
     output:
-        **architecture(),
+        **ARCHITECTURE,
         weights=model_file("{model}", "model.safetensors"),
         card=model_file("{model}", "card.json"),
+        digest=model_file("{model}", "digest"),
     log:
         "results/logs/model/fetch_model/{model}.log",
     benchmark:
@@ -22,6 +23,8 @@ rule fetch_model:
             "sha256": SETTINGS.models[wildcards.model].sha256,
         },
         code=code("model/fetch_model"),
+        libraries=libraries("model/fetch_model", model_file("{model}", "card.json")),
+        sources=lambda wildcards: source_digests(MODEL_FILES[wildcards.model]),
         context=context,
     message:
         "Fetching model {wildcards.model}"
@@ -29,12 +32,14 @@ rule fetch_model:
         "../workflow_scripts/model/fetch_model.py"
 
 
-rule draw_scratch:
+checkpoint draw_scratch:
     input:
-        model_file("{model}", "card.json"),
-        config=model_file("{model}", "config.json"),
+        model_file("{model}", "digest"),
+        ancient(model_file("{model}", "card.json")),
+        config=ancient(model_file("{model}", "config.json")),
     output:
         weights=model_file("{model}", "scratch/init{init}.safetensors"),
+        digest=model_file("{model}", "scratch/init{init}.digest"),
     log:
         "results/logs/model/draw_scratch/{model}/init{init}.log",
     benchmark:
@@ -48,6 +53,10 @@ rule draw_scratch:
     params:
         spec=lambda wildcards: {"init": int(wildcards.init)},
         code=code("model/draw_scratch"),
+        libraries=libraries(
+            "model/draw_scratch",
+            model_file("{model}", "scratch/init{init}.safetensors"),
+        ),
         context=context,
     message:
         "Drawing random weights for {wildcards.model}, seed {wildcards.init}"

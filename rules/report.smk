@@ -1,14 +1,20 @@
 rule weigh_claims:
     input:
+        surface_digests(
+            [*atlas_surfaces(), *atlas_surfaces("_line")],
+            tasks=[OVERFITTING],
+            runs=[CONTINUED_RUN],
+        ),
+        [*HISTORY_DIGESTS, run_file(*CONTINUED_RUN, "digest")],
         geometries=over_tasks_and_starts("geometry.json"),
         lines=over_tasks_and_starts("examples.parquet", "_line"),
         planes=over_tasks_and_starts("examples.parquet"),
         trajectories=over_tasks_and_starts("trajectory_target.parquet"),
-        histories=histories,
+        histories=HISTORIES,
         examples=[examples_file(task) for task in TASKS],
-        scores=overfitting_scores,
-        continued=continued_scores,
-        card=task_file(OVERFITTING, "card.json"),
+        scores=ancient(run_file(*OVERFITTING_RUN, "scores.parquet")),
+        continued=ancient(run_file(*CONTINUED_RUN, "scores.parquet")),
+        card=ancient(task_file(OVERFITTING, "card.json")),
         rollbacks=rollback_tables,
     output:
         ledger=report_file("{model}", "claims.parquet"),
@@ -32,6 +38,9 @@ rule weigh_claims:
             "resamples": SETTINGS.landscape.width.resamples,
         },
         code=code("report/weigh_claims"),
+        libraries=libraries(
+            "report/weigh_claims", report_file("{model}", "claims.parquet")
+        ),
         context=context,
     message:
         "Weighing the claims of the paper for {wildcards.model}"

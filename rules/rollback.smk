@@ -1,14 +1,11 @@
 rule roll_back:
     input:
+        lambda wildcards: digests([rollback_run(wildcards)]),
         **architecture(),
-        card=task_file("{task}", "card.json"),
-        dev=task_file("{task}", "dev.parquet"),
-        start=lambda wildcards: run_checkpoints(
-            *atlas_run(wildcards.model, wildcards.task, "pretrained")
-        )[0],
-        end=lambda wildcards: run_checkpoints(
-            *atlas_run(wildcards.model, wildcards.task, "pretrained")
-        )[-1],
+        card=ancient(task_file("{task}", "card.json")),
+        dev=ancient(task_file("{task}", "dev.parquet")),
+        start=lambda wildcards: ancient(run_checkpoints(*rollback_run(wildcards))[0]),
+        end=lambda wildcards: ancient(run_checkpoints(*rollback_run(wildcards))[-1]),
     output:
         rollback=rollback_file("{model}", "{task}"),
     log:
@@ -29,6 +26,7 @@ rule roll_back:
             "resamples": SETTINGS.landscape.width.resamples,
         },
         code=code("rollback/roll_back"),
+        libraries=libraries("rollback/roll_back", rollback_file("{model}", "{task}")),
         context=context,
     message:
         "Putting layer groups of {wildcards.task} back to their pre-trained weights"

@@ -210,6 +210,14 @@ class Compute(Section):
     )
 
 
+class Rebuild(Section):
+    on_library_change: bool = Field(
+        False,
+        description="whether results made with other versions of torch, transformers, numpy, … "
+        "are made again; otherwise the change is only reported",
+    )
+
+
 class Config(Section):
     experiment: Experiment = Field(description="what is studied")
     models: dict[Name, Model] = Field(description="pre-trained encoders by name")
@@ -218,6 +226,7 @@ class Config(Section):
     landscape: Landscape = Field(description="loss surfaces, lines, trajectories and widths")
     figures: Figures = Field(description="what the figures show")
     compute: Compute = Field(description="how it is computed; never makes a result stale")
+    rebuild: Rebuild = Field(default_factory=Rebuild, description="what makes a result stale")
 
     @model_validator(mode="after")
     def _names_refer(self) -> "Config":

@@ -1,89 +1,89 @@
-"""What the code of a workflow script means, as a hash.
+"""What the code of a workflow script means, as a hash, and why an output is stale or fresh.
 
 Snakemake notices a changed script by its modification time and does not look at the modules
 that the script imports. A rule that passes ``code_of(script)`` among its ``params`` is rerun
-exactly when the meaning of the script, or of a module of this repository that it imports
-(directly or not), has changed: comments, docstrings, blank lines and formatting do not count,
-and neither do modification times.
+exactly when the meaning of something that the script can reach has changed: a function, class,
+constant or statement, in the script or in any module of this repository. Comments, docstrings,
+formatting, annotations without effect and modification times do not count.
 """
 
-import ast
-import hashlib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+from workflow_scripts.common.reach import Reach, Reached, Repository, reach_of
+from workflow_scripts.common.records import LIBRARIES, read_output_record, versions
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def code_of(script: str, root: Path | None = None) -> str:
-    """Hash (16 hex digits) of what a script and the local modules it reaches mean.
+    """Hash (16 hex digits) of what a script means, with all that it can reach.
+
+    Each file is read once in the life of a process.
 
     Parameters
     ----------
     script : path of the script, relative to ``root``.
     root : folder of the workflow; this repository by default.
+
+    Raises
+    ------
+    FileNotFoundError : if there is no such script.
+    SyntaxError : if a file that it reaches is no Python.
     """
-    root = root or ROOT
-    digest = hashlib.sha256()
-    for name in reached_by(script, root):
-        digest.update(f"{name}\0{_meaning(root / name)}\0".encode())
-    return digest.hexdigest()[:16]
+    return reach(script, root).code
+
+
+def reached_by(script: str, root: Path | None = None) -> tuple[Reached, ...]:
+    """The definitions and data files that a script's hash covers, in the order of discovery.
+
+    What counts because it could not be told apart says so in ``unresolved``.
+    """
+    return reach(script, root).reached
 
 
 @cache
-def reached_by(script: str, root: Path | None = None) -> tuple[str, ...]:
-    """The script and every file of the repository that it imports, sorted, relative to ``root``."""
-    root = root or ROOT
-    todo, seen = [root / script], set()
-    while todo:
-        path = todo.pop()
-        if path not in seen:
-            seen.add(path)
-            for name in _imports(path, root):
-                todo += _files_of(name, root)
-    return tuple(sorted(path.relative_to(root).as_posix() for path in seen))
+def reach(script: str, root: Path | None = None) -> Reach:
+    """All that a script reaches, with its hash; see ``code_of``."""
+    return reach_of(script, _repository(root or ROOT))
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def _repository(root: Path) -> Repository:
+    return Repository(root)
 
 
-@cache
-def _meaning(path: Path) -> str:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        documented = isinstance(node, _DOCUMENTED)
-        if documented and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+def made_with(script: str, output: str, renew: bool) -> dict[str, str]:
+    """Versions of the libraries that a script uses, as the params of the job that makes an output.
+
+    Snakemake runs a job again if they differ from those of the job that made the output. So they
+    are those that the output's record tells, though others may be installed now, unless the user
+    asks for ``renew``.
+
+    Parameters
+    ----------
+    script : path of the script, relative to the repository.
+    output : path of one of the job's outputs, relative to the folder of the run.
+    renew : the versions installed now count.
+    """
+    installed = _versions()
+    used = set(reach(script).libraries)
+    used |= {"tokenizers"} if "transformers" in used else set()
+    now = {name: installed[name] for name in LIBRARIES if name in used and name in installed}
+    known = read_output_record(output)
+    told = known.get("libraries")
+    if told is None:
+        return now
+    # What the job was told may be older than what it then ran with: it ran for another reason.
+    ran_with = known.get("versions", {})
+    same = all(ran_with.get(name) == wanted for name, wanted in now.items())
+    return now if renew and not same else told
 
 
-def _imports(path: Path, root: Path) -> Iterator[str]:
-    """Dotted names of all modules that a file may import, inside functions too."""
-    package = path.relative_to(root).parent.parts
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+_versions = cache(versions)
 
 
-def _files_of(name: str, root: Path) -> list[Path]:
-    """Files under ``root`` that importing a module runs: its packages' and its own."""
-    files, here = [], root
-    for part in name.split(".") if name else []:
-        here = here / part
-        if (here / "__init__.py").is_file():
-            files.append(here / "__init__.py")
-        elif here.with_suffix(".py").is_file():
-            files.append(here.with_suffix(".py"))
-            break
-        elif not here.is_dir():
-            break
-    return files
+def forget() -> None:
+    """Read all files again from now on."""
+    reach.cache_clear()
+    _repository.cache_clear()

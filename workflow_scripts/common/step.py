@@ -6,17 +6,23 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import one_line
-from workflow_scripts.common.tables import read_json, read_record, set_record
+from workflow_scripts.common.records import (
+    content_digest,
+    digest_lines,
+    small_file_digest,
+    versions,
+    write_output_record,
+)
+from workflow_scripts.common.tables import read_json, read_record, set_record, write_text
 
 log = logging.getLogger("tunescape")
 
-# Libraries whose version can change a number.
-_VERSIONED = ("torch", "transformers", "tokenizers", "datasets", "numpy", "scipy", "pandas")
+# Params of a rule that make its outputs stale.
+TRACKED = ("spec", "code", "libraries", "sources")
 
 
 def run(function: Callable[..., None], snakemake) -> None:
@@ -26,7 +32,12 @@ def run(function: Callable[..., None], snakemake) -> None:
 
     ``context`` (experiment, device, threads, token budget: what never changes a number beyond
     the stated precision) goes to functions that have a parameter of that name. Every file the
-    step writes through ``common.tables`` carries the step's provenance.
+    step writes through ``common.tables`` carries the step's provenance, and each output gets a
+    record beside the results (``common.records``).
+
+    An output named ``digest`` is written here: the digests of what the other outputs hold, for
+    the steps that run again only if that has changed; ``NAME_digest`` holds those of the output
+    ``NAME`` alone.
 
     Messages and tracebacks go to the step's log; the terminal gets one line that says what
     went wrong and where to read more. The exit status is 1 on any error.
@@ -45,7 +56,8 @@ def run(function: Callable[..., None], snakemake) -> None:
         name: [Path(p) for p in paths] if _is_list(paths) else Path(paths)
         for files in (snakemake.input, snakemake.output)
         for name, paths in files.items()
-        if paths  # an optional input that this job lacks is an empty list
+        # An optional input that this job lacks is an empty list.
+        if paths and not _is_digest(name)
     }
     arguments |= dict(snakemake.params.get("spec", {}))
     accepted = inspect.signature(function).parameters
@@ -53,8 +65,11 @@ def run(function: Callable[..., None], snakemake) -> None:
         if name in accepted and snakemake.params.get(name) is not None:
             arguments[name] = snakemake.params[name]
     try:
-        set_record(_provenance(snakemake, context))
+        provenance = _provenance(snakemake, context)
+        set_record(provenance)
         function(**arguments)
+        _write_digests(snakemake.output)
+        _write_records(snakemake, provenance)
     except Exception as error:
         log.exception("%s failed", snakemake.rule)
         sys.exit(f"{snakemake.rule}: {one_line(error)} (log: {snakemake.log[0]})")
@@ -63,6 +78,50 @@ def run(function: Callable[..., None], snakemake) -> None:
 
 def _is_list(paths: Any) -> bool:
     return not isinstance(paths, (str, os.PathLike))
+
+
+def _is_digest(name: str) -> bool:
+    return name == "digest" or name.endswith("_digest")
+
+
+def _write_digests(output) -> None:
+    files = {
+        name: [Path(p) for p in paths] if _is_list(paths) else [Path(paths)]
+        for name, paths in output.items()
+    }
+    own = {name.removesuffix("_digest") for name in files if name.endswith("_digest")}
+    for name, targets in files.items():
+        if _is_digest(name):
+            told = (
+                files[name.removesuffix("_digest")]
+                if name != "digest"
+                else [
+                    p for n, ps in files.items() if n not in own and not _is_digest(n) for p in ps
+                ]
+            )
+            write_text(digest_lines(told), targets[0])
+
+
+def _write_records(snakemake, provenance: dict[str, Any]) -> None:
+    params = snakemake.params
+    known = {
+        **provenance,
+        "libraries": params.get("libraries"),
+        "sources": params.get("sources"),
+        # As Snakemake keeps and compares them.
+        "params": sorted(repr(params[name]) for name in TRACKED if name in params.keys()),  # noqa: SIM118
+        "inputs": {str(path): small_file_digest(path) for path in snakemake.input},
+        "log": list(snakemake.log),
+        "modules": _local_modules(),
+    }
+    for output in snakemake.output:
+        write_output_record(str(output), {**known, "content": content_digest(output)})
+
+
+def _local_modules() -> list[str]:
+    """Modules of this repository that the job has imported, sorted."""
+    package = __name__.partition(".")[0]
+    return sorted(name for name in sys.modules if name.partition(".")[0] == package)
 
 
 def _provenance(snakemake, context: dict[str, Any]) -> dict[str, Any]:
@@ -76,17 +135,6 @@ def _provenance(snakemake, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Versions of the installed libraries that can change a number, and of Python."""
-    found = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for name in _VERSIONED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # the figures' environment has no torch
-            continue
-    return found
-
-
 def _digests(paths) -> dict[str, str]:
     """Digests of the models and tasks that the inputs come from, gathered through all stages."""
     found: dict[str, str] = {}
@@ -94,6 +142,6 @@ def _digests(paths) -> dict[str, str]:
         if path.endswith("card.json"):
             card = read_json(Path(path))
             found[f"{Path(path).parts[-3]}/{card['name']}"] = card["digest"]
-        elif path.startswith("results"):
+        elif path.startswith("results") and not path.endswith(".digest"):
             found |= read_record(Path(path)).get("digests", {})
     return found

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 _RECORD: dict[str, Any] = {}
-_KEY = b"tunescape"
+PROVENANCE = b"tunescape"  # key of the metadata of Parquet and safetensors files
 
 
 def record() -> dict[str, Any]:
@@ -50,7 +50,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     arrow = arrow.replace_schema_metadata(
-        {**(arrow.schema.metadata or {}), _KEY: json.dumps(record(), sort_keys=True).encode()}
+        {**(arrow.schema.metadata or {}), PROVENANCE: json.dumps(record(), sort_keys=True).encode()}
     )
     with atomic(path) as draft:
         pq.write_table(arrow, draft, compression="zstd")
@@ -89,11 +89,11 @@ def read_record(path: Path) -> dict[str, Any]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        text = (pq.read_schema(path).metadata or {}).get(_KEY, b"{}")
+        text = (pq.read_schema(path).metadata or {}).get(PROVENANCE, b"{}")
     elif path.suffix == ".safetensors":
         with path.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        text = header.get("__metadata__", {}).get(_KEY.decode(), "{}")
+        text = header.get("__metadata__", {}).get(PROVENANCE.decode(), "{}")
     elif path.suffix == ".json":
         return read_json(path).get("provenance", {})
     else:

@@ -18,9 +18,8 @@ def evaluate_rows(
     examples: Path,
     start: Path,
     end: Path,
-    shard: Path,
+    rows: list[Path],
     surface: dict[str, Any],
-    rows: list[int],
     max_length: int,
     context: dict[str, Any],
     second: Path | None = None,
@@ -32,10 +31,10 @@ def evaluate_rows(
     config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
     card, examples : the task's card and its surfaces' examples (``choose_examples``).
     start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
-    shard : to write: a row per point, with the columns of ``grid.surface_points`` and ``tabulate``.
+    rows : to write: a file per row, named by its number, such as ``007.parquet``; in each a line
+        per point, with the columns of ``grid.surface_points`` and ``tabulate``.
     surface : ``kind``, ``range`` and ``points`` (see ``grid.surface_points``), ``group`` and
         ``groups`` (see ``setting.surface_layers``).
-    rows : first and last row, both included, from 0.
     max_length : longest input in tokens.
     context : ``device``, ``threads``, ``token_budget``.
 
@@ -72,10 +71,13 @@ def evaluate_rows(
         plane = make_plane(module, directions, layers)
         del directions
         points = surface_points(surface["kind"], *surface["range"], surface["points"])
-        points = points[points["row"].between(*rows)].reset_index(drop=True)
+        points = points[points["row"].isin([int(path.stem) for path in rows])]
+        points = points.reset_index(drop=True)
         places = list(zip(points["alpha"], points["beta"], strict=True))
         outcomes = progress(evaluate_points(plane, evaluate, places), "points", total=len(places))
-        write_table(pd.concat([points, tabulate(outcomes)], axis=1), shard)
+        table = pd.concat([points, tabulate(outcomes)], axis=1)
+    for path in rows:
+        write_table(table[table["row"] == int(path.stem)].reset_index(drop=True), path)
 
 
 def tabulate(outcomes) -> pd.DataFrame:

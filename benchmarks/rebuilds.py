@@ -1,0 +1,1390 @@
+"""Is exactly the right thing rebuilt? Mutations of code, configuration, rules and results.
+
+    make bench BENCH=rebuilds
+    .venv/bin/python benchmarks/rebuilds.py [--finished FOLDER] [--only 12,40]
+
+Copies the repository, finishes the smoke experiment in the copy (about three minutes; with
+``--finished`` FOLDER is such a copy, made earlier), then changes one thing at a time, asks for a
+dry run, and puts everything back to the bit and the nanosecond. Each mutation stands here with the
+rules that it must make stale, found by reading the code as a person would: those whose script can
+reach what has changed. A rule that runs without need is an over-rebuild, one that does not run
+though it must is a missed rebuild; either makes the exit status 1.
+
+A rule is stale itself where Snakemake names another reason than that a job before it runs. What
+follows is compared too, for the mutations that say what must follow.
+"""
+
+import argparse
+import ast
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPERIMENT = "experiments/smoke.yaml"
+RESULTS = "runs/smoke/results"
+SNAKEMAKE = [
+    str(Path(sys.executable).with_name("snakemake")),
+    "results/figures/all",
+    "--cores",
+    "2",
+    "--directory",
+    "runs/smoke",
+    "--configfile",
+    EXPERIMENT,
+]
+
+# Snakemake's own text names a job by its message, not by its rule: this plugin writes both.
+PLUGIN = """
+import json, os
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+
+class LogHandler(LogHandlerBase):
+    writes_to_stream = writes_to_file = has_filter = has_formatter = needs_rulegraph = False
+
+    def emit(self, record):
+        if hasattr(record, "rule_name") and hasattr(record, "reason"):
+            with open(os.environ["TUNESCAPE_REBUILDS"], "a", encoding="utf-8") as file:
+                file.write(json.dumps([record.rule_name, record.reason]) + "\\n")
+"""
+
+# Rules
+
+PREPARE, FETCH, SCRATCH = "prepare_task", "fetch_model", "draw_scratch"
+CHOOSE, DIRECTIONS, ROWS = "choose_examples", "measure_directions", "evaluate_rows"
+MERGE, TRAJECTORY, WIDTH = "merge_surface", "project_trajectory", "measure_width"
+ROLLBACK, CLAIMS, TABLE1 = "roll_back", "weigh_claims", "draw_table1"
+TRAINING = {"finetune_finetune", "finetune_scratch", "finetune_continued"}
+
+
+def figures(*numbers: int) -> set[str]:
+    return {f"draw_figure{number}" for number in numbers}
+
+
+FIGURES = figures(1, 2, 3, 4, 5, 6, 7) | {TABLE1}
+ALL = TRAINING | FIGURES
+ALL |= {PREPARE, FETCH, SCRATCH, CHOOSE, DIRECTIONS, ROWS, MERGE, TRAJECTORY, WIDTH}
+ALL |= {ROLLBACK, CLAIMS}
+NOTHING: set[str] = set()
+
+# Scripts that run a model forward, and scripts that build one at all.
+FORWARD = {ROWS, TRAJECTORY, ROLLBACK}
+BUILDING = FORWARD | TRAINING | {FETCH, SCRATCH, DIRECTIONS}
+# What shows a surface, and what comes after the runs.
+OF_SURFACES = figures(1, 3, 4, 5, 6, 7) | {WIDTH, CLAIMS}
+AFTER_RUNS = OF_SURFACES | FORWARD | {DIRECTIONS, MERGE, TABLE1} | figures(2)
+
+# Edits: from the bytes of a file (None where there is no such file) to its new ones.
+
+Edit = Callable[[bytes | None], bytes | None]
+
+
+def swap(old: str, new: str) -> Edit:
+    """Replace a piece of text that occurs once."""
+
+    def edit(data: bytes | None) -> bytes:
+        text = (data or b"").decode()
+        if text.count(old) != 1:
+            raise LookupError(f"{text.count(old)} times in the file: {old!r}")
+        return text.replace(old, new).encode()
+
+    return edit
+
+
+def both(*edits: Edit) -> Edit:
+    def edit(data: bytes | None) -> bytes | None:
+        for one in edits:
+            data = one(data)
+        return data
+
+    return edit
+
+
+def append(text: str) -> Edit:
+    return lambda data: (data or b"") + text.encode()
+
+
+def prepend(text: str) -> Edit:
+    return lambda data: text.encode() + (data or b"")
+
+
+def touch(data: bytes | None) -> bytes | None:
+    return data
+
+
+def delete(data: bytes | None) -> None:
+    return None
+
+
+def rewrite(data: bytes | None) -> bytes:
+    """Python as its syntax tree prints it: no comments, other quotes, other line breaks."""
+    return (ast.unparse(ast.parse(data or b"")) + "\n").encode()
+
+
+def cut(name: str) -> Edit:
+    """Remove a function at the top level."""
+
+    def edit(data: bytes | None) -> bytes:
+        return (data or b"").decode().replace(_source(data, name), "").encode()
+
+    return edit
+
+
+def to_end(name: str) -> Edit:
+    """Move a function at the top level behind all others, but before the script's call."""
+
+    def edit(data: bytes | None) -> bytes:
+        text, part = (data or b"").decode(), _source(data, name)
+        rest = text.replace(part, "").rstrip("\n")
+        return f"{rest}\n\n\n{part.strip()}\n".encode()
+
+    return edit
+
+
+def _source(data: bytes | None, name: str) -> str:
+    text = (data or b"").decode()
+    node = next(n for n in ast.parse(text).body if getattr(n, "name", None) == name)
+    lines = text.splitlines(keepends=True)
+    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+    return "".join(lines[first - 1 : node.end_lineno])
+
+
+def paste(file: str, name: str) -> Edit:
+    """Add a function as it stands in another file of this repository."""
+    return lambda data: (data or b"") + f"\n\n{_source((ROOT / file).read_bytes(), name)}".encode()
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change.
+
+    Parameters
+    ----------
+    what : in words.
+    edits : path in the repository, or a pattern of paths, to what happens to it.
+    stale : rules that must be stale themselves.
+    follows : rules that must run after them; None where that is not compared.
+    old_time : the file's modification time is put back, as some editors and rsync do.
+    """
+
+    what: str
+    edits: dict[str, Edit]
+    stale: set[str]
+    follows: set[str] | None = None
+    old_time: bool = False
+
+
+def code(
+    what: str,
+    file: str,
+    edit: Edit,
+    stale: set[str] = NOTHING,
+    follows: set[str] | None = None,
+    old_time: bool = False,
+) -> Mutation:
+    return Mutation(what, {f"workflow_scripts/{file}": edit}, stale, follows, old_time)
+
+
+def moved(what: str, edits: dict[str, Edit]) -> Mutation:
+    """Something that stays the same elsewhere: nothing is stale."""
+    return Mutation(what, {f"workflow_scripts/{k}": v for k, v in edits.items()}, NOTHING, NOTHING)
+
+
+def config(
+    what: str, old: str, new: str, stale: set[str] = NOTHING, follows: set[str] | None = None
+) -> Mutation:
+    return Mutation(what, {EXPERIMENT: swap(old, new)}, stale, follows)
+
+
+def other(what: str, file: str, edit: Edit, stale: set[str] = NOTHING) -> Mutation:
+    return Mutation(what, {file: edit}, stale)
+
+
+UNUSED = '\n\ndef nobody_calls_this(x):\n    """Unused."""\n    return x + 1\n'
+
+# What says the same as before
+
+SAME = [
+    code("comments added", "landscape/packed.py", prepend("# One comment.\n# Another.\n")),
+    code(
+        "comment in a function changed",
+        "landscape/grid.py",
+        swap("# + 0.0 turns -0.0 into 0.0", "# no negative zero"),
+    ),
+    code(
+        "docstring of a function changed",
+        "landscape/width.py",
+        swap(
+            "Its ends are found by linear interpolation between points.", "Linear between points."
+        ),
+    ),
+    code(
+        "docstring of a class changed",
+        "landscape/plane.py",
+        swap("Puts a model at origin", "Places a model at origin"),
+    ),
+    code(
+        "docstring of a module changed",
+        "common/step.py",
+        swap('"""What every', '"""All that every'),
+    ),
+    code(
+        "docstring added",
+        "model/encoder.py",
+        swap(
+            "def _some(names: list[str]) -> str:\n",
+            'def _some(names: list[str]) -> str:\n    """."""\n',
+        ),
+    ),
+    code(
+        "docstring removed",
+        "report/claims.py",
+        swap(
+            '    """NaN where the second is 0: the width of an end point whose loss is not finite."""\n',
+            "",
+        ),
+    ),
+    code("whole file reformatted", "landscape/engine.py", rewrite),
+    code("whole file reformatted", "report/claims.py", rewrite),
+    code("whole file reformatted", "common/tables.py", rewrite),
+    code("whole file reformatted", "common/step.py", rewrite),
+    code("whole file reformatted", "figures/trajectories.py", rewrite),
+    code("whole file reformatted", "data/grammars/nli.py", rewrite),
+    code("whole file reformatted", "finetune/training.py", rewrite),
+    code(
+        "other quotes",
+        "landscape/merge_surface.py",
+        swap('for split in ("train", "dev"):', "for split in ('train', 'dev'):"),
+    ),
+    code(
+        "a tuple over several lines",
+        "finetune/state.py",
+        swap(
+            'SCORES = ("epoch", "step", "train_loss",',
+            'SCORES = (\n    "epoch",\n    "step",\n    "train_loss",',
+        ),
+    ),
+    code(
+        "a number written otherwise",
+        "finetune/schedule.py",
+        swap("math.ceil(warmup * steps - 1e-9)", "math.ceil(warmup * steps - 0.000_000_001)"),
+    ),
+    code(
+        "a text in two parts",
+        "report/weigh_claims.py",
+        swap('"# Claims of Hao et al. (2019)"', '"# Claims of " "Hao et al. (2019)"'),
+    ),
+    Mutation("all scripts touched", {"workflow_scripts/**/*.py": touch}, NOTHING),
+    Mutation(
+        "Snakefile and all rules touched", {"Snakefile": touch, "rules/*.smk": touch}, NOTHING
+    ),
+    Mutation("configuration touched", {"config.yaml": touch, EXPERIMENT: touch}, NOTHING),
+    code(
+        "annotation of a parameter changed",
+        "finetune/schedule.py",
+        swap("def factor(step: int, steps: int,", "def factor(step: float, steps: float,"),
+    ),
+    code(
+        "annotation of a result changed",
+        "landscape/packed.py",
+        swap(
+            "def head(module: nn.Module, states: Tensor) -> Tensor:",
+            'def head(module, states) -> "Tensor":',
+        ),
+    ),
+    code(
+        "annotation of a variable changed",
+        "report/weigh_claims.py",
+        swap("rows: list[dict[str, Any]] = []", "rows: list = []"),
+    ),
+    code(
+        "annotations of a method changed",
+        "finetune/training.py",
+        swap("def _weights(self) -> dict[str, torch.Tensor]:", "def _weights(self):"),
+    ),
+    code("unused function added", "landscape/width.py", append(UNUSED)),
+    code(
+        "unused function added",
+        "common/step.py",
+        swap("\n\ndef _is_list", UNUSED + "\n\ndef _is_list"),
+    ),
+    code("unused class added", "landscape/engine.py", append("\n\nclass Nobody:\n    size = 3\n")),
+    code("unused constant added", "model/encoder.py", append("\n_NOBODY = 7\n")),
+    code(
+        "unused function changed",
+        "model/encoder.py",
+        swap(
+            "if not name.startswith(_prefix(module))]",
+            "if name and not name.startswith(_prefix(module))]",
+        ),
+    ),
+    code("unused function removed", "model/encoder.py", cut("head_names")),
+    code("unused import of a library", "common/tables.py", prepend("import fractions\n")),
+    code(
+        "unused import of a module of this repository",
+        "landscape/width.py",
+        swap(
+            "import pandas as pd\n",
+            "import pandas as pd\n\nfrom workflow_scripts.landscape import projection\n",
+        ),
+    ),
+    code(
+        "import for type checkers",
+        "landscape/grid.py",
+        swap(
+            "import pandas as pd\n",
+            "import pandas as pd\nfrom typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import torch\n",
+        ),
+    ),
+    moved(
+        "function moved to a module that is there",
+        {
+            "figures/curves.py": both(
+                cut("_short"),
+                swap(
+                    "from workflow_scripts.figures.layout import",
+                    "from workflow_scripts.figures.scales import _short\nfrom workflow_scripts.figures.layout import",
+                ),
+            ),
+            "figures/scales.py": paste("workflow_scripts/figures/curves.py", "_short"),
+        },
+    ),
+    moved(
+        "function moved to a new module",
+        {
+            "report/claims.py": both(
+                cut("first_below"),
+                swap(
+                    "import pandas as pd\n",
+                    "import pandas as pd\n\nfrom workflow_scripts.report.histories import first_below\n",
+                ),
+            ),
+            "report/histories.py": both(
+                append("import numpy as np\nimport pandas as pd\n"),
+                paste("workflow_scripts/report/claims.py", "first_below"),
+            ),
+        },
+    ),
+    moved(
+        "function moved from a script to a module",
+        {
+            "landscape/measure_width.py": both(
+                cut("in_both_units"),
+                swap(
+                    "import line_widths, plane_areas",
+                    "import in_both_units, line_widths, plane_areas",
+                ),
+            ),
+            "landscape/width.py": paste(
+                "workflow_scripts/landscape/measure_width.py", "in_both_units"
+            ),
+        },
+    ),
+    moved(
+        "class moved to another module",
+        {
+            "landscape/projection.py": both(
+                cut("Coordinates"),
+                swap("import Weights, inner", "import Coordinates, Weights, inner"),
+            ),
+            "landscape/plane.py": both(
+                swap("import math\n", "import math\nfrom dataclasses import asdict, dataclass\n"),
+                paste("workflow_scripts/landscape/projection.py", "Coordinates"),
+            ),
+        },
+    ),
+    moved(
+        "constant moved to another module",
+        {
+            "finetune/schedule.py": swap(
+                "RATIO = 32  # of the highest to the lowest learning rate of the slanted triangle\n",
+                "from workflow_scripts.finetune.batches import RATIO\n",
+            ),
+            "finetune/batches.py": append("\nRATIO = 32\n"),
+        },
+    ),
+    code("functions in another order", "landscape/grid.py", to_end("axis")),
+    code("functions in another order", "landscape/plane.py", to_end("inner")),
+    code(
+        "another way to import",
+        "rollback/roll_back.py",
+        swap(
+            "from workflow_scripts.common.progress import progress\n",
+            "from workflow_scripts.common.progress import (\n    progress,\n)\n",
+        ),
+    ),
+]
+
+# Common
+
+COMMON = [
+    code(
+        "constant: a library more",
+        "common/step.py",
+        swap('"scipy", "pandas")', '"scipy", "pandas", "pip")'),
+        ALL,
+    ),
+    code(
+        "message of the log", "common/step.py", swap('"done in %.1f s"', '"done after %.1f s"'), ALL
+    ),
+    code(
+        "helper: reading a table",
+        "common/tables.py",
+        swap(
+            "return pd.read_parquet(path, columns=columns)",
+            "return pd.read_parquet(Path(path), columns=columns)",
+        ),
+        ALL - {PREPARE, FETCH, SCRATCH, DIRECTIONS},
+    ),
+    code(
+        "helper: writing a table",
+        "common/tables.py",
+        swap('compression="zstd"', 'compression="snappy"'),
+        TRAINING | {PREPARE, CHOOSE, ROWS, MERGE, TRAJECTORY, WIDTH, ROLLBACK, CLAIMS},
+    ),
+    code(
+        "helper of error messages",
+        "common/errors.py",
+        swap("cutoff=0.5", "cutoff=0.6"),
+        {PREPARE, FETCH},
+    ),
+    code(
+        "helper of error messages",
+        "common/errors.py",
+        swap('" ".join(str(error).split())', "str(error).strip()"),
+        ALL,
+    ),
+    code(
+        "default argument",
+        "common/progress.py",
+        swap("every: float = 10.0", "every: float = 5.0"),
+        TRAINING | FORWARD,
+    ),
+    code(
+        "helper: choice of the device",
+        "common/device.py",
+        swap("return torch.device(name)", "return torch.device(str(name))"),
+        TRAINING | FORWARD,
+    ),
+    code("statement that acts on import", "common/tables.py", append("\nos.umask(0o022)\n"), ALL),
+    code(
+        "description of a configuration key",
+        "common/config.py",
+        swap('description="examples per step"', 'description="examples of a step"'),
+    ),
+    code(
+        "default of a configuration key that two recipes leave out",
+        "common/config.py",
+        swap("        0.01,\n", "        0.02,\n"),
+        {"finetune_scratch", "finetune_continued"},
+    ),
+    code(
+        "statement in the configuration's module",
+        "common/config.py",
+        append("\n_KNOWN = sorted(Config.model_fields)\n"),
+    ),
+    code("page of the reference", "common/reference.py", swap('"# Configuration"', '"# All keys"')),
+]
+
+# Data
+
+DATA = [
+    code(
+        "constant: share of the dev set",
+        "data/synthetic.py",
+        swap("DEV_SHARE = 0.25", "DEV_SHARE = 0.3"),
+        {PREPARE},
+        ALL - {PREPARE, FETCH, SCRATCH},
+    ),
+    code(
+        "word in a list",
+        "data/grammars/lists.py",
+        swap("Wanda Wendy", "Wanda Wendel Wendy"),
+        {PREPARE},
+    ),
+    code(
+        "method of a class",
+        "data/grammars/draw.py",
+        swap("return int(self._random() * n)", "return int(n * self._random())"),
+        {PREPARE},
+    ),
+    code(
+        "field of a typed tuple",
+        "data/tasks.py",
+        swap("    card: dict[str, Any]\n", "    card: dict\n"),
+        {PREPARE},
+    ),
+    code(
+        "error text",
+        "data/sources.py",
+        swap("a name that can move", "a name that moves"),
+        {PREPARE},
+    ),
+    code(
+        "check at planning",
+        "data/checks.py",
+        swap("MOST_BYTES = 64 * 2**20", "MOST_BYTES = 32 * 2**20"),
+    ),
+    code(
+        "script",
+        "data/prepare_task.py",
+        swap('{"name": name, **task.card}', '{**task.card, "name": name}'),
+        {PREPARE},
+    ),
+    code(
+        "statement that acts on import",
+        "data/grammars/draw.py",
+        append("\nrandom.seed(0)\n"),
+        {PREPARE},
+    ),
+]
+
+# Model
+
+MODEL = [
+    code(
+        "helper: random stream",
+        "model/encoder.py",
+        swap(".digest()[:7]", ".digest()[:6]"),
+        TRAINING | {FETCH, SCRATCH},
+    ),
+    code(
+        "helper: drawing a head",
+        "model/encoder.py",
+        swap("child = copy.deepcopy(child).cpu()", "child = copy.deepcopy(child.cpu())"),
+        TRAINING,
+    ),
+    code(
+        "helper: part of a parameter",
+        "model/encoder.py",
+        swap('return f"layer{layer:02d}"', 'return f"layer{layer:03d}"'),
+        TRAINING | {FETCH},
+    ),
+    code(
+        "constant: names of dropout",
+        "model/encoder.py",
+        swap('    "mlp_dropout",\n', ""),
+        BUILDING,
+    ),
+    code(
+        "pattern of layers",
+        "model/encoder.py",
+        swap("|albert_layer_groups)", "|albert_layer_groups|blocks)"),
+        BUILDING - {SCRATCH},
+    ),
+    code(
+        "helper: layer groups",
+        "model/encoder.py",
+        swap("count * i // 3 for i", "i * count // 3 for i"),
+        {DIRECTIONS, ROWS, ROLLBACK},
+    ),
+    code(
+        "helper: writing weights",
+        "model/encoder.py",
+        swap('metadata = {"format": "pt"}', 'metadata = {"format": "pt", "by": "tunescape"}'),
+        TRAINING | {FETCH, SCRATCH},
+    ),
+    code(
+        "statement that acts on import",
+        "model/encoder.py",
+        append("\ntorch.set_flush_denormal(True)\n"),
+        BUILDING,
+    ),
+    code(
+        "class attribute that a method returns",
+        "model/source.py",
+        swap('"random": self.sha256 is None,', '"random": not self.sha256,'),
+        {FETCH},
+        ALL - {PREPARE, FETCH, CHOOSE},
+    ),
+    code(
+        "word of the random tokenizer",
+        "model/random_model.py",
+        swap("nothing everybody", "nothing nowhere everybody"),
+        {FETCH},
+    ),
+    code(
+        "helper: tokens",
+        "model/text.py",
+        swap('truncation="longest_first"', 'truncation="only_first"'),
+        TRAINING | FORWARD,
+    ),
+    code(
+        "constant: tokenizer files",
+        "model/checks.py",
+        swap('    ("spm.model",),\n', ""),
+        TRAINING | FORWARD | {FETCH},
+    ),
+    code(
+        "constant of a check",
+        "model/checks.py",
+        swap('".msgpack")', '".msgpack", ".npz")'),
+        {FETCH},
+    ),
+    code("check at planning", "model/checks.py", swap("if last >= count:", "if not last < count:")),
+    code(
+        "script",
+        "model/draw_scratch.py",
+        swap("read_config(config.parent), init)", "read_config(config.parent), init=init)"),
+        {SCRATCH},
+    ),
+]
+
+# Fine-tuning
+
+FINETUNE = [
+    code(
+        "constant", "finetune/schedule.py", swap("RATIO = 32", "RATIO = 33"), TRAINING, AFTER_RUNS
+    ),
+    code(
+        "constant, with the old time",
+        "finetune/schedule.py",
+        swap("RATIO = 32", "RATIO = 31"),
+        TRAINING,
+        old_time=True,
+    ),
+    code("helper", "finetune/batches.py", swap("[order, epoch, 1]", "[order, epoch, 2]"), TRAINING),
+    code(
+        "method",
+        "finetune/training.py",
+        swap("self.optimizer.zero_grad(set_to_none=True)", "self.optimizer.zero_grad()"),
+        TRAINING,
+    ),
+    code(
+        "class attribute",
+        "finetune/training.py",
+        swap("    def __init__(\n", "    kind = 1\n\n    def __init__(\n"),
+        TRAINING,
+    ),
+    code(
+        "message of the log",
+        "finetune/training.py",
+        swap('"epoch %d: training loss', '"after epoch %d: training loss'),
+        TRAINING,
+    ),
+    code(
+        "local variable renamed",
+        "finetune/optimizer.py",
+        both(
+            swap("root = (1 - beta2**step) ** 0.5", "square = (1 - beta2**step) ** 0.5"),
+            swap('recipe["eps"] / root', 'recipe["eps"] / square'),
+            swap("(1 - beta1**step) / root", "(1 - beta1**step) / square"),
+        ),
+        TRAINING,
+    ),
+    code(
+        "decorator added",
+        "finetune/schedule.py",
+        both(
+            swap("import math\n", "import math\nfrom functools import lru_cache\n"),
+            swap("def warmup_steps", "@lru_cache\ndef warmup_steps"),
+        ),
+        TRAINING,
+    ),
+    code(
+        "order of two statements",
+        "finetune/scores.py",
+        swap(
+            "    n, right = int(counts.sum()), int(counts.trace())\n    true, predicted = counts.sum(1), counts.sum(0)\n",
+            "    true, predicted = counts.sum(1), counts.sum(0)\n    n, right = int(counts.sum()), int(counts.trace())\n",
+        ),
+        TRAINING,
+    ),
+]
+
+# Landscape and rollback
+
+LANDSCAPE = [
+    code(
+        "helper of the engine",
+        "landscape/engine.py",
+        swap("joined = _join(list(splits.values()))", "joined = _join([*splits.values()])"),
+        FORWARD,
+        OF_SURFACES | {MERGE, TABLE1},
+    ),
+    code(
+        "forward pass, with the old time",
+        "landscape/packed.py",
+        swap("return states[0]\n", "return states[0] + 0.0\n"),
+        FORWARD,
+        old_time=True,
+    ),
+    code(
+        "function that one script calls",
+        "landscape/engine.py",
+        swap("        yield evaluate()\n", "        outcome = evaluate()\n        yield outcome\n"),
+        {ROWS},
+        OF_SURFACES | {MERGE},
+    ),
+    code(
+        "local variable renamed",
+        "landscape/engine.py",
+        both(
+            swap("finite = torch.isfinite(logits)", "whole = torch.isfinite(logits)"),
+            swap("torch.where(finite,", "torch.where(whole,"),
+        ),
+        FORWARD,
+    ),
+    code(
+        "decorator removed",
+        "landscape/engine.py",
+        swap("    @torch.inference_mode()\n", ""),
+        FORWARD,
+    ),
+    code(
+        "field of a dataclass",
+        "landscape/packed.py",
+        swap("    firsts: Tensor\n", "    firsts: np.ndarray\n"),
+        FORWARD,
+    ),
+    code(
+        "method that one script calls: a class counts as one",
+        "landscape/plane.py",
+        swap(
+            "self.buffer.copy_(_flat(weights, self.names, self.buffer.device))",
+            "self.buffer[:] = _flat(weights, self.names, self.buffer.device)",
+        ),
+        {ROWS, TRAJECTORY},
+    ),
+    code(
+        "helper",
+        "landscape/plane.py",
+        swap("for name in first\n", "for name in sorted(first)\n"),
+        {DIRECTIONS, TRAJECTORY},
+    ),
+    code(
+        "helper",
+        "landscape/plane.py",
+        swap("end[name] - start[name] for name", "end[name].sub(start[name]) for name"),
+        {DIRECTIONS, ROWS, TRAJECTORY},
+    ),
+    code(
+        "field of a dataclass",
+        "landscape/setting.py",
+        swap("    scale: float | None\n", "    scale: float\n"),
+        {DIRECTIONS, ROWS, TRAJECTORY},
+    ),
+    code(
+        "helper",
+        "landscape/setting.py",
+        swap("fixed_below = None if layers is None else layers.start", "fixed_below = None"),
+        {ROWS, TRAJECTORY},
+    ),
+    code(
+        "points of a surface",
+        "landscape/grid.py",
+        swap('"on_grid": True', '"on_grid": bool(1)'),
+        {ROWS, MERGE},
+        OF_SURFACES,
+    ),
+    code(
+        "how a surface is cut, to the same shards",
+        "landscape/grid.py",
+        swap("total = rows + missed", "total = int(missed) + rows"),
+    ),
+    code(
+        "projection",
+        "landscape/projection.py",
+        swap("norm**2 - d_alpha**2", "norm * norm - d_alpha**2"),
+        {TRAJECTORY},
+        figures(3, 4) | {CLAIMS},
+    ),
+    code(
+        "constant of areas",
+        "landscape/width.py",
+        swap("_REFINE = 8", "_REFINE = 4"),
+        {WIDTH},
+        NOTHING,
+    ),
+    code(
+        "helper of widths",
+        "landscape/width.py",
+        swap("return float(x[-1]), True", "return float(x[len(x) - 1]), True"),
+        {WIDTH, CLAIMS},
+        NOTHING,
+    ),
+    code(
+        "argument of a decorator",
+        "landscape/width.py",
+        swap(
+            "@dataclass(frozen=True)\nclass Interval",
+            "@dataclass(frozen=True, slots=True)\nclass Interval",
+        ),
+        {WIDTH, CLAIMS},
+    ),
+    code(
+        "default argument",
+        "landscape/width.py",
+        swap("tolerance: float, at: float = 1.0", "tolerance: float, at: float = 1"),
+        {WIDTH, CLAIMS},
+    ),
+    code(
+        "length of a direction",
+        "landscape/width.py",
+        swap('"embeddings." in name', '"embedding" in name'),
+        {DIRECTIONS},
+        OF_SURFACES,
+    ),
+    code(
+        "statement that acts on import",
+        "landscape/width.py",
+        append('\nnp.seterr(under="ignore")\n'),
+        {DIRECTIONS, WIDTH, CLAIMS},
+    ),
+    code(
+        "statement that acts on import",
+        "landscape/plane.py",
+        append("\ntorch.set_flush_denormal(True)\n"),
+        FORWARD | {DIRECTIONS},
+    ),
+    code(
+        "script",
+        "landscape/choose_examples.py",
+        swap(
+            "return table.iloc[rows].assign(split=split, row=rows)",
+            "return table.iloc[rows].assign(row=rows, split=split)",
+        ),
+        {CHOOSE},
+        OF_SURFACES | {ROWS, TRAJECTORY, MERGE},
+    ),
+    code("script", "landscape/merge_surface.py", swap("ddof=1", "ddof=0"), {MERGE}, OF_SURFACES),
+    code(
+        "script",
+        "landscape/measure_width.py",
+        swap(
+            'table["relative"] = table["tolerance"] / facts["chance_loss"]',
+            'table["relative"] = table["tolerance"].div(facts["chance_loss"])',
+        ),
+        {WIDTH},
+        NOTHING,
+    ),
+    code(
+        "script",
+        "rollback/roll_back.py",
+        swap("[2.5, 97.5]", "[5, 95]"),
+        {ROLLBACK},
+        {CLAIMS, TABLE1},
+    ),
+]
+
+# Report and figures
+
+REPORT = [
+    code(
+        "constant",
+        "report/claims.py",
+        swap("leads to wider optima", "gives wider optima"),
+        {CLAIMS},
+        NOTHING,
+    ),
+    code(
+        "field of a dataclass",
+        "report/claims.py",
+        swap("    filter_distance: float\n", "    filter_distance: float | None\n"),
+        {CLAIMS},
+    ),
+    code(
+        "nested function",
+        "report/claims.py",
+        swap(
+            "return float(np.max(loss[between]) - loss[start])",
+            "return float(loss[between].max() - loss[start])",
+        ),
+        {CLAIMS},
+    ),
+    code("unused function among used ones", "report/claims.py", append(UNUSED)),
+    code(
+        "one figure",
+        "figures/curves.py",
+        swap("Faint: loss of each batch", "Thin: loss of each batch"),
+        figures(2),
+        NOTHING,
+    ),
+    code(
+        "one figure",
+        "figures/curves.py",
+        swap("Loss along δ₁ = θ₁ − θ₀;", "Loss along δ₁;"),
+        figures(5),
+        NOTHING,
+    ),
+    code(
+        "one figure",
+        "figures/trajectories.py",
+        swap("Left: error rate on", "Left: errors on"),
+        figures(4),
+        NOTHING,
+    ),
+    code(
+        "one figure",
+        "figures/surfaces.py",
+        swap("layers of group G move", "layers of the group G move"),
+        figures(7),
+        NOTHING,
+    ),
+    code("one table", "figures/tables.py", swap("rule(y, 0.6)", "rule(y, 0.7)"), {TABLE1}, NOTHING),
+    code(
+        "two figures",
+        "figures/surfaces.py",
+        swap('"start θ₀ (0, 0)"', '"start (0, 0)"'),
+        figures(1, 6),
+        NOTHING,
+    ),
+    code(
+        "script of one figure",
+        "figures/draw_figure6.py",
+        swap("tasks, starts, ERROR", "tasks, starts, measure=ERROR"),
+        figures(6),
+        NOTHING,
+    ),
+    code(
+        "default argument of a script",
+        "figures/draw_figure2.py",
+        swap("smoothing: float = 0.25", "smoothing: float = 0.5"),
+        figures(2),
+    ),
+    code(
+        "colour of a curve",
+        "figures/style.py",
+        swap('"scratch": VERMILLION}', '"scratch": GREY}'),
+        figures(2, 5),
+    ),
+    code(
+        "settings of all figures",
+        "figures/style.py",
+        swap('"savefig.dpi": 200', '"savefig.dpi": 150'),
+        FIGURES,
+        NOTHING,
+    ),
+    code(
+        "statement that acts on import",
+        "figures/style.py",
+        append('\nmatplotlib.use("agg")\n'),
+        FIGURES,
+    ),
+    code(
+        "argument of a decorator",
+        "figures/layout.py",
+        swap("lru_cache(maxsize=4096)", "lru_cache(maxsize=1024)"),
+        FIGURES,
+    ),
+    code(
+        "default argument",
+        "figures/layout.py",
+        swap("most: int = 4", "most: int = 5"),
+        figures(1, 2, 5, 6),
+    ),
+    code(
+        "method of a class",
+        "figures/inputs.py",
+        swap("values = table.to_numpy(dtype=float)", "values = table.to_numpy(float)"),
+        figures(1, 3, 4, 5, 6, 7),
+    ),
+    code(
+        "constant of maps", "figures/maps.py", swap('"dev error (%)"', '"error (%)"'), figures(4, 6)
+    ),
+    code(
+        "constant of scales",
+        "figures/scales.py",
+        swap("LINEAR_LOSS = 0.1", "LINEAR_LOSS = 0.2"),
+        figures(1, 3, 6, 7),
+    ),
+    code(
+        "the paper's numbers, which this experiment does not show",
+        "figures/paper.py",
+        swap("86.54, ", "86.55, "),
+    ),
+    code(
+        "writing of numbers",
+        "figures/save.py",
+        swap('na_rep="NaN"', 'na_rep="nan"'),
+        FIGURES,
+        NOTHING,
+    ),
+]
+
+# Rules, environments, documents
+
+RULES = [
+    other(
+        "message",
+        "rules/landscape.smk",
+        swap('"Merging surface {wildcards.surface}"', '"Merging {wildcards.surface}"'),
+    ),
+    other("threads", "rules/data.smk", swap("threads: 1", "threads: 2")),
+    other("memory", "rules/model.smk", swap("mem_mb=8000", "mem_mb=9000")),
+    other(
+        "run time",
+        "rules/rollback.smk",
+        swap("runtime=lambda wildcards, attempt: 60 * attempt", "runtime=90"),
+    ),
+    other(
+        "place of a log",
+        "rules/report.smk",
+        swap(
+            "results/logs/report/weigh_claims/{model}.log", "results/logs/report/claims_{model}.log"
+        ),
+    ),
+    other("comments", "rules/common.smk", prepend("# A comment.\n")),
+    other("caption of a figure", "rules/captions/figure1.rst", append("\nMore.\n")),
+    other("environment, without --sdm conda", "envs/torch.yaml", prepend("# A comment.\n")),
+    other("page of the documentation", "docs/howto/rebuilds.md", append("\nMore.\n")),
+    Mutation(
+        "all documents and tests touched",
+        {"docs/**/*.md": touch, "tests/**/*.py": touch, "*.md": touch},
+        NOTHING,
+    ),
+    other("a new test", "tests/test_nothing.py", append("def test_nothing():\n    pass\n")),
+    other("project file", "pyproject.toml", append("\n# A comment.\n")),
+]
+
+# Configuration
+
+TINY = "finetune: {learning_rate: 1.0e-3, epochs: 2}"
+CONFIG = [
+    config("comment", "# holds 0 but", "# has 0 but"),
+    config("a number written otherwise", TINY, "finetune: {learning_rate: 0.001, epochs: 2}"),
+    config(
+        "a default spelt out",
+        TINY,
+        "finetune: {learning_rate: 1.0e-3, epochs: 2, optimizer: adamw}",
+    ),
+    config("experiment.name", "name: smoke", "name: smoke2"),
+    config("compute.device", "figures:\n", "compute: {device: cpu}\n\nfigures:\n"),
+    config("compute.threads", "figures:\n", "compute: {threads: 2}\n\nfigures:\n"),
+    config("compute.token_budget", "figures:\n", "compute: {token_budget: 512}\n\nfigures:\n"),
+    config("landscape.rows_per_shard", "rows_per_shard: 4", "rows_per_shard: 2", NOTHING, NOTHING),
+    config("models.tiny.source", "seed=0", "seed=1", {FETCH}, ALL - {PREPARE, FETCH, CHOOSE}),
+    config(
+        "tasks.entailment.train",
+        "entailment: {train: 64,",
+        "entailment: {train: 60,",
+        {PREPARE},
+        ALL - {PREPARE, FETCH, SCRATCH},
+    ),
+    config(
+        "tasks.entailment.title: figures 4 and 7 show it too",
+        "entailment: {train: 64,",
+        "entailment: {title: RTE, train: 64,",
+        FIGURES,
+        NOTHING,
+    ),
+    config(
+        "tasks.sentiment.title",
+        "sentiment: {train: 64,",
+        "sentiment: {title: SST, train: 64,",
+        figures(1, 2, 3, 5, 6) | {TABLE1},
+        NOTHING,
+    ),
+    config(
+        "a task that is not studied",
+        "tasks:\n  entailment",
+        "tasks:\n  nli: {train: 20}\n  entailment",
+    ),
+    config("finetune.max_length", "max_length: 48", "max_length: 40", TRAINING | FORWARD),
+    config(
+        "learning rate: pre-trained start",
+        TINY,
+        "finetune: {learning_rate: 2.0e-3, epochs: 2}",
+        {"finetune_finetune"},
+        AFTER_RUNS | {"finetune_continued"},
+    ),
+    config(
+        "learning rate: scratch",
+        "scratch: {learning_rate: 1.0e-3",
+        "scratch: {learning_rate: 2.0e-3",
+        {"finetune_scratch"},
+        figures(1, 2, 3, 5, 6) | {DIRECTIONS, ROWS, MERGE, TRAJECTORY, WIDTH, CLAIMS},
+    ),
+    config(
+        "learning rate: continued, which figure 4 states",
+        "continued: {learning_rate: 1.0e-3",
+        "continued: {learning_rate: 2.0e-3",
+        {"finetune_continued", "draw_figure4"},
+        {TRAJECTORY, CLAIMS},
+    ),
+    config(
+        "epochs: scratch",
+        "learning_rate: 1.0e-3, epochs: 3",
+        "learning_rate: 1.0e-3, epochs: 4",
+        {"finetune_scratch", DIRECTIONS, ROWS, TRAJECTORY},
+        figures(1, 2, 3, 5, 6) | {MERGE, WIDTH, CLAIMS},
+    ),
+    config(
+        "landscape.range",
+        "range: [-4, 4]",
+        "range: [-5, 5]",
+        {DIRECTIONS, ROWS, MERGE},
+        OF_SURFACES,
+    ),
+    config(
+        "landscape.points", "\n  points: 7", "\n  points: 9", {DIRECTIONS, ROWS, MERGE}, OF_SURFACES
+    ),
+    config(
+        "landscape.line_points",
+        "line_points: 9",
+        "line_points: 11",
+        {ROWS, MERGE},
+        figures(5) | {WIDTH, CLAIMS},
+    ),
+    config(
+        "landscape.train_examples",
+        "train_examples: 16",
+        "train_examples: 12",
+        {CHOOSE},
+        OF_SURFACES | {ROWS, TRAJECTORY, MERGE},
+    ),
+    config("landscape.seed", "train_examples: 16", "seed: 1\n  train_examples: 16", {CHOOSE}),
+    config(
+        "landscape.groups: the thirds spelt out",
+        "width: {",
+        "groups: {low: [0, 0], middle: [1, 1], high: [2, 2]}\n  width: {",
+        {DIRECTIONS, ROWS, ROLLBACK},
+        figures(7) | {MERGE, TABLE1, CLAIMS},
+    ),
+    config(
+        "landscape.width.resamples",
+        "resamples: 100",
+        "resamples: 120",
+        {WIDTH, ROLLBACK, CLAIMS},
+        {TABLE1},
+    ),
+    config(
+        "landscape.width.tolerances",
+        "resamples: 100",
+        "resamples: 100, tolerances: [0.2]",
+        {WIDTH, CLAIMS},
+        NOTHING,
+    ),
+    config(
+        "landscape.width.relative",
+        "resamples: 100",
+        "resamples: 100, relative: [0.25]",
+        {WIDTH},
+        NOTHING,
+    ),
+    config(
+        "figures.trajectory_tasks",
+        "trajectory_tasks: [entailment, sentiment]",
+        "trajectory_tasks: [entailment]",
+        figures(3),
+        NOTHING,
+    ),
+    config(
+        "a task's own row of the paper",
+        "group_tasks: [entailment]",
+        "group_tasks: [entailment]\n  paper_values: {entailment: RTE}",
+        {TABLE1},
+        NOTHING,
+    ),
+]
+
+# Results
+
+PLANE = f"{RESULTS}/landscape/tiny/entailment_pretrained"
+RUN = f"{RESULTS}/finetune/tiny/entailment/pretrained/finetune/init0_order0"
+FILES = [
+    other("surface touched", f"{PLANE}/surface.parquet", touch),
+    other("checkpoint touched", f"{RUN}/epoch02.safetensors", touch),
+    other("dev set touched", f"{RESULTS}/data/entailment/dev.parquet", touch),
+    Mutation("all results touched", {f"{RESULTS}/**/*.*": touch}, NOTHING),
+    other("width deleted", f"{PLANE}/width.parquet", delete, {WIDTH}),
+    other("log deleted", f"{RESULTS}/logs/report/weigh_claims/tiny.log", delete),
+    other("surface with other bytes", f"{PLANE}/surface.parquet", append("x"), figures(1, 3, 4, 6)),
+]
+
+MUTATIONS = [*SAME, *COMMON, *DATA, *MODEL, *FINETUNE, *LANDSCAPE, *REPORT, *RULES, *CONFIG, *FILES]
+
+# Running
+
+
+def copy_of_repository(target: Path) -> None:
+    """Tracked and untracked files, without what was computed or installed."""
+    apart = shutil.ignore_patterns(
+        ".venv", "results", "runs", ".git", ".snakemake", "__pycache__", ".*_cache"
+    )
+    shutil.copytree(ROOT, target, ignore=apart)
+
+
+def finish(copy: Path) -> None:
+    """Run the experiment to its end.
+
+    Raises
+    ------
+    SystemExit : with Snakemake's last lines, if it fails.
+    """
+    done = subprocess.run(SNAKEMAKE, cwd=copy, env=_environment(), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"the experiment failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def dry_run(copy: Path, plugins: Path) -> tuple[dict[str, list[str]], float]:
+    """Reasons of the jobs that would run, by rule, and seconds that the dry run took.
+
+    Raises
+    ------
+    RuntimeError : if Snakemake fails.
+    """
+    record = plugins / "jobs.jsonl"
+    record.write_text("")
+    env = _environment() | {"PYTHONPATH": str(plugins), "TUNESCAPE_REBUILDS": str(record)}
+    began = time.perf_counter()
+    done = subprocess.run(
+        [*SNAKEMAKE, "--dry-run", "--quiet", "--logger", "rebuilds"],
+        cwd=copy,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError((done.stdout + done.stderr)[-2000:])
+    found: dict[str, list[str]] = {}
+    for line in record.read_text(encoding="utf-8").splitlines():
+        rule, reason = json.loads(line)
+        if rule not in ("all", "results/figures/all"):
+            rule = re.sub(r"^evaluate_rows_.*", "evaluate_rows", rule)
+            found.setdefault(rule, []).append(reason)
+    return found, seconds
+
+
+def _environment() -> dict[str, str]:
+    # A file that changes within a second, at the same size, would be taken from its bytecode.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def stale_itself(reasons: list[str]) -> bool:
+    """Whether one of a rule's jobs runs for another reason than that a job before it does."""
+    parts = [part.strip() for reason in reasons for part in reason.split(";")]
+    parts = [part for part in parts if part and part != "Updated input files:"]
+    return any(not part.startswith("Input files updated by another job") for part in parts)
+
+
+@contextmanager
+def applied(mutation: Mutation, copy: Path) -> Iterator[None]:
+    """Change the files; put them back afterwards, with their modification times."""
+    before: dict[Path, tuple[bytes, os.stat_result] | None] = {}
+    try:
+        for pattern, edit in mutation.edits.items():
+            paths = sorted(copy.glob(pattern)) if "*" in pattern else [copy / pattern]
+            if not paths:
+                raise LookupError(f"no file {pattern}")
+            for path in filter(lambda p: not p.is_dir(), paths):
+                old = (path.read_bytes(), path.stat()) if path.exists() else None
+                new = edit(old[0] if old else None)
+                if old is None and new is None:
+                    raise LookupError(f"no file {pattern}")
+                before[path] = old
+                if new is None:
+                    path.unlink()
+                elif old and new == old[0]:
+                    if edit is not touch:
+                        raise LookupError(f"nothing changes in {pattern}")
+                    os.utime(path)
+                else:
+                    path.write_bytes(new)
+                    if old and mutation.old_time:
+                        os.utime(path, ns=(old[1].st_atime_ns, old[1].st_mtime_ns))
+        yield
+    finally:
+        for path, old in before.items():
+            if old is None:
+                path.unlink(missing_ok=True)
+            else:
+                if not path.exists() or path.read_bytes() != old[0]:
+                    path.write_bytes(old[0])
+                os.utime(path, ns=(old[1].st_atime_ns, old[1].st_mtime_ns))
+
+
+def words(rules: set[str]) -> str:
+    """Rules in few words."""
+    if rules == ALL:
+        return "all"
+    found, rest = [], set(rules)
+    for name, group in (("finetune_*", TRAINING), ("all figures", FIGURES)):
+        if group <= rest:
+            found.append(name)
+            rest -= group
+    return ", ".join(sorted([*found, *rest])) or "–"
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description="Mutations, and what is rebuilt for them.")
+    options.add_argument("--finished", type=Path, help="copy with a finished smoke experiment")
+    options.add_argument("--only", help="numbers of mutations, with commas")
+    chosen = options.parse_args()
+    only = {int(number) for number in chosen.only.split(",")} if chosen.only else None
+    with tempfile.TemporaryDirectory() as folder:
+        plugin = Path(folder, "plugins", "snakemake_logger_plugin_rebuilds")
+        plugin.mkdir(parents=True)
+        (plugin / "__init__.py").write_text(PLUGIN)
+        copy = chosen.finished
+        if copy is None:
+            copy = Path(folder, "copy")
+            copy_of_repository(copy)
+            finish(copy)
+        return compare(copy.resolve(), plugin.parent, only)
+
+
+def compare(copy: Path, plugins: Path, only: set[int] | None) -> int:
+    """Try the mutations, print the table; 1 if anything is not as expected."""
+    runs = [dry_run(copy, plugins) for _ in range(3)]
+    if runs[0][0]:
+        sys.exit(f"the experiment is not finished; these would run: {runs[0][0]}")
+    seconds = statistics.median(time for _, time in runs)
+    over, missed, broken, tried = 0, 0, 0, 0
+    print("| # | mutation | file | must be stale | found | over-rebuilt | missed |")
+    print("|--:|---|---|---|---|---|---|")
+    for number, mutation in enumerate(MUTATIONS, 1):
+        if only and number not in only:
+            continue
+        tried += 1
+        file = ", ".join(mutation.edits)
+        try:
+            with applied(mutation, copy):
+                found, _ = dry_run(copy, plugins)
+        except (LookupError, RuntimeError) as error:
+            broken += 1
+            print(
+                f"| {number} | {mutation.what} | {file} | cannot be tried: {str(error)!r} | | | |"
+            )
+            continue
+        stale = {rule for rule, reasons in found.items() if stale_itself(reasons)}
+        extra, lacking = stale - mutation.stale, mutation.stale - stale
+        follows = set(found) - stale
+        words_over, words_missed = words(extra), words(lacking)
+        if mutation.follows is not None:
+            more, fewer = follows - mutation.follows, mutation.follows - set(found)
+            extra, lacking = extra | more, lacking | fewer
+            words_over += f"; follows: {words(more)}" if more else ""
+            words_missed += f"; must follow: {words(fewer)}" if fewer else ""
+        over, missed = over + len(extra), missed + len(lacking)
+        print(
+            f"| {number} | {mutation.what} | {file} | {words(mutation.stale)} | {words(stale)} "
+            f"| {words_over} | {words_missed} |",
+            flush=True,
+        )
+    after, _ = dry_run(copy, plugins)
+    if after:
+        sys.exit(f"not everything was put back; these would run: {after}")
+    followed = sum(mutation.follows is not None for mutation in MUTATIONS)
+    print(f"\n{tried} mutations (of {followed} among all, what follows is compared too)")
+    print(f"over-rebuilds {over}, missed rebuilds {missed}")
+    if broken:
+        print(f"{broken} could not be tried: their text has changed, bring them up to date")
+    print(f"dry run of the finished experiment: {seconds:.1f} s (median of {len(runs)})")
+    return int(bool(over or missed or broken))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""What is known of each output: a record beside the results, and digests of what files hold."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.tables import PROVENANCE, atomic
+
+RESULTS = "results"
+# Libraries whose version can change a number.
+LIBRARIES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "scipy", "pandas")
+# Snakemake compares the content, not the time, of inputs up to this size: see profiles/.
+LARGEST_CHECKED = 20_000_000
+
+
+def record_path(output: str) -> Path:
+    """Where the record of an output lies, such as ``results/provenance/data/nli/card.json.json``.
+
+    Parameters
+    ----------
+    output : path relative to the folder of the run, below ``results``.
+    """
+    return Path(RESULTS, "provenance", f"{Path(output).relative_to(RESULTS)}.json")
+
+
+def read_output_record(output: str) -> dict[str, Any]:
+    """The record of an output; empty if there is none, or none that can be read."""
+    try:
+        return json.loads(record_path(output).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+
+
+def write_output_record(output: str, known: dict[str, Any]) -> None:
+    """Write an output's record, whole or not at all. Keys keep their order."""
+    with atomic(record_path(output)) as draft:
+        draft.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+
+
+def recorded_outputs() -> Iterator[str]:
+    """Outputs that have a record, whether or not they are still there, in no order."""
+    top = os.path.join(RESULTS, "provenance")
+    for folder, _, files in os.walk(top):
+        below = os.path.relpath(folder, top)
+        for name in files:
+            if name.endswith(".json") and not name.startswith("."):
+                yield os.path.normpath(os.path.join(RESULTS, below, name.removesuffix(".json")))
+
+
+def file_digest(path: Path) -> str:
+    """``sha256:`` and the SHA-256 of a file's bytes, as Snakemake writes it."""
+    with Path(path).open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def small_file_digest(path: Path) -> str | None:
+    """``file_digest`` of a file that is not larger than ``LARGEST_CHECKED``, else None."""
+    path = Path(path)
+    return file_digest(path) if path.stat().st_size <= LARGEST_CHECKED else None
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of what a file of the workflow holds, without the provenance inside it.
+
+    Of a Parquet file the pages and the schema, of a safetensors file the tensors with their names,
+    of JSON the values, of other files the bytes.
+    """
+    path = Path(path)
+    if path.suffix == ".parquet":
+        return _parquet_digest(path)
+    if path.suffix == ".safetensors":
+        return _safetensors_digest(path)
+    if path.suffix == ".json":
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(held, dict):
+            held.pop("provenance", None)
+        return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+    return file_digest(path).removeprefix("sha256:")
+
+
+def _parquet_digest(path: Path) -> str:
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(path)
+    kept = {key: value for key, value in (schema.metadata or {}).items() if key != PROVENANCE}
+    digest = hashlib.sha256(schema.remove_metadata().to_string().encode())
+    digest.update(repr(sorted(kept.items())).encode())
+    with path.open("rb") as file:
+        file.seek(-8, os.SEEK_END)
+        footer = int.from_bytes(file.read(4), "little")
+        _add_bytes(digest, file, 4, path.stat().st_size - 8 - footer)
+    return digest.hexdigest()
+
+
+def _safetensors_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header.pop("__metadata__", None)
+        digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+        _add_bytes(digest, file, 8 + length, path.stat().st_size)
+    return digest.hexdigest()
+
+
+def _add_bytes(digest, file, start: int, stop: int) -> None:
+    file.seek(start)
+    while start < stop:
+        block = file.read(min(stop - start, 1 << 20))
+        digest.update(block)
+        start += len(block)
+
+
+def digest_lines(paths: list[Path]) -> str:
+    """A line per file, its content's digest and its name: what a ``*.digest`` file holds."""
+    return "".join(f"{content_digest(path)}  {Path(path).name}\n" for path in paths)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the installed libraries that can change a number, and of Python."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # the figures' environment has no torch
+            continue
+    return found
+
+
+def source_digests(paths: list[str]) -> dict[str, str]:
+    """Digests of files from outside, which may be large and may keep old time stamps.
+
+    A digest is kept in ``.snakemake`` for as long as size, times, inode and path are the same; the
+    time of a file's last change of any kind cannot be set back.
+
+    Raises
+    ------
+    FileNotFoundError : if a file is not there.
+    """
+    kept_in = Path(".snakemake", "tunescape_sources.json")
+    try:
+        kept = json.loads(kept_in.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        kept = {}
+    found, new = {}, False
+    for path in sorted(map(str, paths)):
+        stat = os.stat(path)
+        seen = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        if kept.get(path, [None])[0] != seen:
+            kept[path], new = [seen, file_digest(Path(path))], True
+        found[os.path.basename(path)] = kept[path][1]
+    if new:
+        with atomic(kept_in) as draft:
+            draft.write_text(json.dumps(kept), encoding="utf-8")
+    return found
