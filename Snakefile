@@ -16,6 +16,14 @@ include: "rules/report.smk"
 include: "rules/figures.smk"
 
 
+if workflow.is_main_process:
+    tell_of_results()
+
+
+onstart:
+    keep_sources(SCRIPTS)
+
+
 rule all:
     default_target: True
     input:

@@ -250,7 +250,8 @@ SAME = [
         "docstring removed",
         "report/claims.py",
         swap(
-            '    """NaN where the second is 0: the width of an end point whose loss is not finite."""\n',
+            '    """NaN where the second is 0: the width of an end point whose loss is not '
+            'finite."""\n',
             "",
         ),
     ),
@@ -343,7 +344,8 @@ SAME = [
         "landscape/grid.py",
         swap(
             "import pandas as pd\n",
-            "import pandas as pd\nfrom typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import torch\n",
+            "import pandas as pd\nfrom typing import TYPE_CHECKING\n\n"
+            "if TYPE_CHECKING:\n    import torch\n",
         ),
     ),
     moved(
@@ -353,7 +355,8 @@ SAME = [
                 cut("_short"),
                 swap(
                     "from workflow_scripts.figures.layout import",
-                    "from workflow_scripts.figures.scales import _short\nfrom workflow_scripts.figures.layout import",
+                    "from workflow_scripts.figures.scales import _short\n"
+                    "from workflow_scripts.figures.layout import",
                 ),
             ),
             "figures/scales.py": paste("workflow_scripts/figures/curves.py", "_short"),
@@ -366,7 +369,8 @@ SAME = [
                 cut("first_below"),
                 swap(
                     "import pandas as pd\n",
-                    "import pandas as pd\n\nfrom workflow_scripts.report.histories import first_below\n",
+                    "import pandas as pd\n\n"
+                    "from workflow_scripts.report.histories import first_below\n",
                 ),
             ),
             "report/histories.py": both(
@@ -407,8 +411,8 @@ SAME = [
         "constant moved to another module",
         {
             "finetune/schedule.py": swap(
-                "RATIO = 32  # of the highest to the lowest learning rate of the slanted triangle\n",
-                "from workflow_scripts.finetune.batches import RATIO\n",
+                "RATIO = 32  #",
+                "from workflow_scripts.finetune.batches import RATIO  #",
             ),
             "finetune/batches.py": append("\nRATIO = 32\n"),
         },
@@ -695,8 +699,10 @@ FINETUNE = [
         "order of two statements",
         "finetune/scores.py",
         swap(
-            "    n, right = int(counts.sum()), int(counts.trace())\n    true, predicted = counts.sum(1), counts.sum(0)\n",
-            "    true, predicted = counts.sum(1), counts.sum(0)\n    n, right = int(counts.sum()), int(counts.trace())\n",
+            "    n, right = int(counts.sum()), int(counts.trace())\n"
+            "    true, predicted = counts.sum(1), counts.sum(0)\n",
+            "    true, predicted = counts.sum(1), counts.sum(0)\n"
+            "    n, right = int(counts.sum()), int(counts.trace())\n",
         ),
         TRAINING,
     ),

@@ -2,13 +2,18 @@
 
 import os
 import re
+import shlex
 import shutil
 import sys
 
+from snakemake.logging import logger
+
+from workflow_scripts.common.adopt import other_versions, unknown_outputs
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.provenance import code_of, made_with
 from workflow_scripts.common.records import source_digests
+from workflow_scripts.common.why import keep_sources
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.figures.paper import HAO_2019_TABLE_1
 from workflow_scripts.landscape.grid import shards
@@ -59,6 +64,25 @@ if SETTINGS.figures.group_tasks:
 
 
 SCRIPTS = []
+
+
+def tell_of_results():
+    """Stop where Snakemake would not notice changes; tell of results of other libraries."""
+    unknown = unknown_outputs()
+    if unknown:
+        sys.exit(
+            f"Tunescape: Snakemake has no record of {len(unknown)} results, such as {unknown[0]} "
+            "(a fresh clone, or .snakemake was deleted): changed settings and code would go "
+            "unnoticed. Take them over by their own records: python -m "
+            f"workflow_scripts.common.provenance adopt --directory {shlex.quote(os.getcwd())}"
+        )
+    for library, files in other_versions().items():
+        then = (
+            "they are made again"
+            if SETTINGS.rebuild.on_library_change
+            else "they stay (rebuild.on_library_change)"
+        )
+        logger.warning(f"Tunescape: {files} results were made with {library}; {then}")
 
 
 def code(path):

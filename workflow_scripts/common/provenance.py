@@ -7,9 +7,13 @@ constant or statement, in the script or in any module of this repository. Commen
 formatting, annotations without effect and modification times do not count.
 """
 
+import argparse
+import os
+import sys
 from functools import cache
 from pathlib import Path
 
+from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.common.reach import Reach, Reached, Repository, reach_of
 from workflow_scripts.common.records import LIBRARIES, read_output_record, versions
 
@@ -87,3 +91,58 @@ def forget() -> None:
     """Read all files again from now on."""
     reach.cache_clear()
     _repository.cache_clear()
+
+
+def _why(arguments: argparse.Namespace) -> str:
+    from workflow_scripts.common.why import why
+
+    configfiles = [path.resolve() for path in arguments.configfile]
+    os.chdir(arguments.directory)
+    return "\n".join(why(arguments.output, configfiles).lines())
+
+
+def _adopt(arguments: argparse.Namespace) -> str:
+    from workflow_scripts.common.adopt import adopt
+
+    os.chdir(arguments.directory)
+    found = adopt()
+    lines = [f"{len(found.as_recorded)} files taken over by their records"]
+    lines += [f"made again, since their inputs differ: {o}" for o in found.inputs_differ]
+    lines += [f"left alone, does not hold what its record says: {o}" for o in found.damaged]
+    return "\n".join(lines)
+
+
+def _reached(arguments: argparse.Namespace) -> str:
+    if not (ROOT / arguments.script).is_file():
+        there = [p.relative_to(ROOT).as_posix() for p in ROOT.glob("workflow_scripts/*/*.py")]
+        raise UserError(f"{arguments.script}: no such script{nearest(arguments.script, there)}")
+    return "\n".join(map(str, reached_by(arguments.script)))
+
+
+def main() -> None:
+    """``python -m workflow_scripts.common.provenance why | adopt | reached``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workflow_scripts.common.provenance",
+        description="what makes results stale",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("why", help="say why an output is stale or fresh")
+    command.add_argument("output", help="such as results/figures/minilm/figure1.pdf")
+    command.add_argument("--configfile", nargs="+", type=Path, default=[])
+    command.set_defaults(does=_why)
+    command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
+    command = commands.add_parser("adopt", help="take over results that Snakemake knows nothing of")
+    command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
+    command.set_defaults(does=_adopt)
+    command = commands.add_parser("reached", help="list what a script's hash covers")
+    command.add_argument("script", help="such as workflow_scripts/landscape/evaluate_rows.py")
+    command.set_defaults(does=_reached)
+    arguments = parser.parse_args()
+    try:
+        print(arguments.does(arguments))
+    except UserError as error:
+        sys.exit(f"provenance: {error}")
+
+
+if __name__ == "__main__":
+    main()
