@@ -18,6 +18,7 @@ import argparse
 import ast
 import json
 import os
+import queue
 import re
 import shutil
 import statistics
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -434,7 +436,7 @@ SAME = [
 COMMON = [
     code(
         "constant: a library more",
-        "common/step.py",
+        "common/records.py",
         swap('"scipy", "pandas")', '"scipy", "pandas", "pip")'),
         ALL,
     ),
@@ -1240,12 +1242,12 @@ def dry_run(copy: Path, plugins: Path) -> tuple[dict[str, list[str]], float]:
     ------
     RuntimeError : if Snakemake fails.
     """
-    record = plugins / "jobs.jsonl"
+    record = plugins / f"{copy.name}.jsonl"
     record.write_text("")
     env = _environment() | {"PYTHONPATH": str(plugins), "TUNESCAPE_REBUILDS": str(record)}
     began = time.perf_counter()
     done = subprocess.run(
-        [*SNAKEMAKE, "--dry-run", "--quiet", "--logger", "rebuilds"],
+        [*SNAKEMAKE, "--dry-run", "--logger", "rebuilds"],
         cwd=copy,
         env=env,
         capture_output=True,
@@ -1254,9 +1256,13 @@ def dry_run(copy: Path, plugins: Path) -> tuple[dict[str, list[str]], float]:
     seconds = time.perf_counter() - began
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr)[-2000:])
+    jobs = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    # Against a change of Snakemake's that would hide jobs from the plugin.
+    told = re.search(r"^total +(\d+)$", done.stdout + done.stderr, re.MULTILINE)
+    if len(jobs) != (int(told[1]) if told else 0):
+        raise RuntimeError(f"{len(jobs)} jobs were recorded, Snakemake says {told and told[1]}")
     found: dict[str, list[str]] = {}
-    for line in record.read_text(encoding="utf-8").splitlines():
-        rule, reason = json.loads(line)
+    for rule, reason in jobs:
         if rule not in ("all", "results/figures/all"):
             rule = re.sub(r"^evaluate_rows_.*", "evaluate_rows", rule)
             found.setdefault(rule, []).append(reason)
@@ -1328,66 +1334,80 @@ def main() -> int:
     options = argparse.ArgumentParser(description="Mutations, and what is rebuilt for them.")
     options.add_argument("--finished", type=Path, help="copy with a finished smoke experiment")
     options.add_argument("--only", help="numbers of mutations, with commas")
+    options.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1))
     chosen = options.parse_args()
     only = {int(number) for number in chosen.only.split(",")} if chosen.only else None
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="tunescape_rebuilds_") as folder:
         plugin = Path(folder, "plugins", "snakemake_logger_plugin_rebuilds")
         plugin.mkdir(parents=True)
         (plugin / "__init__.py").write_text(PLUGIN)
-        copy = chosen.finished
-        if copy is None:
-            copy = Path(folder, "copy")
-            copy_of_repository(copy)
-            finish(copy)
-        return compare(copy.resolve(), plugin.parent, only)
+        copies = [Path(folder, f"copy{number}") for number in range(chosen.workers)]
+        if chosen.finished is None:
+            copy_of_repository(copies[0])
+            finish(copies[0])
+        # The folder given stays as it is; copies keep their files' modification times.
+        for copy in copies[chosen.finished is None :]:
+            shutil.copytree(chosen.finished or copies[0], copy)
+        return compare(copies, plugin.parent, only)
 
 
-def compare(copy: Path, plugins: Path, only: set[int] | None) -> int:
-    """Try the mutations, print the table; 1 if anything is not as expected."""
-    runs = [dry_run(copy, plugins) for _ in range(3)]
+def compare(copies: list[Path], plugins: Path, only: set[int] | None) -> int:
+    """Try the mutations, as many at a time as there are copies; print the table.
+
+    Returns
+    -------
+    1 if anything is not as expected, else 0.
+    """
+    runs = [dry_run(copies[0], plugins) for _ in range(3)]
     if runs[0][0]:
         sys.exit(f"the experiment is not finished; these would run: {runs[0][0]}")
     seconds = statistics.median(time for _, time in runs)
-    over, missed, broken, tried = 0, 0, 0, 0
-    print("| # | mutation | file | must be stale | found | over-rebuilt | missed |")
-    print("|--:|---|---|---|---|---|---|")
-    for number, mutation in enumerate(MUTATIONS, 1):
-        if only and number not in only:
-            continue
-        tried += 1
-        file = ", ".join(mutation.edits)
+    chosen = [(n, m) for n, m in enumerate(MUTATIONS, 1) if not only or n in only]
+    free: queue.Queue[Path] = queue.Queue()
+    for copy in copies:
+        free.put(copy)
+
+    def tried(mutation: Mutation) -> dict[str, list[str]] | str:
+        copy = free.get()
         try:
             with applied(mutation, copy):
-                found, _ = dry_run(copy, plugins)
-        except (LookupError, RuntimeError) as error:
-            broken += 1
-            print(
-                f"| {number} | {mutation.what} | {file} | cannot be tried: {str(error)!r} | | | |"
-            )
-            continue
-        stale = {rule for rule, reasons in found.items() if stale_itself(reasons)}
-        extra, lacking = stale - mutation.stale, mutation.stale - stale
-        follows = set(found) - stale
-        words_over, words_missed = words(extra), words(lacking)
-        if mutation.follows is not None:
-            more, fewer = follows - mutation.follows, mutation.follows - set(found)
-            extra, lacking = extra | more, lacking | fewer
-            words_over += f"; follows: {words(more)}" if more else ""
-            words_missed += f"; must follow: {words(fewer)}" if fewer else ""
-        over, missed = over + len(extra), missed + len(lacking)
-        print(
-            f"| {number} | {mutation.what} | {file} | {words(mutation.stale)} | {words(stale)} "
-            f"| {words_over} | {words_missed} |",
-            flush=True,
-        )
-    after, _ = dry_run(copy, plugins)
-    if after:
-        sys.exit(f"not everything was put back; these would run: {after}")
-    followed = sum(mutation.follows is not None for mutation in MUTATIONS)
-    print(f"\n{tried} mutations (of {followed} among all, what follows is compared too)")
+                return dry_run(copy, plugins)[0]
+        except (LookupError, RuntimeError, StopIteration) as error:
+            return f"cannot be tried: {error!r}"
+        finally:
+            free.put(copy)
+
+    over, missed, broken = 0, 0, 0
+    print("| # | mutation | file | must be stale | found | over-rebuilt | missed |")
+    print("|--:|---|---|---|---|---|---|")
+    with ThreadPoolExecutor(len(copies)) as pool:
+        answers = pool.map(tried, [mutation for _, mutation in chosen])
+        for (number, mutation), found in zip(chosen, answers, strict=True):
+            about = f"| {number} | {mutation.what} | {', '.join(mutation.edits)} "
+            if isinstance(found, str):
+                broken += 1
+                print(f"{about}| {words(mutation.stale)} | {found} | ? | ? |", flush=True)
+                continue
+            stale = {rule for rule, reasons in found.items() if stale_itself(reasons)}
+            extra, lacking = stale - mutation.stale, mutation.stale - stale
+            told = [words(extra), words(lacking)]
+            over, missed = over + len(extra), missed + len(lacking)
+            if mutation.follows is not None:
+                expected = mutation.stale | mutation.follows
+                extra, lacking = set(found) - expected - extra, expected - set(found) - lacking
+                told[0] += f"; follows: {words(extra)}" if extra else ""
+                told[1] += f"; must follow: {words(lacking)}" if lacking else ""
+                over, missed = over + len(extra), missed + len(lacking)
+            cells = [words(mutation.stale), words(stale), *told]
+            print(f"{about}| {' | '.join(cells)} |", flush=True)
+    for copy in copies:
+        if left := dry_run(copy, plugins)[0]:
+            sys.exit(f"not everything was put back; these would run: {left}")
+    followed = sum(mutation.follows is not None for _, mutation in chosen)
+    print(f"\n{len(chosen)} mutations; for {followed} of them, what follows is compared too")
     print(f"over-rebuilds {over}, missed rebuilds {missed}")
     if broken:
-        print(f"{broken} could not be tried: their text has changed, bring them up to date")
+        print(f"{broken} could not be tried: bring them up to date")
     print(f"dry run of the finished experiment: {seconds:.1f} s (median of {len(runs)})")
     return int(bool(over or missed or broken))
 

@@ -54,7 +54,11 @@ def test_a_deleted_figure_is_drawn_again_and_has_the_same_bytes(smoke):
 
 
 def test_what_does_not_change_numbers_makes_nothing_stale(smoke):
-    config = {"compute": {"device": "cpu", "threads": 2, "token_budget": 512}}
+    config = {
+        "experiment": {"name": "other"},
+        "compute": {"device": "cpu", "threads": 2, "token_budget": 512},
+        "landscape": {"rows_per_shard": 3},
+    }
     done = run_snakemake(smoke, "results/figures/all", "--dry-run", config=config)
     assert "Nothing to be done" in done.stdout + done.stderr, done.stdout[-2000:]
 
@@ -66,7 +70,8 @@ def test_a_changed_setting_makes_stale_what_uses_it_and_no_more(smoke):
     done = run_snakemake(smoke, "results/figures/all", "--dry-run", config=config)
     jobs = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
     assert {"measure_width", "weigh_claims"} <= set(jobs)
-    assert not {"finetune_finetune", "evaluate_rows", "draw_figure1", "prepare_task"} & set(jobs)
+    assert not {"finetune_finetune", "draw_figure1", "prepare_task"} & set(jobs)
+    assert not any(job.startswith("evaluate_rows") for job in jobs)
 
 
 @pytest.mark.parametrize("start", ["pretrained", "scratch"])
@@ -93,22 +98,17 @@ def test_group_surfaces_hold_the_fine_tuned_and_the_rolled_back_model(smoke):
         assert (points["anchor"] == "rollback").sum() == 1
 
 
-def test_losses_of_all_shards_are_those_of_one_job_a_row(smoke, tmp_path):
-    """The same bits for any shard size."""
-    done = run_snakemake(
-        smoke,
-        f"results/landscape/{MODEL}/sentiment_pretrained/surface.parquet",
-        "--rerun-triggers",
-        "mtime",
-        "--forcerun",
-        "evaluate_rows",
-        config={"landscape": {"rows_per_shard": 1}},
-    )
+def test_rows_are_the_same_to_the_bit_for_any_number_of_rows_a_job(smoke):
+    rows = smoke / f"results/landscape/{MODEL}/sentiment_pretrained/rows"
+    blocks = pd.concat([read_table(path) for path in sorted(rows.iterdir())])
+    assert len(blocks) == 7 * 7 + 1  # 7 points miss alpha = 1
+    for path in rows.iterdir():
+        path.unlink()
+    target = f"results/landscape/{MODEL}/sentiment_pretrained/surface.parquet"
+    config = {"landscape": {"rows_per_shard": 1}}
+    done = run_snakemake(smoke, target, "--forcerun", "merge_surface", config=config)
     assert done.returncode == 0, done.stderr[-2000:]
-    shards = smoke / f"results/landscape/{MODEL}/sentiment_pretrained/shards"
-    single = pd.concat([read_table(shards / f"{i}-{i}.parquet") for i in range(8)])
-    blocks = pd.concat([read_table(shards / f"{n}.parquet") for n in ("0-3", "4-7")])
-    assert len(single) == len(blocks) == 7 * 7 + 1  # 7 points miss alpha = 1
+    single = pd.concat([read_table(path) for path in sorted(rows.iterdir())])
     for column in ("train_loss", "dev_loss"):
         assert np.stack(single[column]).tobytes() == np.stack(blocks[column]).tobytes()
 
@@ -116,11 +116,13 @@ def test_losses_of_all_shards_are_those_of_one_job_a_row(smoke, tmp_path):
 def test_runs_have_their_checkpoints_history_and_scores(smoke):
     run = smoke / RUN / "entailment/pretrained/finetune/init0_order0"
     assert sorted(p.name for p in run.iterdir()) == [
+        "digest",
         "epoch00.safetensors",
         "epoch01.safetensors",
         "epoch02.safetensors",
         "history.parquet",
         "scores.parquet",
+        "weights.digest",
     ]
     history = read_table(run / "history.parquet")
     assert len(history) == 2 * 4

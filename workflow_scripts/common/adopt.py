@@ -92,7 +92,7 @@ def _as_snakemake_keeps(record: dict[str, Any]) -> dict[str, Any]:
     known = {path: digest for path, digest in record["inputs"].items() if digest}
     return {
         "rule": record["rule"],
-        "input": sorted(record["inputs"]),
+        "input": record["input"],
         "log": sorted(record["log"]),
         "params": record["params"],
         "record_format_version": _FORMAT,

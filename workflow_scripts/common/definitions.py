@@ -17,6 +17,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DOCUMENTED = (ast.Module, ast.ClassDef, *_FUNCTIONS)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda, *_COMPREHENSIONS)
+_LEAVES = (ast.Name, ast.Constant)
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -72,6 +73,15 @@ class Definition:
         return ast.unparse(_without_docstrings(ast.parse(ast.unparse(self.node))))
 
 
+@dataclass(frozen=True)
+class Star:
+    """``from module import *``, and the statement around it, if there is one."""
+
+    module: str
+    line: int
+    around: Definition | None
+
+
 @dataclass(eq=False)
 class Module:
     """A file of the repository, cut into definitions.
@@ -80,14 +90,18 @@ class Module:
     ----------
     path : the file.
     name : dotted name.
+    bound : what each name stands for; all of it where a name is bound more than once.
+    last_line : of the last statement that binds a name.
+    steps : what happens when the module is imported, in its order.
     """
 
     path: Path
     name: str
     definitions: list[Definition] = field(default_factory=list)
     bound: dict[str, list[Definition | Imported]] = field(default_factory=dict)
-    loads: list[Imported] = field(default_factory=list)  # imports that run with the module
-    stars: list[str] = field(default_factory=list)
+    last_line: dict[str, int] = field(default_factory=dict)
+    steps: list[Definition | Imported] = field(default_factory=list)
+    stars: list[Star] = field(default_factory=list)
     docstring: str | None = None
 
     @property
@@ -122,25 +136,30 @@ def _add_statements(module: Module, statements: list[ast.stmt]) -> None:
                 imports.append(part)
             else:
                 names |= dict.fromkeys(_bound_by(part))
-        main = _is_main(node)
         bare = isinstance(node, (ast.Import, ast.ImportFrom))
+        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        definition = None
+        if not bare or future:
+            definition = Definition(module, node, (), main=_is_main(node))
         for part in imports:
             for name, imported in imported_by(part, module.package):
-                if not main:
-                    module.loads.append(imported)
+                if definition is None or not definition.main:
+                    module.steps.append(imported)
                 if name == "*":
-                    module.stars.append(imported.module)
+                    module.stars.append(Star(imported.module, node.lineno, definition))
                     continue
                 module.bound.setdefault(name, []).append(imported)
+                module.last_line[name] = node.lineno
                 if not bare and name.isidentifier():
-                    names[name] = None  # the statement around decides what the name stands for
-        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        if bare and not future:
+                    names[name] = None  # the statement around decides what it stands for
+        if definition is None:
             continue
-        definition = Definition(module, node, tuple(names), main)
+        definition.names = tuple(names)
         module.definitions.append(definition)
+        module.steps.append(definition)
         for name in names:
             module.bound.setdefault(name, []).append(definition)
+            module.last_line[name] = node.lineno
 
 
 def imported_by(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, Imported]]:
@@ -187,10 +206,13 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     while todo:
         part = todo.pop()
         yield part
-        todo += reversed(_children_in_scope(part))
+        if type(part) not in _LEAVES:
+            todo += reversed(_children_in_scope(part))
 
 
 def _children_in_scope(node: ast.AST) -> list[ast.AST]:
+    if type(node) not in _SCOPES:
+        return _children(node)
     if isinstance(node, _FUNCTIONS):
         arguments = node.args
         defaults = [d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None]
@@ -199,10 +221,19 @@ def _children_in_scope(node: ast.AST) -> list[ast.AST]:
         return [*node.decorator_list, *node.bases, *(word.value for word in node.keywords)]
     if isinstance(node, ast.Lambda):
         return [d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None]
-    if isinstance(node, _COMPREHENSIONS):
-        # The first iterable belongs to the scope around; names bound by := do too.
-        return [node.generators[0].iter, *(n for n in ast.walk(node) if type(n) is ast.NamedExpr)]
-    return list(ast.iter_child_nodes(node))
+    # The first iterable of a comprehension belongs to the scope around; names bound by := do too.
+    return [node.generators[0].iter, *(n for n in ast.walk(node) if type(n) is ast.NamedExpr)]
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and name not in _SILENT:
+            found.append(value)
+    return found
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
@@ -215,9 +246,8 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
         if node.name:
             yield node.name
-    elif isinstance(node, ast.MatchMapping):
-        if node.rest:
-            yield node.rest
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
 
 
 def _without_docstrings(tree: ast.AST) -> ast.AST:
@@ -494,11 +524,15 @@ def _all_arguments(node: ast.arguments) -> Iterator[ast.arg]:
     yield from (argument for argument in (node.vararg, node.kwarg) if argument is not None)
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Decorators that do not look at a function's annotations, by the last part of their names.
-_HARMLESS = set(
+_HARMLESS = _words(
     "abstractmethod asynccontextmanager cache cached_property classmethod contextmanager "
     "field_validator final fixture inference_mode lru_cache model_validator no_grad overload "
-    "override property setter getter deleter staticmethod total_ordering wraps".split()
+    "override property setter getter deleter staticmethod total_ordering wraps"
 )
 
 

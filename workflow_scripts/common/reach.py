@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,19 +15,35 @@ from workflow_scripts.common.definitions import (
     Meaning,
     Module,
     Used,
+    imported_by,
     meaning_of,
     read_module,
 )
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Folders that hold no part of the program.
 _APART = {"results", "runs", "node_modules", "__pycache__", "build", "dist"}
-# Reading these makes annotations, or docstrings, part of what the program does.
-_READS_ANNOTATIONS = {"__annotations__", "get_annotations", "get_type_hints"}
+# Mentioning these makes annotations, or docstrings, part of what the program does.
+_READS_ANNOTATIONS = _words(
+    "__annotations__ annotation get_annotations get_type_hints getfullargspec return_annotation "
+    "singledispatch singledispatchmethod validate_call"
+)
 _READS_DOCSTRINGS = {"__doc__", "getdoc"}
-# With these a name that is only known when the program runs becomes code.
-_DYNAMIC = {"eval", "exec", "globals", "locals", "vars", "__import__", "import_module"}
+# With these any name of the module may be used.
+_DYNAMIC = {"eval", "exec", "globals", "locals", "vars"}
+# With these a name or path that is only known when the program runs becomes a module.
+_IMPORTS_BY_NAME = _words(
+    "__import__ import_module importlib.import_module importlib.machinery.SourceFileLoader "
+    "importlib.util.spec_from_file_location pkgutil.iter_modules pkgutil.resolve_name "
+    "pkgutil.walk_packages pydoc.locate runpy.run_module runpy.run_path"
+)
 
-_CALLABLE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_CALLABLE = (*_FUNCTIONS, ast.ClassDef)
 
 Target = Definition | Module | str  # a definition, a whole module, or a name from elsewhere
 
@@ -99,14 +116,20 @@ class Repository:
         self.root = Path(root).resolve()
         self._modules: dict[str, Module | None] = {}
         self._meanings: dict[tuple[Definition, bool, bool], Meaning] = {}
-        self._effects: dict[Definition, bool] = {}
+        self._targets: dict[tuple[Definition, bool], list[tuple[Used, list[Target]]]] = {}
+        self._files: dict[Definition, list[tuple[Path, str]]] = {}
+        self._effects: dict[Definition, _Effects] = {}
         self._acts: dict[Definition, bool] = {}
+        self._packages: dict[str, bool] = {}
+        self._below: dict[Path, list[Path]] = {}
+        self._digests: dict[Path, str] = {}
+        self._data = _DataFiles(self)
 
     def module(self, name: str) -> Module | None:
         """The module or package of a dotted name; None if it is not of this repository."""
         if name not in self._modules:
             place = self.root.joinpath(*name.split(".")) if name else self.root
-            files = [place.with_suffix(".py"), place / "__init__.py"] if name else []
+            files = [place / "__init__.py", place.with_name(place.name + ".py")] if name else []
             found = next((path for path in files if path.is_file()), None)
             self._modules[name] = read_module(found, name) if found else None
         return self._modules[name]
@@ -118,10 +141,14 @@ class Repository:
         ------
         FileNotFoundError : if it is not there.
         """
+        file = self.root / path
+        if not file.is_file():
+            raise FileNotFoundError(file)
         name = path.removesuffix(".py").replace("/", ".")
-        if self.module(name) is None:
-            raise FileNotFoundError(self.root / path)
-        return self._modules[name]
+        module = self.module(name)
+        if module is None or module.path != file:  # a folder's name may hold a dot
+            module = self._modules[name] = read_module(file, name)
+        return module
 
     def meaning(self, definition: Definition, docstrings: bool, annotations: bool) -> Meaning:
         key = definition, docstrings, annotations
@@ -129,12 +156,59 @@ class Repository:
             self._meanings[key] = meaning_of(definition, docstrings, annotations)
         return self._meanings[key]
 
+    def targets(
+        self, definition: Definition, docstrings: bool, annotations: bool
+    ) -> list[tuple[Used, list[Target]]]:
+        """What each name that a definition uses stands for."""
+        key = definition, annotations
+        if key not in self._targets:
+            used = self.meaning(definition, docstrings, annotations).used
+            self._targets[key] = [(name, self.resolve(definition.module, name)) for name in used]
+        return self._targets[key]
+
+    def files(self, definition: Definition) -> list[tuple[Path, str]]:
+        """Data files that a definition reads, with why they count if nothing names them."""
+        if definition not in self._files:
+            self._files[definition] = self._data.read_by(definition)
+        return self._files[definition]
+
+    def below(self, folder: Path) -> list[Path]:
+        """Files of the program below a folder, sorted."""
+        if folder not in self._below:
+            found: list[Path] = []
+            for top, folders, files in os.walk(folder):
+                if "pyvenv.cfg" in files:
+                    folders.clear()
+                    continue
+                folders[:] = [f for f in folders if f not in _APART and not f.startswith(".")]
+                found += [Path(top, file) for file in files if not file.startswith(".")]
+            self._below[folder] = sorted(found)
+        return self._below[folder]
+
+    def digest(self, path: Path) -> str:
+        if path not in self._digests:
+            self._digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return self._digests[path]
+
     def relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
+    def is_ours(self, path: Path) -> bool:
+        """Whether a path is in the repository, and not in a folder of results."""
+        if not path.is_relative_to(self.root):
+            return False
+        parts = path.relative_to(self.root).parts
+        return not parts or (parts[0] not in _APART and not parts[0].startswith("."))
+
+    def is_data(self, path: Path) -> bool:
+        return path.is_relative_to(self.root) and path.is_file() and self.is_ours(path)
+
     def is_package(self, name: str) -> bool:
-        """Whether a dotted name is a folder with Python in it, with or without ``__init__.py``."""
-        return self.module(name) is None and self.root.joinpath(*name.split(".")).is_dir()
+        """Whether a dotted name is a folder without ``__init__.py``."""
+        if name not in self._packages:
+            place = self.root.joinpath(*name.split("."))
+            self._packages[name] = self.module(name) is None and place.is_dir()
+        return self._packages[name]
 
     # Names
 
@@ -157,11 +231,20 @@ class Repository:
             else:
                 found.append(bound)
         for star in module.stars:
-            other = self.module(star)
+            other = self.module(star.module)
             if other is not None:
-                found += self._named(other, name, attributes, seen)
+                starred = self._named(other, name, attributes, seen)
+                if starred and name != "__all__":  # which decides whether it is this one
+                    starred += self._named(other, "__all__", (), seen)
             elif not found and name not in BUILTINS:
-                found.append(".".join((star, name, *attributes)))
+                starred = [".".join((star.module, name, *attributes))]
+            else:
+                continue
+            if starred and star.around is not None:
+                starred.append(star.around)
+            # The last one to bind a name comes last.
+            later = star.line > module.last_line.get(name, 0)
+            found = found + starred if later else starred + found
         return found
 
     def _imported(
@@ -181,58 +264,91 @@ class Repository:
         if module is None and not self.is_package(name):
             return [".".join([name, *attributes])]
         if not attributes:
-            return [module] if module else []
+            return [module] if module else [name]
         first, *rest = attributes
+        below = f"{name}.{first}"
+        found: list[Target] = []
         if module is not None:
             found = self._named(module, first, tuple(rest), seen)
-            if found:
+            # A function may have the name of the module that it comes from. Otherwise importing
+            # a module below rebinds the name.
+            if any(
+                isinstance(b, Imported) and b.module == below for b in module.bound.get(first, ())
+            ):
                 return found
-        below = f"{name}.{first}"
         if self.module(below) is not None or self.is_package(below):
-            return self._attribute_of(below, rest, seen)
+            found += self._attribute_of(below, rest, seen)
+        if found:
+            return found
         # Something that the module makes when it runs, such as a name set by setattr.
-        return [module] if module else []
+        return [module] if module else [".".join([name, *attributes])]
+
+    def resolve_expression(self, module: Module, node: ast.expr | None) -> list[Target]:
+        """What ``name.attribute.attribute`` stands for; empty for other expressions."""
+        chain: list[str] = []
+        while isinstance(node, ast.Attribute):
+            chain.insert(0, node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return []
+        return self.resolve(module, Used(node.id, tuple(chain)))
 
     # Statements that act when a module is imported
 
     def acts(self, definition: Definition) -> bool:
         """Whether a statement may do more than bind its names, when its module is imported."""
         if definition not in self._acts:
-            self._acts[definition] = False  # while it is being looked at
-            scope = definition.module
-            self._acts[definition] = _Effects(self, scope).statement(definition.node)
+            effects = _Effects(self, definition.module)
+            self._acts[definition] = effects.statement(definition.node) or any(
+                map(self.changes_others, effects.calls)
+            )
         return self._acts[definition]
 
     def changes_others(self, definition: Definition) -> bool:
         """Whether calling a function or class may change what is not its own."""
+        seen, todo = {definition}, [definition]
+        while todo:
+            effects = self._calling(todo.pop())
+            if effects.found:
+                return True
+            todo += [called for called in effects.calls if called not in seen]
+            seen.update(effects.calls)
+        return False
+
+    def _calling(self, definition: Definition) -> "_Effects":
         if definition not in self._effects:
-            self._effects[definition] = False
-            self._effects[definition] = _Effects(self, definition.module).body(definition.node)
+            effects = _Effects(self, definition.module)
+            effects.found = effects.body(definition.node)
+            self._effects[definition] = effects
         return self._effects[definition]
 
 
 # Calls that change nothing, by the beginning of their dotted names.
-_PURE = set(
+_PURE = _words(
     "abc collections contextlib copy dataclasses datetime decimal enum fractions functools "
     "itertools logging.getLogger math operator os.environ.get os.fspath os.getenv os.path pathlib "
     "pydantic re string textwrap types typing typing_extensions numpy importlib.resources.files "
     "importlib.util.find_spec importlib.metadata.version torch.no_grad torch.inference_mode "
-    "torch.device torch.tensor".split()
+    "torch.device torch.tensor"
 )
-_IMPURE = set(
+_IMPURE = _words(
     "builtins.__import__ builtins.breakpoint builtins.delattr builtins.eval builtins.exec "
     "builtins.input builtins.open builtins.print builtins.setattr numpy.random.seed numpy.seterr "
     "numpy.seterrcall numpy.set_printoptions numpy.random.set_state numpy.save numpy.savez "
-    "functools.singledispatch.register".split()
+    "functools.singledispatch.register"
 )
-_READERS = set(
-    "copy count decode encode endswith format fromkeys get index items join keys lower lstrip "
-    "partition removeprefix removesuffix replace rpartition rsplit rstrip split splitlines "
-    "startswith strip title union upper values".split()
+_READERS = _words(
+    "copy count decode deleter encode endswith format fromkeys get getter index items join keys "
+    "lower lstrip partition removeprefix removesuffix replace rpartition rsplit rstrip setter "
+    "split splitlines startswith strip title union upper values"
 )
-_MUTATORS = set(
+_PATH_READERS = _words(
+    "absolute as_posix exists is_dir is_file joinpath read_bytes read_text relative_to resolve "
+    "with_name with_stem with_suffix"
+)
+_MUTATORS = _words(
     "add append appendleft clear discard extend extendleft insert pop popitem popleft register "
-    "remove reverse setdefault sort update __setitem__ __delitem__ write".split()
+    "remove reverse setdefault sort update __setitem__ __delitem__ write"
 )
 
 
@@ -246,15 +362,20 @@ def _is_pure(dotted: str) -> bool:
 
 
 class _Effects:
-    """Looks for what a statement does besides binding names. In doubt it does something."""
+    """Looks for what a statement does besides binding names. In doubt it does something.
+
+    ``calls`` are the local functions and classes that it calls: what they do, it does.
+    """
 
     def __init__(self, repository: Repository, module: Module):
         self.repository, self.module = repository, module
         self.local: set[str] = set()
-        self.parameters: set[str] = set()
+        self.shared: set[str] = set()  # local names of what may be known elsewhere too
+        self.calls: list[Definition] = []
+        self.found = False
 
     def statement(self, node: ast.stmt) -> bool:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        if isinstance(node, _FUNCTIONS):
             defaults = (*node.args.defaults, *node.args.kw_defaults)
             return any(map(self.decorator, node.decorator_list)) or any(
                 self.expression(default) for default in defaults if default is not None
@@ -265,22 +386,25 @@ class _Effects:
                 any(map(self.decorator, node.decorator_list))
                 or any(map(self.expression, heads))
                 or any(map(self._registers, node.bases))
+                or any(map(_is_metaclass, node.keywords))
                 or any(map(self.statement, node.body))
             )
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if not all(map(self._binds, targets)):
                 return True
+            if isinstance(node, ast.AugAssign) and not self._is_own(node.target):
+                return True
             return node.value is not None and self.expression(node.value)
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             return isinstance(node, ast.ImportFrom) and node.module == "__future__"
         if isinstance(node, ast.Pass):
             return False
-        if isinstance(node, ast.Expr):
-            return self.expression(node.value)
+        if isinstance(node, ast.Expr):  # what else would it be there for
+            return not isinstance(node.value, ast.Constant)
         if isinstance(node, (ast.If, ast.For, ast.While, ast.Try, ast.With)):
             return any(map(self._part, ast.iter_child_nodes(node)))
-        return not type(node).__name__ == "TypeAlias"
+        return type(node).__name__ != "TypeAlias"
 
     def _part(self, node: ast.AST) -> bool:
         if isinstance(node, ast.stmt):
@@ -302,15 +426,40 @@ class _Effects:
         bound = self.module.bound.get(target.id, [])
         return not any(isinstance(b, Imported) and self.repository.module(b.module) for b in bound)
 
-    def _registers(self, base: ast.expr) -> bool:
-        """Whether deriving from a local class runs code of its own."""
-        return any(
-            isinstance(target, Definition)
-            and any(
-                getattr(part, "name", None) == "__init_subclass__" for part in ast.walk(target.node)
+    def _is_own(self, target: ast.expr) -> bool:
+        """Whether ``name += value`` cannot change an object that has other names."""
+        new = (ast.Constant, ast.List, ast.Dict, ast.Set, ast.Tuple, ast.BinOp, ast.JoinedStr)
+        return isinstance(target, ast.Name) and all(
+            isinstance(bound, Definition)
+            and (
+                isinstance(bound.node, ast.AugAssign)
+                or isinstance(value := getattr(bound.node, "value", None), new)
+                or (isinstance(value, ast.Call) and not self._is_shared(value))
             )
-            for target in self._targets(base)
+            for bound in self.module.bound.get(target.id, [])
         )
+
+    def _registers(self, base: ast.expr) -> bool:
+        """Whether deriving from a local class runs code of the class, or of its metaclass."""
+        todo, seen = [(self.module, base)], set()
+        while todo:
+            module, node = todo.pop()
+            if isinstance(node, ast.Call):
+                if any(not isinstance(t, str) for t in self._targets_in(module, _root(node))):
+                    return True  # a local function makes the class
+                continue
+            for target in self._targets_in(module, _without_index(node)):
+                if not isinstance(target, Definition) or target in seen:
+                    continue
+                seen.add(target)
+                found = target.node
+                if isinstance(found, (ast.Assign, ast.AnnAssign)) and found.value is not None:
+                    todo.append((target.module, found.value))
+                elif not isinstance(found, ast.ClassDef) or _hooks_subclasses(found):
+                    return True
+                else:
+                    todo += [(target.module, below) for below in found.bases]
+        return False
 
     def decorator(self, node: ast.expr) -> bool:
         inner = node.func if isinstance(node, ast.Call) else node
@@ -320,13 +469,28 @@ class _Effects:
         todo: list[ast.AST] = [node]
         while todo:
             part = todo.pop()
-            if isinstance(part, ast.Lambda):
-                continue  # it does nothing until it is called
-            if isinstance(part, ast.Call) and self._called(part.func):
-                return True
+            if isinstance(part, ast.Lambda):  # its body does nothing until it is called
+                todo += [d for d in (*part.args.defaults, *part.args.kw_defaults) if d is not None]
+                continue
+            if isinstance(part, ast.Call):
+                if self._called(part.func) or self._passes(part):
+                    return True
+                todo += [a.body for a in _values(part) if isinstance(a, ast.Lambda)]
             if isinstance(part, (ast.Await, ast.Yield, ast.YieldFrom)):
                 return True
             todo += ast.iter_child_nodes(part)
+        return False
+
+    def _passes(self, call: ast.Call) -> bool:
+        """Whether it hands over a function that may change something, and may be called."""
+        if self._targets(call.func) == ["functools.partial"]:
+            return False
+        for value in _values(call):
+            for target in self._targets(value):
+                if isinstance(target, Definition) and isinstance(target.node, _CALLABLE):
+                    self.calls.append(target)
+                elif isinstance(target, str) and target in _IMPURE:
+                    return True
         return False
 
     def _called(self, function: ast.expr) -> bool:
@@ -343,16 +507,20 @@ class _Effects:
             return root is None or root.id not in self.local  # f(x)(y), table[x](y)
         method = function.attr
         if root is None:
+            if isinstance(_leftmost(function), (ast.BoolOp, ast.IfExp, ast.NamedExpr)):
+                return method not in _READERS
+            if isinstance(_leftmost(function), ast.BinOp):
+                return method not in _READERS | _PATH_READERS
             return False  # a method of a literal
         if root.id in self.local:
-            return method in _MUTATORS and root.id in self.parameters
+            return root.id in self.shared and method not in _READERS | _PATH_READERS
         targets = self._targets(function)
         if targets and all(isinstance(target, str) for target in targets):
             return any(map(self._target_changes, targets))
         if method in _READERS:
             return False
         if method in _MUTATORS or not isinstance(function.value, (ast.Name, ast.Attribute)):
-            # A new object of a library is nobody else's; a local function may hand out a shared one.
+            # A library's new object is nobody else's; a local function may hand out a shared one.
             made = self._targets(root)
             return method in _MUTATORS or any(not isinstance(target, str) for target in made)
         if not targets:
@@ -363,61 +531,129 @@ class _Effects:
         if isinstance(target, str):
             return not _is_pure(target)
         if isinstance(target, Definition) and isinstance(target.node, _CALLABLE):
-            return self.repository.changes_others(target)
+            self.calls.append(target)
+            return False
         return True  # a method of a module's object, or a name that the module makes as it runs
 
     def _targets(self, node: ast.expr) -> list[Target]:
-        chain: list[str] = []
-        while isinstance(node, ast.Attribute):
-            chain.insert(0, node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return []
-        return self.repository.resolve(self.module, Used(node.id, tuple(chain)))
+        return self.repository.resolve_expression(self.module, node)
+
+    def _targets_in(self, module: Module, node: ast.expr | None) -> list[Target]:
+        return self.repository.resolve_expression(module, node)
 
     def body(self, node: ast.stmt) -> bool:
-        """Whether running a function, making an object of a class, or a constant's value does."""
+        """Whether running a function, or making and using an object of a class, does."""
         if isinstance(node, ast.ClassDef):
-            makers = {"__init__", "__new__", "__post_init__", "__call__", "__set_name__"}
-            return any(
-                self.body(part) for part in node.body if getattr(part, "name", None) in makers
-            ) or any(self._base_changes(base) for base in node.bases)
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return (
+                any(self.body(part) for part in node.body if isinstance(part, _FUNCTIONS))
+                or any(map(self._base_changes, node.bases))
+                or any(map(_is_metaclass, node.keywords))
+            )
+        if not isinstance(node, _FUNCTIONS):
             return False
         parameters = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
-        self.local, self.parameters = _locals(node) | parameters, parameters - {"self", "cls"}
+        self.local = _locals(node) | parameters
+        self.shared = parameters - {"self"}
+        for part in ast.walk(node):
+            self.shared |= self._shared_by(part)
         return any(self._inner(part) for statement in node.body for part in ast.walk(statement))
 
+    def _shared_by(self, node: ast.AST) -> set[str]:
+        """Local names that a statement binds to something that may have other names."""
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
+            targets, value = [node.target], node.value
+        elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+            targets, value = [node.target], node.iter
+        else:
+            return set()
+        if value is None or not any(map(self._is_shared, _choices(value))):
+            return set()
+        return {part.id for t in targets for part in ast.walk(t) if isinstance(part, ast.Name)}
+
+    def _is_shared(self, value: ast.expr) -> bool:
+        root = _root(value)
+        if root is None or root.id == "self":
+            return False
+        if root.id in self.local:
+            return root.id in self.shared
+        # What a library or a builtin makes is new.
+        made = isinstance(value, ast.Call) and self._targets(root)
+        return (
+            any(not isinstance(target, str) for target in made)
+            if made
+            else (root.id not in BUILTINS)
+        )
+
     def _base_changes(self, base: ast.expr) -> bool:
-        for target in self._targets(base):
-            if isinstance(target, Definition) and self.repository.changes_others(target):
-                return True
-            if isinstance(target, str) and not _is_pure(target):
-                return True
-        return False
+        return any(map(self._target_changes, self._targets(_without_index(base))))
 
     def _inner(self, part: ast.AST) -> bool:
         if isinstance(part, ast.Global):
             return True
+        if isinstance(part, (ast.Import, ast.ImportFrom)):
+            return any(
+                self.repository.module(imported.module) is not None
+                for _, imported in imported_by(part, self.module.package)
+            )
         if isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(part.ctx, ast.Load):
             root = _root(part)
             if root is None:
                 return False
-            return root.id not in self.local or root.id in self.parameters
-        return isinstance(part, ast.Call) and self._called(part.func)
+            return root.id not in self.local or root.id in self.shared
+        if isinstance(part, ast.Expr) and isinstance(part.value, ast.Call):
+            function = part.value.func
+            root = _root(function)
+            # Such as logging.getLogger(name).setLevel(level).
+            if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call):
+                return root is None or root.id not in self.local or root.id in self.shared
+        return isinstance(part, ast.Call) and (self._called(part.func) or self._passes(part))
 
 
-def _root(node: ast.AST) -> ast.Name | None:
-    """The name at the left end of ``name.attribute[index](...)``; None for a fresh value."""
+def _hooks_subclasses(node: ast.ClassDef) -> bool:
+    return any(map(_is_metaclass, node.keywords)) or any(
+        getattr(part, "name", None) == "__init_subclass__" for part in ast.walk(node)
+    )
+
+
+def _is_metaclass(word: ast.keyword) -> bool:
+    return word.arg == "metaclass" and getattr(word.value, "id", "") not in ("ABCMeta", "EnumMeta")
+
+
+def _without_index(node: ast.expr) -> ast.expr:
+    """``Base`` of ``Base[int]``."""
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def _values(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(word.value for word in call.keywords)]
+
+
+def _choices(value: ast.expr) -> list[ast.expr]:
+    """Expressions whose value an expression may have."""
+    if isinstance(value, ast.IfExp):
+        return [value.body, value.orelse]
+    if isinstance(value, ast.BoolOp):
+        return value.values
+    return [value.value if isinstance(value, ast.NamedExpr) else value]
+
+
+def _leftmost(node: ast.AST) -> ast.AST:
+    """What stands at the left end of ``(...).attribute[index](...)``."""
     while True:
-        if isinstance(node, ast.Name):
-            return node
         if isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
             node = node.value
         elif isinstance(node, ast.Call):
             node = node.func
         else:
-            return None
+            return node
+
+
+def _root(node: ast.AST) -> ast.Name | None:
+    """The name at the left end of ``name.attribute[index](...)``; None for a fresh value."""
+    found = _leftmost(node)
+    return found if isinstance(found, ast.Name) else None
 
 
 def _locals(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
@@ -425,11 +661,8 @@ def _locals(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     for part in ast.walk(node):
         if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
             found.add(part.id)
-        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if part is not node:
-                found.add(part.name)
-        elif isinstance(part, ast.ExceptHandler) and part.name:
-            found.add(part.name)
+        elif isinstance(part, (*_CALLABLE, ast.ExceptHandler)) and part is not node:
+            found.add(part.name or "")
     return found
 
 
@@ -446,16 +679,18 @@ class _Walk:
         self.reached: dict[Definition | Path, Reached] = {}
         self.todo: deque[Definition] = deque()
         self.loaded: dict[Module, None] = {}
-        self.whole: dict[Module, None] = {}
+        self.whole: dict[Module, int] = {}
+        self.packages: dict[str, None] = {}  # those of which any name may be used
         self.parts: list[str] = []
         self.libraries: dict[str, None] = {}
         self.mentioned: set[str] = set()
-        self.data = _DataFiles(repository)
 
     def go(self) -> None:
         self._load(self.script, None)
         while self.todo:
             self._follow(self.todo.popleft())
+            if not self.todo:
+                self._reach_below_packages()
 
     def _reach(self, definition: Definition, by: str | None, unresolved: str = "") -> int:
         """Number of a definition in the order of discovery."""
@@ -473,15 +708,12 @@ class _Walk:
             return
         self.loaded[module] = None
         self._load_named(module.name.rpartition(".")[0], by)
-        for imported in module.loads:
-            self._load_imported(imported, by or self.repository.relative(module.path))
-        for definition in module.definitions:
-            own = module is self.script
-            if definition.main:
-                if own:
-                    self._reach(definition, None)
-            elif self.repository.acts(definition):
-                self._reach(definition, None if own else by, "" if own else "acts on import")
+        own = module is self.script
+        for step in module.steps:
+            if isinstance(step, Imported):
+                self._load_imported(step, self.repository.relative(module.path))
+            elif own if step.main else self.repository.acts(step):
+                self._reach(step, None if own else by, "" if own else "acts on import")
 
     def _load_named(self, name: str, by: str | None) -> None:
         while name:
@@ -496,81 +728,159 @@ class _Walk:
             below = self.repository.module(f"{imported.module}.{imported.attribute}")
             if below is not None:
                 self._load(below, by)
-        module = self.repository.module(imported.module)
-        for star in module.stars if module is not None else ():
-            self._load_named(star, by)
 
-    def _reach_all(self, module: Module, by: str, why: str) -> None:
-        """Count every definition of a module: which of them is used is not known."""
+    def _reach_all(self, module: Module, by: str, why: str) -> int:
+        """Count every definition of a module: which of them is used is not known.
+
+        Returns the module's number in the order of discovery.
+        """
         if module in self.whole:
-            return
-        self.whole[module] = None
+            return self.whole[module]
+        self.whole[module] = len(self.whole)
+        if module.path.name == "__init__.py":
+            self.packages[module.name] = None
         self._load(module, by)
         for definition in module.definitions:
             self._reach(definition, by, why)
-        for bound in list(module.bound.values()):
-            for imported in bound:
-                if isinstance(imported, Imported):
-                    for target in self.repository.resolve(module, Used("", (), imported)):
-                        if isinstance(target, Definition):
-                            self._reach(target, by, why)
+        edges = []
+        for name, bound in module.bound.items():
+            if any(isinstance(part, Imported) for part in bound):
+                for target in self.repository.resolve(module, Used(name)):
+                    edges.append(f"{name}:{self._edge(target, by, why)}")
+        for star in module.stars:
+            starred = self.repository.module(star.module)
+            if starred is not None:
+                edges.append(f"*:{self._reach_all(starred, by, why)}")
+        self.parts.append("\0".join(edges))
+        return self.whole[module]
+
+    def _reach_below_packages(self) -> None:
+        """What a package's modules hold can be had from the package."""
+        for package in list(self.packages):
+            for module in list(self.loaded):
+                if module.name.startswith(package + "."):
+                    place = package.replace(".", "/")
+                    self._reach_all(module, place, "any name of the package may be used")
+
+    def _edge(self, target: Target, by: str, unresolved: str = "") -> str:
+        """Reach what a name stands for, and say what that is."""
+        if isinstance(target, Definition):
+            return str(self._reach(target, by, unresolved))
+        if isinstance(target, Module):
+            why = unresolved or "any name of the module may be used"
+            whole = f"module{self._reach_all(target, by, why)}"
+            return f"{whole}:{target.docstring}" if self.docstrings else whole
+        if self.repository.is_package(target):
+            self.packages[target] = None
+        else:
+            self.libraries.setdefault(target.partition(".")[0])
+        self.mentioned.add(target.rpartition(".")[2])
+        return target
 
     def _follow(self, definition: Definition) -> None:
         meaning = self.repository.meaning(definition, self.docstrings, self.annotations)
+        targets = self.repository.targets(definition, self.docstrings, self.annotations)
         place = self.reached[definition].place
         module = definition.module
         edges: list[str] = []
         for imported in meaning.loads:
             self._load_imported(imported, place)
-        for used in meaning.used:
-            self.mentioned.update((used.root, *used.attributes))
+        self.mentioned |= meaning.mentions
+        for used, found in targets:
             if used.root in ("__file__", "__package__"):
                 edges.append(self.repository.relative(module.path))
-            for target in self.repository.resolve(module, used):
-                if isinstance(target, Definition):
-                    edges.append(f"{used.dotted}:{self._reach(target, place)}")
-                elif isinstance(target, Module):
-                    edges.append(f"{used.dotted}:module")
-                    self._reach_all(target, place, "any name of the module may be used")
-                else:
-                    edges.append(f"{used.dotted}:{target}")
-                    self.libraries.setdefault(target.partition(".")[0])
-        self._dynamic(definition, meaning, place)
-        edges += self._files(definition, meaning, place)
+            elif used.root == "__doc__":
+                edges.append(str(module.docstring))
+            for target in found:
+                edge = self._edge(target, place)
+                later = ">" if _is_rebound(definition, target) else ""
+                edges.append(f"{used.dotted}:{edge}{later}")
+        self._dynamic(definition, meaning, targets, place)
+        edges += self._read_files(definition, meaning, place)
         self.parts.append("\0".join([meaning.text, *edges]))
 
-    def _dynamic(self, definition: Definition, meaning: Meaning, place: str) -> None:
+    def _dynamic(self, definition: Definition, meaning: Meaning, targets, place: str) -> None:
         """Modules named in strings, and all that code made from strings could use."""
         for name in meaning.strings:
-            module = self.repository.module(name)
-            if module is not None:
-                self._reach_all(module, place, "named in a string")
-        called = {used.attributes[-1] if used.attributes else used.root for used in meaning.used}
-        if called & {"import_module", "__import__"}:
-            for name, known in _imports_by_name(definition.node):
-                if not known:
-                    for module in self._below(name):
-                        self._reach_all(module, place, "imported by a name made as it runs")
-        if called & (_DYNAMIC - {"import_module", "__import__"}):
+            self._reach_named(name, place)
+        names = {used.dotted for used, _ in targets}
+        for used, found in targets:
+            if any(isinstance(t, str) and t in _IMPORTS_BY_NAME for t in found) or (
+                used.root == "__import__" or used.dotted == "builtins.__import__"
+            ):
+                self._import_by_name(definition, used.dotted, place)
+            if found and found[0] in ("sys.modules.get", "sys.modules.items", "sys.modules.values"):
+                self._reach_unknown("", place)
+            if found == ["sys.modules"]:
+                for index in _indexes(definition.node, used.dotted):
+                    if getattr(index, "id", None) == "__name__":
+                        self._reach_all(definition.module, place, "code or names made as it runs")
+                    elif not isinstance(index, ast.Constant):
+                        self._reach_unknown("", place)
+        last = {name.rpartition(".")[2] for name in names}
+        last |= {t.rpartition(".")[2] for _, found in targets for t in found if isinstance(t, str)}
+        if last & _DYNAMIC:
             self._reach_all(definition.module, place, "code or names made as it runs")
 
-    def _below(self, prefix: str) -> Iterator[Module]:
-        """Modules of the repository whose dotted name starts so, the script's own package first."""
-        folder = prefix.rpartition(".")[0] or self.script.name.partition(".")[0]
-        top = self.repository.root.joinpath(*folder.split("."))
-        for path in sorted(top.rglob("*.py")):
-            name = self.repository.relative(path).removesuffix(".py").replace("/", ".")
-            module = self.repository.module(name.removesuffix(".__init__"))
-            if name.startswith(prefix) and module is not None:
-                yield module
+    def _reach_named(self, name: str, place: str) -> None:
+        """The module of a dotted name, or the one that holds what it names."""
+        module = self.repository.module(name)
+        if module is None:
+            module = self.repository.module(name.rpartition(".")[0])
+            if module is not None and module.path.name == "__init__.py":
+                module = None  # a word after a package's name
+        if module is not None:
+            self._reach_all(module, place, "named in a string")
 
-    def _files(self, definition: Definition, meaning: Meaning, place: str) -> list[str]:
+    def _import_by_name(self, definition: Definition, function: str, place: str) -> None:
+        """What calls of ``import_module`` and its like import; anything, where that is unknown."""
+        calls = 0
+        for call in ast.walk(definition.node):
+            if not isinstance(call, ast.Call) or _dotted(call.func) != function:
+                continue
+            calls += 1
+            name = call.args[0] if call.args else None
+            text = getattr(name, "value", None)
+            if isinstance(name, ast.Constant) and isinstance(text, str) and text[:1] != ".":
+                if "/" not in text:
+                    self._reach_named(text, place)
+            else:
+                parts = name.values if isinstance(name, ast.JoinedStr) else []
+                known = parts and isinstance(parts[0], ast.Constant)
+                self._reach_unknown(str(parts[0].value) if known else "", place)
+        if not calls:  # it has another name, or is passed on
+            self._reach_unknown("", place)
+
+    def _reach_unknown(self, prefix: str, place: str) -> None:
+        """Modules of the repository whose dotted name may start so."""
+        folder = "" if prefix[:1] == "." else prefix.rpartition(".")[0]
+        top = self.repository.root.joinpath(*folder.split("."))
+        for path in self.repository.below(top):
+            if path.suffix != ".py":
+                continue
+            name = self.repository.relative(path).removesuffix(".py").replace("/", ".")
+            if folder and not name.startswith(prefix):
+                continue
+            try:
+                module = self.repository.module(name.removesuffix(".__init__"))
+            except SyntaxError:  # nothing can import it
+                continue
+            if module is not None:
+                self._reach_all(module, place, "imported by a name made as it runs")
+
+    def _read_files(self, definition: Definition, meaning: Meaning, place: str) -> list[str]:
         edges = []
-        for path, unresolved in self.data.read_by(definition, meaning):
+        found = dict(self.repository.files(definition))
+        for text in meaning.paths:
+            path = Path(os.path.normpath(self.repository.root / text))
+            if self.repository.is_data(path):
+                found.setdefault(path, "")
+        for path, unresolved in found.items():
             file = self.repository.relative(path)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
             self.reached.setdefault(path, Reached(file, "", place, unresolved))
-            edges.append(f"{file if unresolved else ''}:{digest}")
+            edges.append(f"{file if unresolved else ''}:{self.repository.digest(path)}")
+            if path.suffix == ".py" and path != definition.module.path:  # it may be run
+                self._reach_named(file.removesuffix(".py").replace("/", "."), place)
         return edges
 
     def reach(self) -> Reach:
@@ -585,20 +895,39 @@ class _Walk:
         )
 
 
-def _imports_by_name(node: ast.AST) -> Iterator[tuple[str, bool]]:
-    """Per import by name: how the name begins, and whether that is all of it."""
+def _is_rebound(definition: Definition, target: Target) -> bool:
+    """Whether a name means something else by the end of a module than it does to a statement."""
+    return (
+        isinstance(target, Definition)
+        and target.module is definition.module
+        and not isinstance(definition.node, _CALLABLE)
+        and target.node.lineno > definition.node.lineno
+    )
+
+
+def _dotted(node: ast.expr) -> str:
+    """``name.attribute.attribute``; empty for other expressions."""
+    chain: list[str] = []
+    while isinstance(node, ast.Attribute):
+        chain.insert(0, node.attr)
+        node = node.value
+    return ".".join([node.id, *chain]) if isinstance(node, ast.Name) else ""
+
+
+def _indexes(node: ast.AST, dotted: str) -> Iterator[ast.expr]:
+    """Indexes of ``dotted[index]``."""
     for part in ast.walk(node):
-        if isinstance(part, ast.Call):
-            root = part.func.attr if isinstance(part.func, ast.Attribute) else None
-            root = root or getattr(part.func, "id", None)
-            if root in ("import_module", "__import__") and part.args:
-                name = part.args[0]
-                if isinstance(name, ast.Constant):
-                    yield str(name.value), True
-                elif isinstance(name, ast.JoinedStr) and isinstance(name.values[0], ast.Constant):
-                    yield str(name.values[0].value), False
-                else:
-                    yield "", False
+        if isinstance(part, ast.Subscript) and _dotted(part.value) == dotted:
+            yield part.slice
+
+
+_RESOURCES = _words(
+    "importlib.resources.contents importlib.resources.files importlib.resources.is_resource "
+    "importlib.resources.open_binary importlib.resources.open_text importlib.resources.path "
+    "importlib.resources.read_binary importlib.resources.read_text pkgutil.get_data"
+)
+_SAME_PLACE = {"builtins.str", "os.fspath", "os.path.abspath", "os.path.realpath"}
+_READING = ("pathlib.", "importlib.resources.", "pkgutil.get_data")
 
 
 class _DataFiles:
@@ -606,57 +935,116 @@ class _DataFiles:
 
     def __init__(self, repository: Repository):
         self.repository = repository
+        self.looking: set[Definition] = set()
 
-    def read_by(self, definition: Definition, meaning: Meaning) -> list[tuple[Path, str]]:
+    def read_by(self, definition: Definition) -> list[tuple[Path, str]]:
         """Files, with why they count where only their folder is known."""
-        if not self._may_read(definition, meaning):
+        node, module = definition.node, definition.module
+        if not self._may_read(definition):
             return []
-        node = definition.node
-        # A constant that only names a place reads nothing; what uses it does.
-        if isinstance(node, ast.Assign) and self._place(node.value, definition.module) is not None:
-            return []
+        # A constant that only names a folder reads nothing; what uses it does.
+        if _constant(definition) is not None and len(module.bound[definition.names[0]]) == 1:
+            place = self._place(_constant(definition), module)
+            if place is not None and place.is_dir():
+                return []
         found: dict[Path, str] = {}
         todo: list[ast.AST] = list(ast.iter_child_nodes(node))
         while todo:
             part = todo.pop()
-            place = self._place(part, definition.module) if isinstance(part, ast.expr) else None
-            if place is None:
+            place = self._place(part, module) if isinstance(part, ast.expr) else None
+            if place is not None:
+                self._add(Path(os.path.normpath(place)), found)
+            elif self._only_compares(part):
+                todo.append(part.func)
+            elif self._is_unknown(part, module):
+                self._add(self.repository.root, found)
+            elif not self._only_names(part, module):
                 todo += ast.iter_child_nodes(part)
-            elif place.is_file() and self._is_ours(place):
-                found[place] = ""
-            elif place.is_dir() and self._is_ours(place):
-                for path in sorted(place.rglob("*")):
-                    if path.is_file() and path.suffix != ".py" and self._is_ours(path):
-                        found[path] = f"a file below {self.repository.relative(place)} is read"
         return sorted(found.items())
 
-    def _may_read(self, definition: Definition, meaning: Meaning) -> bool:
-        for used in meaning.used:
+    def _add(self, place: Path, found: dict[Path, str]) -> None:
+        if self.repository.is_data(place):
+            found[place] = ""
+        folder = place
+        if place.suffix == ".py" or not place.exists():
+            # The file of the code itself, where no more is known; or the start of a name.
+            folder = place.parent
+            if folder == self.repository.root:
+                return
+        if not folder.is_dir() or not self.repository.is_ours(folder):
+            return
+        for path in self.repository.below(folder):
+            if path.suffix != ".py":
+                why = f"a file below {self.repository.relative(folder)} is read"
+                found.setdefault(path, why)
+
+    def _may_read(self, definition: Definition) -> bool:
+        for used, targets in self.repository.targets(definition, False, False):
             if used.root in ("__file__", "open"):
                 return True
-            for target in self.repository.resolve(definition.module, used):
-                if isinstance(target, str) and target.startswith(("pathlib.", "importlib.res")):
-                    return True
-                if isinstance(target, Definition) and isinstance(target.node, ast.Assign):
-                    if self._place(target.node.value, target.module) is not None:
+            for target in targets:
+                if isinstance(target, str):
+                    if target.startswith(_READING):
                         return True
+                elif isinstance(target, Definition) and self._names_a_place(target):
+                    return True
         return False
 
-    def _is_ours(self, path: Path) -> bool:
-        if not path.is_relative_to(self.repository.root):
-            return False
-        parts = path.relative_to(self.repository.root).parts
-        return not any(part in _APART or part.startswith(".") for part in parts)
+    def _names_a_place(self, definition: Definition) -> bool:
+        value = _constant(definition)
+        return value is not None and self._place(value, definition.module) is not None
+
+    def _only_names(self, node: ast.AST, module: Module) -> bool:
+        """Whether it only looks at the name of a file."""
+        return (
+            isinstance(node, ast.Attribute)
+            and node.attr in ("name", "stem", "suffix")
+            and self._place(node.value, module) is not None
+        )
+
+    def _only_compares(self, node: ast.AST) -> bool:
+        """Whether it is ``path.relative_to(folder)``: it reads nothing below the folder."""
+        return (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("relative_to", "is_relative_to")
+        )
+
+    def _is_unknown(self, node: ast.AST, module: Module) -> bool:
+        """Whether it is ``files(package)`` of a package that is chosen as the program runs."""
+        return (
+            isinstance(node, ast.Call)
+            and self._library(node.func, module) in _RESOURCES
+            and self._anchor(node, module) is None
+        )
+
+    def _library(self, function: ast.expr, module: Module) -> str:
+        """Dotted name of a function of a library, or of a builtin; empty if it is none."""
+        targets = self.repository.resolve_expression(module, function)
+        if not targets and isinstance(function, ast.Name) and function.id in BUILTINS:
+            return f"builtins.{function.id}"
+        return targets[0] if len(targets) == 1 and isinstance(targets[0], str) else ""
+
+    def _anchor(self, call: ast.Call, module: Module) -> Path | None:
+        """Folder of the package that a function of ``importlib.resources`` is given."""
+        if not call.args:
+            return None if call.keywords else module.path.parent
+        first = call.args[0]
+        if isinstance(first, ast.Constant) and isinstance(first.value, str):
+            return self.repository.root.joinpath(*first.value.split("."))
+        if getattr(first, "id", None) in ("__package__", "__name__"):
+            return module.path.parent
+        for target in self.repository.resolve_expression(module, first):
+            if isinstance(target, Module):
+                return target.path.parent
+            if isinstance(target, str):
+                return self.repository.root.joinpath(*target.split("."))
+        return None
 
     def _place(self, node: ast.expr, module: Module) -> Path | None:
         """The path that an expression stands for, where that can be told."""
-        if isinstance(node, ast.Name):
-            if node.id == "__file__":
-                return module.path
-            for target in self.repository.resolve(module, Used(node.id)):
-                if isinstance(target, Definition) and isinstance(target.node, ast.Assign):
-                    return self._place(target.node.value, target.module)
-            return None
+        if isinstance(node, ast.Name) and node.id == "__file__":
+            return module.path
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             return self._joined(node.left, [node.right], module)
         if isinstance(node, ast.Attribute) and node.attr == "parent":
@@ -665,10 +1053,28 @@ class _DataFiles:
         if isinstance(node, ast.Subscript) and getattr(node.value, "attr", None) == "parents":
             place = self._place(node.value.value, module)
             step = getattr(node.slice, "value", None)
-            if place is None or not isinstance(step, int) or step >= len(place.parents):
+            if place is None:
                 return None
+            if not isinstance(step, int) or not 0 <= step < len(place.parents):
+                return self.repository.root
             return place.parents[step]
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            return self._place_of_constant(node, module)
         return self._called(node, module) if isinstance(node, ast.Call) else None
+
+    def _place_of_constant(self, node: ast.expr, module: Module) -> Path | None:
+        targets = self.repository.resolve_expression(module, node)
+        target = targets[0] if len(targets) == 1 else None
+        if not isinstance(target, Definition) or _constant(target) is None:
+            return None
+        if isinstance(node, ast.Attribute) and node.attr not in target.names:
+            return None  # an attribute of the constant
+        if target in self.looking:
+            return None
+        self.looking.add(target)
+        place = self._place(_constant(target), target.module)
+        self.looking.discard(target)
+        return place
 
     def _joined(self, left: ast.expr, rest: list[ast.expr], module: Module) -> Path | None:
         place = self._place(left, module)
@@ -680,38 +1086,49 @@ class _DataFiles:
 
     def _called(self, node: ast.Call, module: Module) -> Path | None:
         function = node.func
-        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         first = node.args[0] if node.args else None
         text = first.value if isinstance(first, ast.Constant) else None
-        if name in ("Path", "PurePath", "open") and isinstance(function, ast.Name):
+        library = self._library(function, module)
+        if library in ("pathlib.Path", "pathlib.PurePath", "builtins.open", "io.open"):
+            if len(node.args) > 1 and library.startswith("pathlib"):
+                return self._joined(first, node.args[1:], module)
             if isinstance(text, str):
                 return self.repository.root / text
             return self._place(first, module) if first is not None else None
-        if name in ("str", "fspath", "abspath", "realpath") and first is not None:
-            return self._place(first, module)
-        if name == "dirname" and first is not None:
+        if library in _SAME_PLACE:
+            return self._place(first, module) if first is not None else None
+        if library == "os.path.dirname" and first is not None:
             place = self._place(first, module)
             return place.parent if place else None
-        if name == "files" and isinstance(text, str):
-            return self.repository.root.joinpath(*text.split("."))
-        if name == "files" and getattr(first, "id", None) == "__package__":
-            return module.path.parent
+        if library == "os.path.join" and first is not None:
+            return self._joined(first, node.args[1:], module)
+        if library in _RESOURCES:
+            place = self._anchor(node, module)
+            name = node.args[1] if len(node.args) > 1 else None
+            if place is None or name is None:
+                return place
+            known = isinstance(name, ast.Constant) and isinstance(name.value, str)
+            return place / name.value if known else place
         if not isinstance(function, ast.Attribute):
             return None
-        if name == "join" and first is not None:
-            return self._joined(first, node.args[1:], module)
-        if name == "joinpath":
+        method = function.attr
+        if method == "joinpath":
             return self._joined(function.value, node.args, module)
-        place = self._place(function.value, module)
-        if place is None:
-            return None
-        if name in ("resolve", "absolute"):
-            return place
-        if name in ("with_name", "with_suffix") and isinstance(text, str):
-            return getattr(place, name)(text)
-        if name in ("open", "read_text", "read_bytes"):
-            return place
+        if method in ("resolve", "absolute", "open", "read_text", "read_bytes"):
+            return self._place(function.value, module)
+        if method in ("with_name", "with_stem", "with_suffix"):
+            place = self._place(function.value, module)
+            if place is None:
+                return None
+            return getattr(place, method)(text) if isinstance(text, str) else place.parent
         return None
+
+
+def _constant(definition: Definition) -> ast.expr | None:
+    """The value of a statement that binds one name; None for other statements."""
+    if isinstance(definition.node, (ast.Assign, ast.AnnAssign)) and len(definition.names) == 1:
+        return definition.node.value
+    return None
 
 
 def reach_of(script: str, repository: Repository) -> Reach:
@@ -727,11 +1144,13 @@ def reach_of(script: str, repository: Repository) -> Reach:
     SyntaxError : if a file that it reaches is no Python.
     """
     module = repository.script(script)
-    walk = _Walk(repository, module, docstrings=False, annotations=False)
-    walk.go()
-    docstrings = bool(walk.mentioned & _READS_DOCSTRINGS)
-    annotations = bool(walk.mentioned & _READS_ANNOTATIONS)
-    if docstrings or annotations:
-        walk = _Walk(repository, module, docstrings, annotations)
+    counted = False, False
+    while True:
+        walk = _Walk(repository, module, *counted)
         walk.go()
-    return walk.reach()
+        reads = walk.mentioned & _READS_DOCSTRINGS, walk.mentioned & _READS_ANNOTATIONS
+        # Annotations may name what in turn reads docstrings.
+        found = bool(reads[0]) or counted[0], bool(reads[1]) or counted[1]
+        if found == counted:
+            return walk.reach()
+        counted = found

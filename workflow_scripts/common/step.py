@@ -11,6 +11,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import one_line
 from workflow_scripts.common.records import (
+    RESULTS,
     content_digest,
     digest_lines,
     small_file_digest,
@@ -103,6 +104,9 @@ def _write_digests(output) -> None:
 
 
 def _write_records(snakemake, provenance: dict[str, Any]) -> None:
+    outputs = [path for path in map(str, snakemake.output) if Path(path).parts[0] == RESULTS]
+    if not outputs:
+        return
     params = snakemake.params
     known = {
         **provenance,
@@ -110,12 +114,13 @@ def _write_records(snakemake, provenance: dict[str, Any]) -> None:
         "sources": params.get("sources"),
         # As Snakemake keeps and compares them.
         "params": sorted(repr(params[name]) for name in TRACKED if name in params.keys()),  # noqa: SIM118
+        "input": sorted(map(str, snakemake.input)),  # a file may stand there under two names
         "inputs": {str(path): small_file_digest(path) for path in snakemake.input},
         "log": list(snakemake.log),
         "modules": _local_modules(),
     }
-    for output in snakemake.output:
-        write_output_record(str(output), {**known, "content": content_digest(output)})
+    for output in outputs:
+        write_output_record(output, {**known, "content": content_digest(output)})
 
 
 def _local_modules() -> list[str]:

@@ -61,19 +61,31 @@ class Answer:
     through: list["Answer"] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def lines(self, indent: str = "") -> Iterator[str]:
-        """The answer as text, line by line."""
-        state = "stale" if self.stale else "fresh"
-        yield f"{indent}{self.output} ({self.rule}) is {state}"
-        for cause in self.causes:
+    def lines(self) -> Iterator[str]:
+        """The answer as text, line by line: each cause once, with where it comes in."""
+        yield f"{self.output} ({self.rule}) is {'stale' if self.stale else 'fresh'}"
+        found: dict[str, list[list[Answer]]] = {}
+        for chain in self._roots([]):
+            for cause in chain[-1].causes:
+                found.setdefault(cause, []).append(chain)
+        for cause, chains in found.items():
             first, *rest = cause.splitlines()
-            yield f"{indent}- {first}"
-            yield from (f"{indent}    {line}" for line in rest)
+            yield f"- {first}"
+            yield from (f"    {line}" for line in rest)
+            chain = min(chains, key=len)
+            if len(chain) > 1:
+                more = len({one[-1].output for one in chains}) - 1
+                beside = f", and {more} more" if more else ""
+                yield f"    so {chain[-1].rule} runs again, for {chain[-1].output}{beside}"
+                yield "    and after it " + ", ".join(a.rule for a in reversed(chain[:-1]))
+        yield from (f"  note: {note}" for note in self.notes)
+
+    def _roots(self, above: list["Answer"]) -> Iterator[list["Answer"]]:
+        chain = [*above, self]
+        if self.causes:
+            yield chain
         for answer in self.through:
-            yield f"{indent}- it is made from a file that is made again:"
-            yield from answer.lines(indent + "  ")
-        for note in self.notes:
-            yield f"{indent}  note: {note}"
+            yield from answer._roots(chain)
 
 
 def why(output: str, configfiles: list[Path] = (), snakefile: Path = ROOT / "Snakefile") -> Answer:
