@@ -1,5 +1,6 @@
 import math
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from transformers import AutoConfig, AutoModel
 from tests.dynamics.conftest import ATTENTION, attention_pair
 from tests.landscape.conftest import CONFIGS, sentences
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.dynamics import attention as code
 from workflow_scripts.dynamics.attention import (
     attentions,
     js_divergence,
@@ -214,23 +216,27 @@ def test_architectures_that_do_not_tell_their_attention_work_too(architecture):
 
 
 def test_no_layer_is_held_longer_than_its_turn(monkeypatch):
-    import weakref
+    seen, computing, comparing = [], [], []
 
-    import workflow_scripts.dynamics.attention as code
-
-    alive, most = [], []
+    def alive() -> int:
+        return sum(reference() is not None for reference in seen)
 
     def counted(module, batch):
         for attention in attentions(module, batch):
-            alive.append(weakref.ref(attention))
-            most.append(sum(reference() is not None for reference in alive))
+            seen.append(weakref.ref(attention))
+            comparing.append(alive())
             yield attention
             del attention
 
     monkeypatch.setattr(code, "attentions", counted)
-    assert len(list(js_layers(model("bert"), model("bert", seed=1), inputs()))) == 3
-    assert len(most) == 6
-    assert max(most) == 2
+    models = model("bert"), model("bert", seed=1)
+    for module in models:
+        for layer in module.bert.encoder.layer:
+            layer.attention.self.register_forward_pre_hook(lambda *_: computing.append(alive()))
+    assert len(list(js_layers(*models, inputs()))) == 3
+    # While one model computes a layer, nothing of it is left but what the other is waiting with.
+    assert computing == [0, 1, 1, 1, 1, 1]
+    assert comparing == [1, 2, 2, 2, 2, 2]
 
 
 def test_an_abandoned_pass_leaves_nothing_behind():
