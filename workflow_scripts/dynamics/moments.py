@@ -17,7 +17,7 @@ from torch import Tensor
 from workflow_scripts.common.errors import UserError
 
 # Rows that are turned into float64 at a time.
-_BLOCK = 4096
+_BLOCK = 2048
 # Eigenvalues up to this share of the largest are rounding, not variance.
 _RANK = 1e-10
 # A layer whose variance is a smaller share of its mean square is constant: float32 resolves
@@ -409,7 +409,7 @@ class Side:
 
     def add(self, rows: Tensor) -> "Side":
         """With rows (their f) that come behind."""
-        return self._plus(rows.T @ rows, rows, rows)
+        return self._plus(_gram(rows), rows, rows)
 
     def combine(self, other: "Side", sign: int) -> "Side":
         """With another's rows behind its own, or without them (-1), counted from one point."""
@@ -508,6 +508,15 @@ class Cross:
     def covariance(self) -> Tensor:
         """Covariance of x and y, [d1, d2]."""
         return _covariance(self.sums)
+
+
+def _gram(rows: Tensor) -> Tensor:
+    """Σ f fᵀ of rows [n, d]."""
+    if rows.device.type == "cpu":
+        # NumPy sees that the product is symmetric and computes half of it; PyTorch does not.
+        array = rows.numpy()
+        return torch.from_numpy(array.T @ array)
+    return rows.T @ rows
 
 
 def _meet(x: Tensor, y: Tensor, offset: int) -> Tensor:
