@@ -10,7 +10,7 @@ rules that it must make stale, found by reading the code as a person would: thos
 reach what has changed. A rule that runs without need is an over-rebuild, one that does not run
 though it must is a missed rebuild; either makes the exit status 1.
 
-A rule is stale itself where Snakemake names another reason than that a job before it runs. What
+A rule is stale itself where Snakemake has another reason than that a job before it runs. What
 follows is compared too, for the mutations that say what must follow.
 """
 
@@ -35,8 +35,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENT = "experiments/smoke.yaml"
 RESULTS = "runs/smoke/results"
-SNAKEMAKE = [
-    str(Path(sys.executable).with_name("snakemake")),
+SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
+ARGUMENTS = [
     "results/figures/all",
     "--cores",
     "2",
@@ -46,18 +46,26 @@ SNAKEMAKE = [
     EXPERIMENT,
 ]
 
-# Snakemake's own text names a job by its message, not by its rule: this plugin writes both.
-PLUGIN = """
-import json, os
-from snakemake_interface_logger_plugins.base import LogHandlerBase
+# Snakemake's own text names a job by its message, not by its rule, and it does not compare params
+# and inputs of a job that follows another anyway. So each job that it tells of is asked for them.
+ASKING = """
+import json, os, sys
+from snakemake.cli import main
+from snakemake.jobs import Job
 
-class LogHandler(LogHandlerBase):
-    writes_to_stream = writes_to_file = has_filter = has_formatter = needs_rulegraph = False
+tell = Job.log_info
 
-    def emit(self, record):
-        if hasattr(record, "rule_name") and hasattr(record, "reason"):
-            with open(os.environ["TUNESCAPE_REBUILDS"], "a", encoding="utf-8") as file:
-                file.write(json.dumps([record.rule_name, record.reason]) + "\\n")
+def told(job, *arguments, **named):
+    known = job.dag.workflow.persistence
+    changed = bool(job.output) and known.has_metadata(job) and bool(
+        known.params_changed(job) or any(known.input_changed(job))
+    )
+    with open(os.environ["TUNESCAPE_REBUILDS"], "a", encoding="utf-8") as file:
+        file.write(json.dumps([job.rule.name, str(job.dag.reason(job)), changed]) + "\\n")
+    return tell(job, *arguments, **named)
+
+Job.log_info = told
+main(sys.argv[1:])
 """
 
 # Rules
@@ -434,6 +442,13 @@ SAME = [
 # Common
 
 COMMON = [
+    code(
+        "statement of a package: choose_examples imports nothing from it",
+        "landscape/__init__.py",
+        append("import os\n\nos.umask(0o022)\n"),
+        FORWARD | {DIRECTIONS, MERGE, WIDTH, CLAIMS},
+    ),
+    code("unused function added to a grammar", "data/grammars/sentiment.py", append(UNUSED)),
     code(
         "constant: a library more",
         "common/records.py",
@@ -1230,24 +1245,26 @@ def finish(copy: Path) -> None:
     ------
     SystemExit : with Snakemake's last lines, if it fails.
     """
-    done = subprocess.run(SNAKEMAKE, cwd=copy, env=_environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        [SNAKEMAKE, *ARGUMENTS], cwd=copy, env=_environment(), capture_output=True, text=True
+    )
     if done.returncode:
         sys.exit(f"the experiment failed:\n{(done.stdout + done.stderr)[-3000:]}")
 
 
-def dry_run(copy: Path, plugins: Path) -> tuple[dict[str, list[str]], float]:
+def dry_run(copy: Path) -> tuple[dict[str, list[str]], float]:
     """Reasons of the jobs that would run, by rule, and seconds that the dry run took.
 
     Raises
     ------
     RuntimeError : if Snakemake fails.
     """
-    record = plugins / f"{copy.name}.jsonl"
+    record = copy.with_suffix(".jsonl")
     record.write_text("")
-    env = _environment() | {"PYTHONPATH": str(plugins), "TUNESCAPE_REBUILDS": str(record)}
+    env = _environment() | {"TUNESCAPE_REBUILDS": str(record)}
     began = time.perf_counter()
     done = subprocess.run(
-        [*SNAKEMAKE, "--dry-run", "--logger", "rebuilds"],
+        [sys.executable, "-c", ASKING, *ARGUMENTS, "--dry-run"],
         cwd=copy,
         env=env,
         capture_output=True,
@@ -1257,15 +1274,15 @@ def dry_run(copy: Path, plugins: Path) -> tuple[dict[str, list[str]], float]:
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr)[-2000:])
     jobs = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
-    # Against a change of Snakemake's that would hide jobs from the plugin.
+    # Against a change of Snakemake's that would hide jobs from us.
     told = re.search(r"^total +(\d+)$", done.stdout + done.stderr, re.MULTILINE)
     if len(jobs) != (int(told[1]) if told else 0):
         raise RuntimeError(f"{len(jobs)} jobs were recorded, Snakemake says {told and told[1]}")
     found: dict[str, list[str]] = {}
-    for rule, reason in jobs:
+    for rule, reason, changed in jobs:
         if rule not in ("all", "results/figures/all"):
             rule = re.sub(r"^evaluate_rows_.*", "evaluate_rows", rule)
-            found.setdefault(rule, []).append(reason)
+            found.setdefault(rule, []).append(reason + (f"; {CHANGED}" if changed else ""))
     return found, seconds
 
 
@@ -1273,6 +1290,9 @@ def _environment() -> dict[str, str]:
     # A file that changes within a second, at the same size, would be taken from its bytecode.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+CHANGED = "Params or inputs are others than when the file was made"
 
 
 def stale_itself(reasons: list[str]) -> bool:
@@ -1338,9 +1358,6 @@ def main() -> int:
     chosen = options.parse_args()
     only = {int(number) for number in chosen.only.split(",")} if chosen.only else None
     with tempfile.TemporaryDirectory(prefix="tunescape_rebuilds_") as folder:
-        plugin = Path(folder, "plugins", "snakemake_logger_plugin_rebuilds")
-        plugin.mkdir(parents=True)
-        (plugin / "__init__.py").write_text(PLUGIN)
         copies = [Path(folder, f"copy{number}") for number in range(chosen.workers)]
         if chosen.finished is None:
             copy_of_repository(copies[0])
@@ -1348,17 +1365,17 @@ def main() -> int:
         # The folder given stays as it is; copies keep their files' modification times.
         for copy in copies[chosen.finished is None :]:
             shutil.copytree(chosen.finished or copies[0], copy)
-        return compare(copies, plugin.parent, only)
+        return compare(copies, only)
 
 
-def compare(copies: list[Path], plugins: Path, only: set[int] | None) -> int:
+def compare(copies: list[Path], only: set[int] | None) -> int:
     """Try the mutations, as many at a time as there are copies; print the table.
 
     Returns
     -------
     1 if anything is not as expected, else 0.
     """
-    runs = [dry_run(copies[0], plugins) for _ in range(3)]
+    runs = [dry_run(copies[0]) for _ in range(3)]
     if runs[0][0]:
         sys.exit(f"the experiment is not finished; these would run: {runs[0][0]}")
     seconds = statistics.median(time for _, time in runs)
@@ -1371,7 +1388,7 @@ def compare(copies: list[Path], plugins: Path, only: set[int] | None) -> int:
         copy = free.get()
         try:
             with applied(mutation, copy):
-                return dry_run(copy, plugins)[0]
+                return dry_run(copy)[0]
         except (LookupError, RuntimeError, StopIteration) as error:
             return f"cannot be tried: {error!r}"
         finally:
@@ -1401,7 +1418,7 @@ def compare(copies: list[Path], plugins: Path, only: set[int] | None) -> int:
             cells = [words(mutation.stale), words(stale), *told]
             print(f"{about}| {' | '.join(cells)} |", flush=True)
     for copy in copies:
-        if left := dry_run(copy, plugins)[0]:
+        if left := dry_run(copy)[0]:
             sys.exit(f"not everything was put back; these would run: {left}")
     followed = sum(mutation.follows is not None for _, mutation in chosen)
     print(f"\n{len(chosen)} mutations; for {followed} of them, what follows is compared too")

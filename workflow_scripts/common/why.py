@@ -290,7 +290,7 @@ def _chain(by_place: dict[str, Reached], place: str) -> str:
         if reached.by not in by_place:
             break
         reached = by_place[reached.by]
-    return "reached by: " + " -> ".join(chain) + note + "\n"
+    return "reached by: " + "\n-> ".join(chain) + note + "\n"
 
 
 def _diff(old: str, new: str) -> str:
