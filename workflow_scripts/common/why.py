@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from workflow_scripts.common.records import (
 from workflow_scripts.common.tables import write_text
 
 _DIFF_LINES = 14  # of one definition
+_WIDTH = 100  # of a line of a diff; a statement is one line, however long
 
 
 def keep_sources(scripts: list[str]) -> None:
@@ -295,8 +297,21 @@ def _chain(by_place: dict[str, Reached], place: str) -> str:
 
 def _diff(old: str, new: str) -> str:
     lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1))[2:]
+    for i, (before, after) in enumerate(pairwise(lines)):
+        if before.startswith("-") and after.startswith("+"):
+            lines[i], lines[i + 1] = _around_the_change(before, after)
     cut = [*lines[:_DIFF_LINES], "..."] if len(lines) > _DIFF_LINES else lines
-    return "\n".join(cut)
+    return "\n".join(line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "..." for line in cut)
+
+
+def _around_the_change(before: str, after: str) -> tuple[str, str]:
+    """A changed line before and after, the parts that are the same cut off where they are long."""
+    pairs = zip(before[1:], after[1:], strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    if max(len(before), len(after)) <= _WIDTH or same < _WIDTH // 2:
+        return before, after
+    start = same - _WIDTH // 3
+    return f"-... {before[1 + start :]}", f"+... {after[1 + start :]}"
 
 
 def _library_notes(record: dict[str, Any]) -> list[str]:
