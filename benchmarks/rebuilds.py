@@ -731,7 +731,7 @@ LANDSCAPE = [
     code(
         "helper of the engine",
         "landscape/engine.py",
-        swap("joined = _join(list(splits.values()))", "joined = _join([*splits.values()])"),
+        swap("examples = joined(list(splits.values()))", "examples = joined([*splits.values()])"),
         FORWARD,
         OF_SURFACES | {MERGE, TABLE1},
     ),

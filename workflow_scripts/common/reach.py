@@ -707,8 +707,9 @@ class _Walk:
         if module in self.loaded:
             return
         self.loaded[module] = None
-        self._load_named(module.name.rpartition(".")[0], by)
         own = module is self.script
+        if not own:  # Snakemake runs a script as a file, not as a module of its package
+            self._load_named(module.name.rpartition(".")[0], by)
         for step in module.steps:
             if isinstance(step, Imported):
                 self._load_imported(step, self.repository.relative(module.path))

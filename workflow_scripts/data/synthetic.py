@@ -9,21 +9,21 @@ example twice, nothing shared between training and dev set, and words held out o
 from __future__ import annotations
 
 import hashlib
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.data.grammars import entailment, nli, paraphrase, sentiment
 from workflow_scripts.data.grammars.draw import Draw
+from workflow_scripts.data.grammars.grammar import Grammar
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GRAMMARS: dict[str, ModuleType] = {
-    "nli": nli,
-    "entailment": entailment,
-    "sentiment": sentiment,
-    "paraphrase": paraphrase,
+GRAMMARS: dict[str, Grammar] = {
+    "nli": nli.GRAMMAR,
+    "entailment": entailment.GRAMMAR,
+    "sentiment": sentiment.GRAMMAR,
+    "paraphrase": paraphrase.GRAMMAR,
 }
 # Examples where the configuration names no number, and the most that can be asked for (every
 # grammar makes far more; ``tests/data`` tries these).
@@ -38,7 +38,7 @@ DEV_SHARE = 0.25
 def check_size(task: str, split: str, wanted: int | None) -> int:
     """The number of examples of a split; ``UserError`` for more than the grammars vouch for."""
     size = USUAL[split] if wanted is None else wanted
-    labels = len(GRAMMARS[task].LABELS)
+    labels = len(GRAMMARS[task].labels)
     if not labels <= size <= MOST[split]:
         raise UserError(
             f"source 'synthetic:{task}': {split} asks for {size} examples, "
@@ -75,7 +75,7 @@ def generate(
         )
     tables = [_split(task, split, check_size(task, split, size), seed)
               for split, size in (("train", train), ("dev", dev))]  # fmt: skip
-    return tables[0], tables[1], list(GRAMMARS[task].LABELS)
+    return tables[0], tables[1], list(GRAMMARS[task].labels)
 
 
 def _split(task: str, split: str, size: int, seed: int) -> pd.DataFrame:
@@ -88,24 +88,24 @@ def _split(task: str, split: str, size: int, seed: int) -> pd.DataFrame:
     labels: list[int] = []
     while len(rows) < size:
         # Every run of K examples has each label once, so that any number is balanced.
-        labels = labels or draw.shuffled(range(len(grammar.LABELS)))
+        labels = labels or draw.shuffled(range(len(grammar.labels)))
         label = labels.pop()
         fresh = split == "dev" and draw.chance(HELD_OUT)
         texts = _new_example(grammar, draw, split, label, fresh, seen)
         rows.append((*texts, label))
-    table = pd.DataFrame(rows, columns=[*grammar.COLUMNS, "label"])
+    table = pd.DataFrame(rows, columns=[*grammar.columns, "label"])
     return table.astype({"label": "int64"})
 
 
 def _new_example(
-    grammar: ModuleType, draw: Draw, split: str, label: int, fresh: bool, seen: set[tuple[str, ...]]
+    grammar: Grammar, draw: Draw, split: str, label: int, fresh: bool, seen: set[tuple[str, ...]]
 ) -> tuple[str, ...]:
     """An example that belongs to the split and is not there yet, in whichever order of the two."""
     while True:
         texts = grammar.example(draw, label, fresh)
         key = tuple(sorted(texts))
         # Where the two sentences could change places, both must belong to the split.
-        homes = texts if grammar.SYMMETRIC else texts[:1]
+        homes = texts if grammar.symmetric else texts[:1]
         belongs = all(belongs_to_dev(text) == (split == "dev") for text in homes)
         if belongs and key not in seen:
             seen.add(key)

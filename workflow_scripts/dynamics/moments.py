@@ -334,8 +334,9 @@ def _matrix(layers: Sequence, layer: int, name: str) -> Tensor:
     # The sum of a row is not finite if one of its values is not.
     broken = int((~torch.isfinite(rows.sum(dim=1, dtype=torch.float64))).sum())
     if broken:
+        where = f"{name}, layer {layer}" if len(layers) > 1 else name
         raise UserError(
-            f"{name}: {broken} of {len(rows)} rows hold NaN or infinite values: "
+            f"{where}: {broken} of {len(rows)} rows hold NaN or infinite values: "
             "the model's activations are not finite"
         )
     return rows
@@ -448,10 +449,26 @@ class Side:
 
         A layer that varies by less than 1e-10 of its size (float32 resolves 6e-8) has rank 0.
         """
-        values, vectors = torch.linalg.eigh(_covariance(self.gram))
+        return self._axes(_covariance(self.gram))
+
+    @cached_property
+    def axes_per_neuron(self) -> Axes:
+        """``axes`` of the rows with every neuron scaled to variance 1; constant ones count 0.
+
+        The directions apply to the rows as they are: they are scaled instead.
+        """
+        covariance = _covariance(self.gram)
+        variance = covariance.diagonal()
+        scale = variance.clamp(min=0).rsqrt()
+        scale = scale.where(variance > _RANK * variance.max(), 0)
+        axes = self._axes(covariance * torch.outer(scale, scale))
+        return replace(axes, vectors=scale[:, None] * axes.vectors)
+
+    def _axes(self, covariance: Tensor) -> Axes:
+        values, vectors = torch.linalg.eigh(covariance)
         values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
         mean = self.shift + self.mean
-        if values.sum() <= _CONSTANT * (mean @ mean):
+        if _covariance(self.gram).trace() <= _CONSTANT * (mean @ mean):
             values = torch.zeros_like(values)
         return Axes(values, vectors, int((values > _RANK * values[0]).sum()))
 

@@ -16,6 +16,7 @@ __all__ = [
     "LayerMoments",
     "Moments",
     "cca_full",
+    "estimate",
     "jackknife",
     "linear_cka",
     "merged",
@@ -77,7 +78,9 @@ class SVCCA:
         return {name: getattr(self, name) for name in (*names, *derived)}
 
 
-def svcca(moments: Moments, keep: float | int | None = 0.99) -> SVCCA:
+def svcca(
+    moments: Moments, keep: float | int | None = 0.99, per_neuron: bool = False
+) -> SVCCA:
     """Canonical correlations of the principal directions of two layers.
 
     Compare results only at the same tokens: they depend on the number of rows.
@@ -88,6 +91,8 @@ def svcca(moments: Moments, keep: float | int | None = 0.99) -> SVCCA:
     keep : share of the variance that the kept directions hold, above 0 to 1 (a float); or their
         number (an int); or None for all, which is plain CCA. Directions of no variance (1e-10 of
         the largest) are always left out.
+    per_neuron : give every neuron variance 1 first, so that the few outlier dimensions of BERT do
+        not take all of the kept variance; another metric than the paper's.
 
     Raises
     ------
@@ -103,15 +108,17 @@ def svcca(moments: Moments, keep: float | int | None = 0.99) -> SVCCA:
             f"keep: got {keep!r}, allowed: a share above 0 up to 1.0, a number of directions, None"
         )
     x, y = _sides(moments)
-    k1, k2 = _kept(x.axes, keep), _kept(y.axes, keep)
-    core = _whitening(x.axes, k1).T @ moments.cross.covariance @ _whitening(y.axes, k2)
+    axes1, axes2 = (side.axes_per_neuron if per_neuron else side.axes for side in (x, y))
+    k1, k2 = _kept(axes1, keep), _kept(axes2, keep)
+    # Axes of scaled neurons are scaled themselves: in coordinates of the rows as they are.
+    core = _whitening(axes1, k1).T @ moments.cross.covariance @ _whitening(axes2, k2)
     rho = torch.linalg.svdvals(core) if min(k1, k2) else core.new_zeros(0)
     return SVCCA(
         rho=rho.clamp(0, 1).cpu().numpy(),
         k1=k1,
         k2=k2,
-        rank1=x.axes.rank,
-        rank2=y.axes.rank,
+        rank1=axes1.rank,
+        rank2=axes2.rank,
         n=moments.n,
         d1=x.d,
         d2=y.d,
@@ -214,13 +221,15 @@ def procrustes(moments: Moments) -> float:
 class Estimate:
     """A number with its jackknife interval: ``value``, ``low``, ``high``, standard ``error``.
 
-    Floats, or arrays of one shape if the measure gives arrays.
+    Floats, or arrays of one shape if the measure gives arrays. ``left_out`` [G, ...]: the measure
+    without each group, from which intervals of differences follow.
     """
 
     value: float | np.ndarray
     low: float | np.ndarray
     high: float | np.ndarray
     error: float | np.ndarray
+    left_out: np.ndarray
 
 
 def jackknife(
@@ -247,8 +256,6 @@ def jackknife(
     ----------
     Efron & Tibshirani (1993), chapter 11.
     """
-    from scipy.stats import t
-
     if len(groups) < 3 or not all(group.n for group in groups):
         raise UserError(
             f"jackknife: got {len(groups)} groups of {[group.n for group in groups]} rows; at "
@@ -257,8 +264,23 @@ def jackknife(
     total = merged(groups)
     value = np.asarray(measure(total), dtype=float)
     left_out = np.stack([np.asarray(measure(total.without(group))) for group in groups])
-    spread = (len(groups) - 1) * left_out.var(axis=0)
-    error = np.sqrt(spread)
-    half = t.ppf((1 + level) / 2, len(groups) - 1) * error
+    return estimate(value, left_out, level)
+
+
+def estimate(value: float | np.ndarray, left_out: np.ndarray, level: float = 0.95) -> Estimate:
+    """The interval of a number from its values without each of G groups, as in ``jackknife``.
+
+    Parameters
+    ----------
+    value : of all rows, a float or an array.
+    left_out : without each group [G, ...].
+    level : of the interval, 0 to 1.
+    """
+    from scipy.stats import t
+
+    value, left_out = np.asarray(value, dtype=float), np.asarray(left_out, dtype=float)
+    groups = len(left_out)
+    error = np.sqrt((groups - 1) * left_out.var(axis=0))
+    half = t.ppf((1 + level) / 2, groups - 1) * error
     found = (value, value - half, value + half, error)
-    return Estimate(*(number if number.ndim else float(number) for number in found))
+    return Estimate(*(number if number.ndim else float(number) for number in found), left_out)

@@ -15,7 +15,7 @@ import torch
 
 from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.plane import Plane
-from workflow_scripts.model.text import Encoded, collate, token_batches
+from workflow_scripts.model.text import Encoded, collate, joined, token_batches
 
 log = logging.getLogger("tunescape")
 
@@ -55,23 +55,23 @@ class Evaluator:
         self.module = module.eval()
         self.device = next(module.parameters()).device
         self._sizes = {name: len(split) for name, split in splits.items()}
-        joined = _join(list(splits.values()))
-        self._labels = torch.from_numpy(joined.labels)
-        batches = token_batches(joined.lengths, token_budget)
+        examples = joined(list(splits.values()))
+        self._labels = torch.from_numpy(examples.labels)
+        batches = token_batches(examples.lengths, token_budget)
         self._order = np.concatenate(batches)
         if packed.can_pack(module):
             log.info("%s: without padding", type(module).__name__)
-            self._forward = self._packed_forward(joined, batches, fixed_below)
+            self._forward = self._packed_forward(examples, batches, fixed_below)
         else:
             log.info("%s: through its own forward, padded", type(module).__name__)
-            inputs = [collate(joined, batch, pad_id, self.device) for batch in batches]
+            inputs = [collate(examples, batch, pad_id, self.device) for batch in batches]
             self._forward = lambda: [module(**batch).logits.float() for batch in inputs]
 
     def _packed_forward(
-        self, joined: Encoded, batches: list[np.ndarray], fixed_below: int | None
+        self, examples: Encoded, batches: list[np.ndarray], fixed_below: int | None
     ) -> Callable[[], list[torch.Tensor]]:
         module = self.module
-        passes = [packed.pack(module, joined, batch, self.device) for batch in batches]
+        passes = [packed.pack(module, examples, batch, self.device) for batch in batches]
         total = module.config.num_hidden_layers
         prefixes: list[torch.Tensor] = []
 
@@ -136,13 +136,3 @@ def evaluate_points(
     for alpha, beta in points:
         plane.move(alpha, beta)
         yield evaluate()
-
-
-def _join(splits: list[Encoded]) -> Encoded:
-    types = [split.token_type_ids for split in splits]
-    return Encoded(
-        input_ids=[ids for split in splits for ids in split.input_ids],
-        token_type_ids=None if types[0] is None else [t for part in types for t in part],
-        lengths=np.concatenate([split.lengths for split in splits]),
-        labels=np.concatenate([split.labels for split in splits]),
-    )

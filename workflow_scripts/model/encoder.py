@@ -431,6 +431,22 @@ def names_in_layers(module_or_names: nn.Module | Iterable[str], layers: range) -
     return chosen
 
 
+def layer_modules(module: nn.Module) -> list[nn.Module]:
+    """The layers of an encoder, lowest first.
+
+    Raises
+    ------
+    UserError : if the layers share their weights (ALBERT).
+    """
+    if shares_layers(module):
+        raise UserError("ALBERT's layers share one set of weights: none can be put back alone")
+    places = {}
+    for name, _ in module.named_parameters():
+        if (found := _LAYER.search(name)) is not None:
+            places[int(found.group(1))] = name[: found.end() - 1]
+    return [module.get_submodule(places[index]) for index in sorted(places)]
+
+
 def _names(module_or_names: nn.Module | Iterable[str]) -> list[str]:
     if isinstance(module_or_names, nn.Module):
         return [name for name, _ in module_or_names.named_parameters()]

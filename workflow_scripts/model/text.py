@@ -94,6 +94,17 @@ def encode(tokenizer, table: pd.DataFrame, max_length: int) -> Encoded:
     )
 
 
+def joined(parts: list[Encoded]) -> Encoded:
+    """The examples of all parts, one part after the other; all from one tokenizer."""
+    types = [part.token_type_ids for part in parts if len(part)]
+    return Encoded(
+        input_ids=[ids for part in parts for ids in part.input_ids],
+        token_type_ids=None if None in types else [row for part in types for row in part],
+        lengths=np.concatenate([part.lengths for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+    )
+
+
 def token_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
     """Batches of similar lengths: indices (int64), each index in exactly one batch.
 

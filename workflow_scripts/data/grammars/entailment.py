@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from workflow_scripts.data.grammars.classes import KNOWN, NEW, article, members
 from workflow_scripts.data.grammars.draw import Draw, words
+from workflow_scripts.data.grammars.grammar import Grammar
 from workflow_scripts.data.grammars.lists import NAMES, WHEN, WHERE, sentence
 
 LABELS = ("entailment", "not_entailment")
@@ -58,3 +59,6 @@ def example(draw: Draw, label: int, fresh: bool) -> tuple[str, str]:
         draw, draw.pick(draw.pick((WHERE, WHEN))), f"{who} {verb} {article(said, look)}"
     )
     return premise, f"{who} {verb} {article(then)}."
+
+
+GRAMMAR = Grammar(LABELS, COLUMNS, SYMMETRIC, example)

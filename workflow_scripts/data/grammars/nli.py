@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from workflow_scripts.data.grammars.classes import KNOWN, NEW, article, members
 from workflow_scripts.data.grammars.draw import Draw
+from workflow_scripts.data.grammars.grammar import Grammar
 from workflow_scripts.data.grammars.lists import (
     EVENTS,
     NAMES,
@@ -241,3 +242,6 @@ def _sentences(draw: Draw, kind: str, said: str, then: str) -> tuple[str, str]:
 
 def _person(draw: Draw) -> str:
     return draw.pick(NAMES) if draw.chance(NAMED) else "the " + draw.pick(PERSONS)
+
+
+GRAMMAR = Grammar(LABELS, COLUMNS, SYMMETRIC, example)

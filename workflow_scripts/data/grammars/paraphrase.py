@@ -12,6 +12,7 @@ Held out of training: every third synonym set.
 from __future__ import annotations
 
 from workflow_scripts.data.grammars.draw import Draw
+from workflow_scripts.data.grammars.grammar import Grammar
 from workflow_scripts.data.grammars.lists import NAMES, WHEN, WHERE, sentence
 
 LABELS = ("different", "paraphrase")
@@ -91,3 +92,6 @@ def example(draw: Draw, label: int, fresh: bool) -> tuple[str, str]:
 def _say(draw: Draw, words: list[str], passive: int, scene: str) -> str:
     who, did, whom = (w if w in NAMES or slot == 1 else "the " + w for slot, w in enumerate(words))
     return sentence(draw, scene, f"{whom} was {did} by {who}" if passive else f"{who} {did} {whom}")
+
+
+GRAMMAR = Grammar(LABELS, COLUMNS, SYMMETRIC, example)

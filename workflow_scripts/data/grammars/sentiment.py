@@ -10,6 +10,7 @@ Held out of training: the last half of every list of judgements.
 from __future__ import annotations
 
 from workflow_scripts.data.grammars.draw import Draw, words
+from workflow_scripts.data.grammars.grammar import Grammar
 
 LABELS = ("negative", "positive")
 COLUMNS = ("sentence",)
@@ -117,3 +118,6 @@ def example(draw: Draw, label: int, fresh: bool) -> tuple[str]:
 
 def article(noun: str) -> str:
     return ("an " if noun[0] in "aeiou" else "a ") + noun
+
+
+GRAMMAR = Grammar(LABELS, COLUMNS, SYMMETRIC, example)
