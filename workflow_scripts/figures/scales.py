@@ -62,6 +62,35 @@ def readable_lines(
     ]
 
 
+def decades(values: np.ndarray, most: int | None = None) -> np.ndarray:
+    """Powers of ten around the positive values, increasing, two at least.
+
+    Zeros and what is not finite are left out; without any other value, 0.001 to 1.
+
+    ``most`` : decades at most, the highest ones.
+    """
+    positive = values[np.isfinite(values) & (values > 0)]
+    if positive.size == 0:
+        return 10.0 ** np.arange(-3, 1)
+    low, high = np.floor(np.log10(positive.min())), np.ceil(np.log10(positive.max()))
+    low = min(low, high - 1) if most is None else max(min(low, high - 1), high - most)
+    return 10.0 ** np.arange(low, high + 1)
+
+
+def thinned(ticks: np.ndarray, most: int) -> np.ndarray:
+    """Every tick, or every second, third ... from the last one down: ``most`` at most."""
+    step = -(-len(ticks) // most)
+    return ticks[::-1][::step][::-1]
+
+
+def power(value: float) -> str:
+    """A power of ten as text: 0.001, 0.01, 0.1, 1, 10; what is smaller or larger as 10⁻⁵."""
+    exponent = round(np.log10(value))
+    if -3 <= exponent <= 1:
+        return f"{10.0**exponent:g}"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 def _highest(values: Iterable[np.ndarray]) -> float:
     finite = [array[np.isfinite(array)] for array in values]
     return max((float(array.max()) for array in finite if array.size), default=1.0)
