@@ -8,8 +8,6 @@ from workflow_scripts.figures.layers import attention_by_layer
 from workflow_scripts.figures.save import save_figure, save_numbers
 from workflow_scripts.figures.style import paper_style
 
-COLUMNS = ["example", "layer", "js", "cls", "sep", "other"]
-
 
 def draw_attention_layers(
     tables: list[Path],
@@ -24,9 +22,10 @@ def draw_attention_layers(
     ``tables`` : ``attention.parquet`` of the ``pairs``, in the same order. See
     ``layers.attention_by_layer`` for the rest.
     """
+    columns = ["example", "layer", "js", "cls", "sep", "other"]
     with paper_style():
         figure, numbers = attention_by_layer(
-            [read_table(path, COLUMNS) for path in tables], pairs, resamples
+            [read_table(path, columns) for path in tables], pairs, resamples
         )
     save_figure(figure, pdf, png)
     save_numbers(numbers, csv)

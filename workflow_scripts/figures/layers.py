@@ -13,9 +13,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import labelled
-from workflow_scripts.figures.layout import Footer, Sheet, blocks_of, sheet, width_of_panels
+from workflow_scripts.figures.layout import Footer, Sheet, blocks_of, sheet
 from workflow_scripts.figures.pairs import (
     by_pair,
+    check_examples,
     compared,
     counted,
     identity,
@@ -187,11 +188,8 @@ def rollback_by_layer(
 
 def _mean_js(table: pd.DataFrame, name: str, resamples: int, seed: int) -> pd.DataFrame:
     """Means over examples by layer, with intervals."""
-    if table.duplicated(["example", "layer"]).any():
-        raise UserError(f"the table of {name!r} has an example's layer twice")
+    check_examples(table, name)
     js = table.pivot(index="layer", columns="example", values="js")
-    if len(table) != js.size:
-        raise UserError(f"the table of {name!r} lacks a layer of some example")
     values = js.to_numpy(float)
     low, high = np.percentile(resampled_means(values, resamples, seed), [2.5, 97.5], axis=0)
     means = table.groupby("layer")[["cls", "sep", "other"]].mean()
@@ -425,7 +423,6 @@ def _sheet(count: int, footer: Footer, foot: float, more: float = 0.0) -> Sheet:
     """``count`` panels, at most two side by side; ``more`` inches beside each for its label."""
     blocks, columns = blocks_of(count, most=2)
     frame = {**FRAME, "left": FRAME["left"] + more, "gap": 0.58 + more}
-    assert width_of_panels(columns, **frame) > 2
     return sheet(
         columns,
         heads=[0.1] * blocks,

@@ -81,6 +81,21 @@ def layers_of(tables: dict[str, pd.DataFrame], column: str = "layer") -> range:
     return range(first[1][0], first[1][-1] + 1)
 
 
+def check_examples(table: pd.DataFrame, name: str) -> None:
+    """Raise unless every example has every layer once.
+
+    ``table`` : with ``example`` and ``layer``; ``name`` : of its pair.
+
+    Raises
+    ------
+    UserError : if not.
+    """
+    if table.duplicated(["example", "layer"]).any():
+        raise UserError(f"the table of {name!r} has an example's layer twice")
+    if len(table) != table["example"].nunique() * table["layer"].nunique():
+        raise UserError(f"the table of {name!r} lacks a layer of some example")
+
+
 def identity(pair: dict) -> dict:
     """Columns that say in a figure's numbers which pair a row belongs to."""
     return {

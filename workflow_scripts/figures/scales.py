@@ -37,6 +37,16 @@ def error_lines(scale: Normalize) -> list[float]:
     return [float(level) for level in np.arange(1, round(scale.vmax / step)) * step]
 
 
+def tenth_ticks(scale: Normalize) -> list[float]:
+    """Both ends of a scale in whole tenths and what lies between: six ticks or so."""
+    count = round(10 * (scale.vmax - scale.vmin))
+    parts = 2 * count if count <= 3 else count
+    step = -(-parts // 7)
+    ticks = np.linspace(scale.vmin, scale.vmax, parts + 1)
+    kept = ticks[::step] if scale.vmin == 0 else ticks[::-1][::step][::-1]
+    return [float(tick) for tick in kept.round(2)]
+
+
 def fill_levels(scale: Normalize, count: int = 80) -> np.ndarray:
     """Levels at even distances of colour."""
     return np.asarray(scale.inverse(np.linspace(0, 1, count + 1)), dtype=float)
@@ -89,6 +99,18 @@ def power(value: float) -> str:
     if -3 <= exponent <= 1:
         return f"{10.0**exponent:g}"
     return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def tenths(values: np.ndarray, alike: float) -> Normalize:
+    """Linear scale in whole tenths from 0 up for distances, from 1 down for similarities.
+
+    ``alike`` : the end that is kept, 0 or 1. What is not finite does not count.
+    """
+    finite = values[np.isfinite(values)]
+    if alike == 0:
+        return error_scale([values])
+    lowest = float(finite.min()) if finite.size else 0.0
+    return Normalize(max(-1.0, min(0.9, np.floor(10 * lowest + 1e-9) / 10)), 1.0)
 
 
 def _highest(values: Iterable[np.ndarray]) -> float:
