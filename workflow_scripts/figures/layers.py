@@ -19,6 +19,7 @@ from workflow_scripts.figures.pairs import (
     check_examples,
     compared,
     counted,
+    few_words,
     identity,
     layers_of,
     set_ticks,
@@ -92,21 +93,21 @@ def attention_by_layer(
         *_curve_keys(pairs),
         _band_key("95 % interval over examples"),
         *([_reference_key("largest possible, ln 2")] if near else []),
-        *([_hollow_key("exactly 0")] if zero else []),
+        *([_hollow_key("exactly 0 (foot of the log axis)")] if zero else []),
         *([] if finite.all() else [style.lost_key("not finite")]),
     ]
     caption = (
         f"Jensen–Shannon divergence between the attention of {compared(pairs)}: mean over heads, "
-        f"tokens and {counted(numbers['examples'], 'examples')}, 0 to ln 2 = 0.69 nats. Both "
+        f"tokens and {counted(numbers['examples'], 'examples')}; 0.69 nats at most. Both "
         "panels show the same numbers, the right one on a logarithmic axis."
     )
     page = _sheet(2, Footer(keys, caption), 0.42)
     for axes, logarithmic in zip(page.panels[0], (False, True), strict=True):
         head = _crosses(axes, numbers, "js", pairs)
         if logarithmic:
-            bottom = _log_axis(axes, numbers, head)
+            bottom = _log_axis(axes, numbers, head, zero)
         else:
-            highest = LN2 if near else _highest(numbers, ["js", "high"])
+            highest = LN2 if near else _highest(numbers, ["js", "high"]) or 0.1
             axes.set_ylim(0, (1.04 if near else 1.06) * highest / (1 - head))
             _round_ticks(axes)
             bottom = 0.0
@@ -114,7 +115,8 @@ def attention_by_layer(
             axes.axhline(LN2, **_reference_line())
         for index, pair in enumerate(pairs):
             rows = numbers[numbers["pair"] == pair["name"]]
-            _curve(axes, rows, "js", style.curve_look(index), layers, bottom, rows["js"] == 0)
+            foot = (rows["js"] == 0) & logarithmic
+            _curve(axes, rows, "js", style.curve_look(index), layers, bottom, foot, foot)
         _layer_axis(axes, layers, "layer")
         axes.set_ylabel("JS divergence (nats" + (", log axis)" if logarithmic else ")"))
     return page.figure, numbers
@@ -225,33 +227,27 @@ def _distances(
         ignore_index=True,
     )
     banded = bool(np.isfinite(numbers["low"]).any())
-    nulls = bool(np.isfinite(numbers["null"]).any())
+    tops = {m: _top(numbers[numbers["measure"] == m]) for m in measures}
+    nulls = bool((numbers["null"] <= numbers["measure"].map(tops)).any())
     vacuous = bool(numbers["underdetermined"].any())
     keys = [
         *_curve_keys(pairs),
         *([_band_key("95 % jackknife interval over examples")] if banded else []),
-        *([_null_key("rows that do not belong together")] if nulls else []),
-        *([_hollow_key("fewer tokens than axes: says nothing")] if vacuous else []),
+        *([_null_key("unrelated tokens (null)")] if nulls else []),
+        *([_hollow_key("fewer tokens than axes: vacuous")] if vacuous else []),
         *([] if np.isfinite(numbers["value"]).all() else [style.lost_key("not finite")]),
-    ]
-    few = [
-        style.task_title(pair).split("\n")[0] for pair in pairs if chosen[pair["name"]]["few"].any()
     ]
     caption = (
         f"{what}, on {counted(numbers['examples'], 'examples')} "
         f"({counted(numbers['n'], 'tokens')}); 0 is no difference"
         + ("; emb.: the embeddings." if layers[0] < 0 else ".")
-        + (
-            f" Fewer than ten tokens per dimension, so that distances are biased: {', '.join(few)}."
-            if few
-            else ""
-        )
+        + few_words(pairs, chosen)
     )
     page = _sheet(len(measures), Footer(keys, caption), 0.42, 0.15 if of else 0.0)
     panels = [axes for row in page.panels for axes in row if axes is not None]
     for axes, measure in zip(panels, measures, strict=True):
         rows = numbers[numbers["measure"] == measure]
-        _distance_panel(axes, rows, own, pairs, layers)
+        _distance_panel(axes, rows, own, pairs, layers, tops[measure])
         _layer_axis(axes, layers, x)
         axes.set_ylabel(MEASURES[measure] + of)
     return page.figure, numbers
@@ -282,23 +278,27 @@ def _of_measures(
     return pd.concat(parts, ignore_index=True)
 
 
-def _distance_panel(
-    axes: Axes, numbers: pd.DataFrame, own: str, pairs: list[dict], layers: range
-) -> None:
-    """Curves of one measure, with what rows give that do not belong together.
+def _top(numbers: pd.DataFrame) -> float:
+    """Where the panel of one measure ends: above its curves, and above the null if that is near.
 
-    That null may be many times the curves (an unbiased CKA's is 1): where it lies further up than
-    the curves are high, the panel ends and a note says where it is.
+    The null is what tokens give that do not belong together. It may be many times the curves (an
+    unbiased CKA's is 1), which would then all lie at the foot: more than twice the curves' height
+    is not shown.
     """
+    curves, null = _highest(numbers, ["value", "high"]), _highest(numbers, ["null", "null_high"])
+    return 1.06 * (max(curves, null) if null <= 2 * curves else curves or 1.0)
+
+
+def _distance_panel(
+    axes: Axes, numbers: pd.DataFrame, own: str, pairs: list[dict], layers: range, top: float
+) -> None:
+    """Curves of one measure with their nulls; a note says where a null is that lies too high."""
     head = _crosses(axes, numbers, "value", pairs, own)
-    curves = _highest(numbers, ["value", "high"])
-    null = numbers[["null", "null_high"]].to_numpy(float)
-    null = null[np.isfinite(null)]
-    outside = bool(null.size) and null.max() > 2 * curves
-    if outside:
-        lowest = np.nanmin(numbers[["null", "null_low"]].to_numpy(float))
+    highest = _highest(numbers, ["null", "null_high"])
+    if highest > top:
+        lowest = float(np.nanmin(numbers[["null", "null_low"]].to_numpy(float)))
         axes.annotate(
-            f"rows that do not belong together: {_range(lowest, null.max())} ↑",
+            f"unrelated tokens (null): {_range(lowest, highest)} ↑",
             (0.03, 1 - head - 0.02),
             xycoords="axes fraction",
             ha="left",
@@ -306,10 +306,7 @@ def _distance_panel(
             color=style.GREY,
         )
         head += 0.1
-        highest = curves
-    else:
-        highest = max(curves, float(null.max(initial=0.0)))
-    axes.set_ylim(0, 1.06 * highest / (1 - head))
+    axes.set_ylim(0, top / (1 - head))
     _round_ticks(axes)
     for index, pair in enumerate(pairs):
         rows = numbers[numbers[own] == pair["name"]]
@@ -335,13 +332,19 @@ def _curve(
     layers: range,
     bottom: float,
     hollow: pd.Series,
+    apart: pd.Series | None = None,
 ) -> None:
-    """A curve with its band and a mark per layer; what lies below the axis stands at its foot."""
+    """A curve with its band and a mark per layer.
+
+    ``bottom`` : of the axis; what is less stands there. ``hollow`` : which marks are; ``apart`` :
+    which stand without a line to their neighbours.
+    """
     x = rows["layer"].to_numpy()
     y = np.maximum(rows[column].where(np.isfinite(rows[column])).to_numpy(float), bottom)
     low, high = (np.maximum(rows[end].to_numpy(float), bottom) for end in ("low", "high"))
     axes.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0, zorder=2)
-    axes.plot(x, y, color=look["color"], linestyle=look["linestyle"], zorder=3)
+    line = y if apart is None else np.where(apart, np.nan, y)
+    axes.plot(x, line, color=look["color"], linestyle=look["linestyle"], zorder=3)
     size = _mark_size(axes, layers)
     for where, face in ((~hollow, look["color"]), (hollow, "white")):
         axes.plot(
@@ -391,22 +394,28 @@ def _crosses(
     return 0.04 * lines + 0.02 if lines else 0.0
 
 
-def _log_axis(axes: Axes, numbers: pd.DataFrame, head: float) -> float:
-    """Whole decades around the values, ``head`` of the height free above; returns the lowest."""
-    ends = scales.decades(numbers[["js", "low", "high"]].to_numpy(float))
-    tops = math.log10(ends[-1] / ends[0]) / (1 - head)
+def _log_axis(axes: Axes, numbers: pd.DataFrame, head: float, zero: bool) -> float:
+    """Logarithmic axis around the values, ``head`` of its height free above; returns its foot.
+
+    ``zero`` : whether there are zeros, which stand at the foot, below everything else.
+    """
+    low, high = scales.log_ends(numbers[["js", "low", "high"]].to_numpy(float))
+    foot = low / 3 if zero else low
     axes.set_yscale("log")
-    axes.set_ylim(ends[0], ends[0] * 10**tops)
-    axes.yaxis.set_major_locator(FixedLocator(scales.thinned(ends, 7)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: scales.power(value)))
+    axes.set_ylim(foot, foot * (high / foot) ** (1 / (1 - head)))
+    axes.yaxis.set_major_locator(FixedLocator(scales.log_ticks(low, high)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: scales.log_text(value)))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.grid(axis="y", color="#E4E4E4", linewidth=0.5)
-    axes.set_axisbelow(True)
-    return float(ends[0])
+    _grid(axes)
+    return foot
 
 
 def _round_ticks(axes: Axes) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    _grid(axes)
+
+
+def _grid(axes: Axes) -> None:
     axes.grid(axis="y", color="#E4E4E4", linewidth=0.5)
     axes.set_axisbelow(True)
 
@@ -440,9 +449,7 @@ def _sheet(count: int, footer: Footer, foot: float, more: float = 0.0) -> Sheet:
 
 def _highest(numbers: pd.DataFrame, columns: list[str]) -> float:
     values = numbers[columns].to_numpy(float)
-    values = values[np.isfinite(values)]
-    highest = float(values.max(initial=0.0))
-    return highest if highest > 0 else 1.0
+    return float(values[np.isfinite(values)].max(initial=0.0))
 
 
 def _range(low: float, high: float) -> str:

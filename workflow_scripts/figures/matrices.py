@@ -33,6 +33,7 @@ from workflow_scripts.figures.pairs import (
     check_examples,
     compared,
     counted,
+    few_words,
     identity,
     layers_of,
     set_ticks,
@@ -122,8 +123,7 @@ def attention_by_head(tables: list[pd.DataFrame], pairs: list[dict]) -> tuple[Fi
         ignore_index=True,
     )
     values = numbers["js"].to_numpy(float)
-    ends = scales.decades(values, DECADES)
-    scale = LogNorm(ends[0], ends[-1])
+    scale = LogNorm(*scales.log_ends(values, DECADES))
     lost = bool(np.isnan(values).any())
     caption = (
         f"Jensen–Shannon divergence between the attention of {compared(pairs)}: mean over tokens "
@@ -137,13 +137,13 @@ def attention_by_head(tables: list[pd.DataFrame], pairs: list[dict]) -> tuple[Fi
     )
     for pair, axes in page.panels.items():
         _cells(axes, heads, layers, means[pair], style.DIVERGENCE_MAP, scale)
-    below = bool((values < ends[0]).any())
+    below = bool((values < scale.vmin).any())
     plain_bar(
         page.bar,
         style.DIVERGENCE_MAP,
         scale,
         "JS divergence (nats)",
-        {float(end): scales.power(end) for end in ends},
+        {tick: scales.log_text(tick) for tick in scales.log_ticks(scale.vmin, scale.vmax)},
         "min" if below else "neither",
     )
     return page.figure, numbers
@@ -202,14 +202,11 @@ def layers_by_layers(
         *([_vacuous_key()] if hatched else []),
         *([style.missing_key()] if np.isnan(values).any() else []),
     ]
-    few = [
-        style.task_title(pair).split("\n")[0] for pair in pairs if found[pair["name"]]["few"].any()
-    ]
     caption = (
         f"{shown.words} between the layers of {compared(pairs)} "
         f"({counted(numbers['n'], 'tokens')}); dark is alike"
         + ("; emb.: the embeddings." if layers[0] < 0 else ".")
-        + (f" Fewer than ten tokens per dimension: {', '.join(few)}." if few else "")
+        + few_words(pairs, found)
     )
     page = _sheet(
         pairs,
@@ -346,7 +343,7 @@ def _sheet(
     width = width_of_panels(columns, **frame)
     # Flat or tall models still get panels that have room for names and a bar.
     aspect = float(np.clip(aspect, 0.62, 1.7))
-    titles = [broken_titles([style.task_title(pair) for pair in row], width) for row in rows]
+    titles = [[_title(pair, width) for pair in row] for row in rows]
     page: Sheet = sheet(
         columns,
         heads=[head_height(lines) for lines in titles],
@@ -363,11 +360,26 @@ def _sheet(
             axes = panels[pair["name"]] = page.panels[r][c]
             below, beside = names(pair)
             set_title(axes, titles[r][c])
-            axes.set_xlabel(wrap(below, width + 0.1, style.MEDIUM)[0])
+            axes.set_xlabel(_one_line(below, width + 0.1))
             axes.tick_params(labelleft=c == 0)
-            if c == 0 or apart:
-                axes.set_ylabel(wrap(beside, width * aspect + 0.1, style.MEDIUM)[0])
+            if c == 0 or beside != names(row[0])[1]:
+                axes.set_ylabel(_one_line(beside, width * aspect + 0.1))
     return _Page(page.figure, panels, page.bar)
+
+
+def _title(pair: dict, width: float) -> list[str]:
+    """Title of a pair in lines; two names with a dash between them are parted if need be."""
+    title = style.task_title(pair)
+    (lines,) = broken_titles([title], width)
+    if "–" in title and any(line.endswith("…") for line in lines):
+        (lines,) = broken_titles([title.replace("–", "–\n")], width)
+    return lines
+
+
+def _one_line(label: str, width: float) -> str:
+    """The label of an axis, cut where it is longer than ``width`` inches."""
+    lines = wrap(label, width, style.MEDIUM)
+    return lines[0] if len(lines) == 1 else f"{lines[0]}…"
 
 
 def _vacuous_key() -> Patch:
@@ -376,5 +388,5 @@ def _vacuous_key() -> Patch:
         edgecolor="black",
         hatch="\\\\\\\\\\",
         linewidth=0,
-        label="fewer tokens than axes: says nothing",
+        label="fewer tokens than axes: vacuous",
     )

@@ -113,6 +113,18 @@ def compared(pairs: list[dict]) -> str:
     return "; or of ".join(words for kind, words in COMPARISONS.items() if kind in kinds)
 
 
+def few_words(pairs: list[dict], tables: dict[str, pd.DataFrame]) -> str:
+    """Sentence for a caption that names pairs with few tokens; empty if there are none.
+
+    ``tables`` : by the name of the pair, with ``few``.
+    """
+    few = [pair["title"] for pair in pairs if tables[pair["name"]]["few"].any()]
+    if not few:
+        return ""
+    which = "" if len(few) == len(pairs) else f": {', '.join(few)}"
+    return f" Fewer than ten tokens per dimension, so that values are biased{which}."
+
+
 def counted(counts: pd.Series, noun: str) -> str:
     """``400 examples``, or ``277 to 9,815 examples`` where the pairs differ."""
     low, high = int(counts.min()), int(counts.max())

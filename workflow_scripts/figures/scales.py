@@ -72,33 +72,45 @@ def readable_lines(
     ]
 
 
-def decades(values: np.ndarray, most: int | None = None) -> np.ndarray:
-    """Powers of ten around the positive values, increasing, two at least.
+def log_ends(values: np.ndarray, most: int | None = None) -> tuple[float, float]:
+    """Ends of a logarithmic scale: 1, 2 or 5 times a power of ten around the positive values.
 
-    Zeros and what is not finite are left out; without any other value, 0.001 to 1.
+    Zeros and what is not finite are left out; without any other value, 0.001 and 1.
 
-    ``most`` : decades at most, the highest ones.
+    ``most`` : decades that the scale has at most, the highest ones.
     """
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size == 0:
-        return 10.0 ** np.arange(-3, 1)
-    low, high = np.floor(np.log10(positive.min())), np.ceil(np.log10(positive.max()))
-    low = min(low, high - 1) if most is None else max(min(low, high - 1), high - most)
-    return 10.0 ** np.arange(low, high + 1)
+        return 1e-3, 1.0
+    rounds = _rounds(float(positive.min()) / 10, float(positive.max()) * 10)
+    low = max(r for r in rounds if r <= positive.min())
+    high = min(r for r in rounds if r > positive.max())
+    return (low if most is None else max(low, high / 10**most)), high
 
 
-def thinned(ticks: np.ndarray, most: int) -> np.ndarray:
-    """Every tick, or every second, third ... from the last one down: ``most`` at most."""
-    step = -(-len(ticks) // most)
-    return ticks[::-1][::step][::-1]
+def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """Powers of ten from ``low`` to ``high``, thinned to ``most``; if they are fewer than three,
+    2 and 5 times them too."""
+    rounds = _rounds(low, high)
+    tens = [r for r in rounds if np.isclose(np.log10(r), round(np.log10(r)))]
+    ticks = rounds if len(tens) < 3 else tens
+    return ticks[:: -(-len(ticks) // most)]
 
 
-def power(value: float) -> str:
-    """A power of ten as text: 0.001, 0.01, 0.1, 1, 10; what is smaller or larger as 10⁻⁵."""
-    exponent = round(np.log10(value))
-    if -3 <= exponent <= 1:
-        return f"{10.0**exponent:g}"
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def _rounds(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten from ``low`` to ``high``."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    rounds = (float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5))
+    return [r for r in rounds if low * (1 - 1e-9) <= r <= high * (1 + 1e-9)]
+
+
+def log_text(value: float) -> str:
+    """A tick of a logarithmic scale: 0.001 and more as it is, less as 10⁻⁵ or 2·10⁻⁵."""
+    if value >= 0.9e-3:
+        return f"{value:.1g}" if value < 1 else f"{value:g}"
+    digit, exponent = f"{value:.0e}".split("e")
+    power = "10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return power if digit == "1" else f"{digit}·{power}"
 
 
 def tenths(values: np.ndarray, alike: float) -> Normalize:
