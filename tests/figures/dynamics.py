@@ -107,7 +107,7 @@ class Dynamics:
         ]
 
     def matrices(self, few: bool = False, lost: bool = False) -> list[Path]:
-        """``layers.parquet`` of each pair; with ``few``, upper layers have fewer tokens than axes."""
+        """``layers.parquet`` of each pair; ``few`` : above, fewer tokens than axes."""
         paths = []
         for index, one in enumerate(self.pairs):
             layer = np.arange(-1, self.layers)

@@ -32,7 +32,7 @@ LN2 = math.log(2)
 # Measures of ``representations.parquet``, as the axes name them.
 MEASURES = {
     "svcca": "SVCCA distance",
-    "svcca_hidden": "SVCCA distance (sum over hidden size)",
+    "svcca_hidden": "SVCCA distance (per hidden unit)",
     "cca_full": "CCA distance (nothing cut)",
     "svcca_per_neuron": "SVCCA distance (standardised)",
     "cka_distance": "CKA distance",
@@ -342,8 +342,11 @@ def _curve(
     x = rows["layer"].to_numpy()
     y = np.maximum(rows[column].where(np.isfinite(rows[column])).to_numpy(float), bottom)
     low, high = (np.maximum(rows[end].to_numpy(float), bottom) for end in ("low", "high"))
-    axes.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0, zorder=2)
-    line = y if apart is None else np.where(apart, np.nan, y)
+    joined = np.ones(len(x), bool) if apart is None else ~apart.to_numpy()
+    axes.fill_between(
+        x, low, high, where=joined, color=look["color"], alpha=0.2, linewidth=0, zorder=2
+    )
+    line = np.where(joined, y, np.nan)
     axes.plot(x, line, color=look["color"], linestyle=look["linestyle"], zorder=3)
     size = _mark_size(axes, layers)
     for where, face in ((~hollow, look["color"]), (hollow, "white")):

@@ -40,6 +40,9 @@ from workflow_scripts.figures.pairs import (
 )
 
 FRAME = {"left": 0.58, "bar": 0.98, "widest": 1.75}
+LOWEST = (
+    1.2  # inches of a panel that stands alone in its column: a bar's label beside it is so long
+)
 DECADES = 5  # of a logarithmic colour scale at most; what is smaller has its lowest colour
 
 
@@ -341,8 +344,9 @@ def _sheet(
     apart = any(names(pair)[1] != names(row[0])[1] for row in rows for pair in row)
     frame = {**FRAME, "gap": 0.32 if apart else 0.16}
     width = width_of_panels(columns, **frame)
-    # Flat or tall models still get panels that have room for names and a bar.
-    aspect = float(np.clip(aspect, 0.62, 1.7))
+    # A flat or tall model's panels, too, have room for names and for the bar's label.
+    least = max(0.62, LOWEST / width) if len(rows) == 1 else 0.62
+    aspect = float(np.clip(aspect, least, 1.7))
     titles = [[_title(pair, width) for pair in row] for row in rows]
     page: Sheet = sheet(
         columns,
