@@ -350,6 +350,9 @@ def _curve(
     axes.plot(x, line, color=look["color"], linestyle=look["linestyle"], zorder=3)
     size = _mark_size(axes, layers)
     for where, face in ((~hollow, look["color"]), (hollow, "white")):
+        where = where.to_numpy() & np.isfinite(y)
+        if not where.any():
+            continue
         axes.plot(
             x[where],
             y[where],
