@@ -213,9 +213,13 @@ def test_resamples_change_the_interval_alone(made):
     assert (few["low"] != many["low"]).all()
 
 
-def test_a_layer_with_a_value_that_is_not_finite_is_a_cross_and_no_mark(made, drawn):
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_layer_with_a_value_that_is_not_finite_is_a_cross_and_no_mark(value, made, drawn):
     tables = made(2)
-    numbers = pd.read_csv(draw("attention_layers", tables, tables.attention(lost=True))["csv"])
+    paths = tables.attention(lost=True)
+    for path in paths:
+        rewrite(path, lambda table: table.fillna({"js": value}))
+    numbers = pd.read_csv(draw("attention_layers", tables, paths)["csv"])
     last = numbers[numbers["layer"] == 5]
     assert last[["js", "low", "high"]].isna().all(axis=None)
     assert numbers.loc[numbers["layer"] < 5, ["js", "low", "high"]].notna().all(axis=None)

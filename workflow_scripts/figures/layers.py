@@ -192,7 +192,8 @@ def _mean_js(table: pd.DataFrame, name: str, resamples: int, seed: int) -> pd.Da
     """Means over examples by layer, with intervals."""
     check_examples(table, name)
     js = table.pivot(index="layer", columns="example", values="js")
-    values = js.to_numpy(float)
+    values = js.to_numpy(float, copy=True)
+    values[~np.isfinite(values)] = np.nan
     low, high = np.percentile(resampled_means(values, resamples, seed), [2.5, 97.5], axis=0)
     means = table.groupby("layer")[["cls", "sep", "other"]].mean()
     return pd.DataFrame(
