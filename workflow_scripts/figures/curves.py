@@ -90,17 +90,7 @@ def learning_curves(
         _chance_key(),
     ]
     if lost:
-        keys.append(
-            Line2D(
-                [],
-                [],
-                color="black",
-                marker="x",
-                markersize=4,
-                linestyle="none",
-                label="loss not finite",
-            )
-        )
+        keys.append(style.lost_key("loss not finite"))
     caption = f"Faint: loss of each batch; strong: its mean over {_epochs(smoothing)}, centred." + (
         f" {above:,} of {len(numbers):,} batches lie above the panels." if above else ""
     )

@@ -7,6 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -97,7 +98,7 @@ def draw_map(
                 beta,
                 masked,
                 levels=drawn,
-                colors=[line_colour(level, measure, scale) for level in drawn],
+                colors=[line_colour(level, measure.colours, scale) for level in drawn],
                 linewidths=0.5,
                 alpha=0.75,
                 zorder=2,
@@ -118,9 +119,12 @@ def draw_map(
     return missing
 
 
-def line_colour(level: float, measure: Measure, scale: Normalize) -> str:
-    """White on dark parts of a map, black on light ones; ``level`` in the measure's unit."""
-    red, green, blue, _ = matplotlib.colormaps[measure.colours](float(scale(level)))
+def line_colour(level: float, colours: str, scale: Normalize) -> str:
+    """White on dark parts of a map, black on light ones.
+
+    ``level`` : a value of the map; ``colours`` : name of its colour map.
+    """
+    red, green, blue, _ = matplotlib.colormaps[colours](float(scale(level)))
     return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5 else "black"
 
 
@@ -140,17 +144,15 @@ def draw_bar(
     beyond : whether values lie above the scale, which an arrow shows.
     chances : label -> level, in the measure's unit; dashed lines, left out above the scale.
     """
-    bar = axes.figure.colorbar(
-        ScalarMappable(scale, measure.colours), cax=axes, extend="max" if beyond else "neither"
-    )
-    bar.outline.set_linewidth(0.6)
-    ticks = [0.0, *lines, float(scale.vmax)]
     percent = measure.column.endswith("error")
-    bar.set_ticks(ticks, labels=[f"{100 * t:.0f}" if percent else f"{t:g}" for t in ticks])
-    bar.ax.minorticks_off()
-    bar.set_label(measure.label, fontsize=style.MEDIUM)
+    ticks = {t: f"{100 * t:.0f}" if percent else f"{t:g}" for t in (0.0, *lines, float(scale.vmax))}
+    bar = plain_bar(
+        axes, measure.colours, scale, measure.label, ticks, "max" if beyond else "neither"
+    )
     for level in lines:
-        bar.ax.axhline(level, color=line_colour(level, measure, scale), linewidth=0.5, alpha=0.75)
+        bar.ax.axhline(
+            level, color=line_colour(level, measure.colours, scale), linewidth=0.5, alpha=0.75
+        )
     for name, level in (chances or {}).items():
         if level < scale.vmax:
             for colour, width, dash in _chance_strokes():
@@ -164,6 +166,33 @@ def draw_bar(
                 ha="right",
                 va="center",
             )
+
+
+def plain_bar(
+    axes: Axes,
+    colours: str,
+    scale: Normalize,
+    label: str,
+    ticks: dict[float, str],
+    extend: str = "neither",
+) -> Colorbar:
+    """Fill ``axes`` with a colour bar.
+
+    Parameters
+    ----------
+    colours : name of the colour map.
+    scale : from value to colour.
+    label : of the bar, with its unit.
+    ticks : value -> what is written there.
+    extend : where an arrow shows that values lie outside the scale: ``neither``, ``min``,
+        ``max`` or ``both``.
+    """
+    bar = axes.figure.colorbar(ScalarMappable(scale, colours), cax=axes, extend=extend)
+    bar.outline.set_linewidth(0.6)
+    bar.set_ticks(list(ticks), labels=list(ticks.values()))
+    bar.ax.minorticks_off()
+    bar.set_label(label, fontsize=style.MEDIUM)
+    return bar
 
 
 def _chance_strokes() -> list[tuple]:

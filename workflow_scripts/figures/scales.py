@@ -37,6 +37,16 @@ def error_lines(scale: Normalize) -> list[float]:
     return [float(level) for level in np.arange(1, round(scale.vmax / step)) * step]
 
 
+def tenth_ticks(scale: Normalize) -> list[float]:
+    """Both ends of a scale in whole tenths and what lies between: six ticks or so."""
+    count = round(10 * (scale.vmax - scale.vmin))
+    parts = 2 * count if count <= 3 else count
+    step = -(-parts // 7)
+    ticks = np.linspace(scale.vmin, scale.vmax, parts + 1)
+    kept = ticks[::step] if scale.vmin == 0 else ticks[::-1][::step][::-1]
+    return [float(tick) for tick in kept.round(2)]
+
+
 def fill_levels(scale: Normalize, count: int = 80) -> np.ndarray:
     """Levels at even distances of colour."""
     return np.asarray(scale.inverse(np.linspace(0, 1, count + 1)), dtype=float)
@@ -60,6 +70,59 @@ def readable_lines(
         if finite.min() < level < finite.max()
         and np.mean(np.abs(finite - level) <= margin) <= share
     ]
+
+
+def log_ends(values: np.ndarray, most: int | None = None) -> tuple[float, float]:
+    """Ends of a logarithmic scale: 1, 2 or 5 times a power of ten around the positive values.
+
+    Zeros and what is not finite are left out; without any other value, 0.001 and 1.
+
+    ``most`` : decades that the scale has at most, the highest ones.
+    """
+    positive = values[np.isfinite(values) & (values > 0)]
+    if positive.size == 0:
+        return 1e-3, 1.0
+    rounds = _rounds(float(positive.min()) / 10, float(positive.max()) * 10)
+    low = max(r for r in rounds if r <= positive.min())
+    high = min(r for r in rounds if r > positive.max())
+    return (low if most is None else max(low, high / 10**most)), high
+
+
+def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """Powers of ten from ``low`` to ``high``, thinned to ``most``; if they are fewer than three,
+    2 and 5 times them too."""
+    rounds = _rounds(low, high)
+    tens = [r for r in rounds if np.isclose(np.log10(r), round(np.log10(r)))]
+    ticks = rounds if len(tens) < 3 else tens
+    return ticks[:: -(-len(ticks) // most)]
+
+
+def _rounds(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten from ``low`` to ``high``."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    rounds = (float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5))
+    return [r for r in rounds if low * (1 - 1e-9) <= r <= high * (1 + 1e-9)]
+
+
+def log_text(value: float) -> str:
+    """A tick of a logarithmic scale: 0.001 and more as it is, less as 10⁻⁵ or 2·10⁻⁵."""
+    if value >= 0.9e-3:
+        return f"{value:.1g}" if value < 1 else f"{value:g}"
+    digit, exponent = f"{value:.0e}".split("e")
+    power = "10" + str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return power if digit == "1" else f"{digit}·{power}"
+
+
+def tenths(values: np.ndarray, alike: float) -> Normalize:
+    """Linear scale in whole tenths from 0 up for distances, from 1 down for similarities.
+
+    ``alike`` : the end that is kept, 0 or 1. What is not finite does not count.
+    """
+    finite = values[np.isfinite(values)]
+    if alike == 0:
+        return error_scale([values])
+    lowest = float(finite.min()) if finite.size else 0.0
+    return Normalize(max(-1.0, min(0.9, np.floor(10 * lowest + 1e-9) / 10)), 1.0)
 
 
 def _highest(values: Iterable[np.ndarray]) -> float:

@@ -20,8 +20,15 @@ BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#5A5A5A"
 START_COLOUR = {"pretrained": BLUE, "scratch": VERMILLION}
 START_DASH = {"pretrained": "solid", "scratch": (0, (3.2, 1.4))}
 START_TITLE = {"pretrained": "Fine-tuned", "scratch": "From scratch"}
+# Curves side by side: each has a colour, a dash and a mark of its own. Okabe and Ito's yellow is
+# left out, since it is lost on white.
+CURVE_COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "black", GREY)
+CURVE_DASHES = ("solid", (0, (4, 1.4)), (0, (1.2, 1.2)), (0, (5, 1.3, 1.2, 1.3)))
+CURVE_MARKERS = ("o", "s", "^", "D", "v", "P", "p", ">")
 
 LOSS_MAP, ERROR_MAP = "viridis", "cividis"  # dark is low in both
+# Dark is alike in all three: a small divergence or distance, a large similarity.
+DIVERGENCE_MAP, DISTANCE_MAP, SIMILARITY_MAP = "magma", "viridis", "viridis_r"
 MISSING_FACE, MISSING_EDGE = "#E8E8E8", "#8A8A8A"
 
 STYLE = {
@@ -108,6 +115,23 @@ def missing_key(label: str = "no finite value") -> Patch:
     return Patch(
         facecolor=MISSING_FACE, edgecolor=MISSING_EDGE, hatch="/////", linewidth=0, label=label
     )
+
+
+def lost_key(label: str) -> Line2D:
+    """Key of the crosses that stand for values that are not finite, for a legend."""
+    return Line2D([], [], color="black", marker="x", markersize=4, linestyle="none", label=label)
+
+
+def curve_look(index: int) -> dict:
+    """Colour, dash and mark of one of several curves in a panel, as keyword arguments.
+
+    ``index`` counts the curves from 0; the first 32 all look different.
+    """
+    return {
+        "color": CURVE_COLOURS[index % len(CURVE_COLOURS)],
+        "linestyle": CURVE_DASHES[(index + index // len(CURVE_COLOURS)) % len(CURVE_DASHES)],
+        "marker": CURVE_MARKERS[index % len(CURVE_MARKERS)],
+    }
 
 
 def task_title(task: dict) -> str:

@@ -1,0 +1,46 @@
+"""Words of a figure: legible, inside the canvas, apart."""
+
+
+def words_in(figure):
+    """Text that a figure shows, with its box in pixels."""
+    renderer = figure.canvas.get_renderer()
+    texts = list(figure.texts)
+    for legend in figure.legends:
+        texts += legend.get_texts()
+    for axes in figure.axes:
+        texts += [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes.title]
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            margin = 1e-6 * (high - low)
+            for tick in axis.get_major_ticks():
+                if low - margin <= tick.get_loc() <= high + margin:
+                    texts += [tick.label1] if tick.label1.get_visible() else []
+                    texts += [tick.label2] if tick.label2.get_visible() else []
+    return [(t, t.get_window_extent(renderer)) for t in texts if t.get_visible() and t.get_text()]
+
+
+def check_words(figure):
+    """Words have 7 points at least, lie on a sheet that fits a page, and do not overlap."""
+    figure.canvas.draw()
+    words = words_in(figure)
+    width, height = figure.canvas.get_width_height()
+    assert width / figure.dpi <= 6.31
+    for text, box in words:
+        assert text.get_fontsize() >= 7, text
+        inside = min(box.x0, box.y0) >= 0 and box.x1 <= width and box.y1 <= height
+        assert inside, f"{text} leaves the canvas"
+    for i, (text, box) in enumerate(words):
+        for other, there in words[i + 1 :]:
+            # Boxes of text have room above and below the letters.
+            apart = (
+                box.x1 <= there.x0 + 1
+                or there.x1 <= box.x0 + 1
+                or box.y1 <= there.y0 + 0.25 * there.height
+                or there.y1 <= box.y0 + 0.25 * box.height
+            )
+            assert apart, f"{text} and {other} overlap"
+    drawn_box = figure.get_tightbbox(figure.canvas.get_renderer())
+    assert drawn_box.x0 >= 0
+    assert drawn_box.y0 >= 0
+    assert drawn_box.x1 <= width / figure.dpi
+    assert drawn_box.y1 <= height / figure.dpi
