@@ -12,6 +12,7 @@ include: "rules/model.smk"
 include: "rules/finetune.smk"
 include: "rules/landscape.smk"
 include: "rules/rollback.smk"
+include: "rules/dynamics.smk"
 include: "rules/report.smk"
 include: "rules/figures.smk"
 

@@ -1,5 +1,6 @@
 """Names of files, and helpers of the rules. No rules here."""
 
+import json
 import os
 import re
 import shlex
@@ -450,6 +451,149 @@ def rollback_run(wildcards):
     return atlas_run(wildcards.model, wildcards.task, "pretrained")
 
 
+# dynamics
+
+COMPARED = SETTINGS.dynamics.task_pairs
+SEED_NAMES = [seeds_name(seeds) for seeds in SETTINGS.finetune.seeds]
+
+
+def dynamics_file(model, pair, name):
+    return f"results/dynamics/{model}/{pair}/{name}"
+
+
+def dynamics_run(model, task, seeds=FIRST_SEEDS):
+    """A fine-tuned model of a task; by its own recipe where `dynamics.recipes` names one."""
+    recipe = SETTINGS.dynamics.recipes.get(task, SETTINGS.recipe_of(task, "pretrained"))
+    return model, task, "pretrained", recipe, seeds
+
+
+def change_pair(task):
+    return f"change_{task}"
+
+
+def seeds_pair(task):
+    return f"seeds_{task}"
+
+
+def tasks_pair(first, second):
+    # No name of a task holds a "+".
+    return f"tasks_{first}+{second}"
+
+
+def model_pairs():
+    """Pairs of models: name -> kind of comparison, tasks, and epoch, task and seeds of both models.
+
+    An epoch is 0 (pre-trained) or -1 (the last).
+    """
+    found = {}
+    for task in TASKS:
+        last = (-1, task, FIRST_SEEDS)
+        found[change_pair(task)] = "change", [task], (0, task, FIRST_SEEDS), last
+        if len(SEED_NAMES) > 1:
+            again = (-1, task, SEED_NAMES[1])
+            found[seeds_pair(task)] = "seeds", [task], last, again
+    for first, second in COMPARED:
+        models = [(-1, task, FIRST_SEEDS) for task in (first, second)]
+        found[tasks_pair(first, second)] = "tasks", [first, second], *models
+    return found
+
+
+MODEL_PAIRS = model_pairs()
+
+
+# Tables of a pair, as far as the settings want them; `rollback` is there for changes only.
+PAIR_FILES = ["representations", "layers"]
+PAIR_FILES += ["attention"] if SETTINGS.dynamics.attention else []
+PAIR_FILES += ["rollback"] if SETTINGS.dynamics.rollback else []
+
+
+def pairs_of(comparison):
+    """Names of all pairs of a kind: change, seeds or tasks."""
+    return [name for name, of in MODEL_PAIRS.items() if of[0] == comparison]
+
+
+def pair_examples(pair):
+    """Number of dev examples of each task that a pair of models reads; None for all."""
+    one_task = MODEL_PAIRS[pair][0] != "tasks"
+    return SETTINGS.dynamics.examples if one_task else SETTINGS.dynamics.pair_examples
+
+
+def pair_model(place):
+    """Input function: checkpoint of a pair's first (0) or second (1) model."""
+
+    def checkpoint(wildcards):
+        epoch, task, seeds = MODEL_PAIRS[wildcards.pair][2 + place]
+        return ancient(
+            run_checkpoints(*dynamics_run(wildcards.model, task, seeds))[epoch]
+        )
+
+    return checkpoint
+
+
+def pair_files(name):
+    """Input function: a file of each task of a pair."""
+    return lambda wildcards: [
+        ancient(task_file(task, name)) for task in MODEL_PAIRS[wildcards.pair][1]
+    ]
+
+
+def pair_digests(model, pairs):
+    """Digests that a job rests on which takes files of these pairs of models."""
+    models = [of for pair in pairs for of in MODEL_PAIRS[pair][2:]]
+    return digests([dynamics_run(model, task, seeds) for _, task, seeds in models])
+
+
+def job_pair_digests(wildcards):
+    """Input function: digests that a job of one pair rests on."""
+    return pair_digests(wildcards.model, [wildcards.pair])
+
+
+def reading_spec(pair):
+    """Which examples a pair of models reads."""
+    return {
+        "examples": pair_examples(pair),
+        "seed": SETTINGS.dynamics.seed,
+        "max_length": SETTINGS.finetune.max_length,
+    }
+
+
+def pair_tables(name, pairs):
+    """A table of each of these pairs; none where the settings leave it out."""
+    if name not in PAIR_FILES:
+        return []
+    return [dynamics_file("{model}", pair, f"{name}.parquet") for pair in pairs]
+
+
+def likeness_memory(wildcards, input, attempt):
+    """Megabytes of a job that holds moments of all layers, for each group of examples and in all."""
+    with open(input.config, encoding="utf-8") as file:
+        facts = json.load(file)
+    # As the architectures call them.
+    width = next(
+        (facts[key] for key in ("hidden_size", "dim", "d_model") if key in facts), 1024
+    )
+    depth = (
+        next(
+            (facts[key] for key in ("num_hidden_layers", "n_layers") if key in facts),
+            24,
+        )
+        + 1
+    )
+    matrices = 3 * depth * (SETTINGS.dynamics.groups + 4) + depth**2
+    return round((3000 + 8 * (width + 2) ** 2 * matrices / 1e6) * attempt)
+
+
+def likeness_spec(pair):
+    """How hidden states are compared."""
+    settings = SETTINGS.dynamics
+    return {
+        **reading_spec(pair),
+        "tokens": settings.tokens,
+        "keep": settings.keep,
+        "groups": settings.groups,
+    }
+
+
 # compute
 
 
@@ -517,17 +661,15 @@ def figure_file(name):
     return f"results/figures/{{model}}/{name}"
 
 
-def figure_outputs(name, table=False):
+def figure_outputs(name, table=False, category="Loss landscapes"):
     """Files of a figure: vector, raster and the numbers behind it; a table's as text too.
 
-    The raster goes into Snakemake's report.
+    The raster goes into Snakemake's report, under ``category``.
     """
     kinds = ["pdf", "png", "csv", *(["md"] if table else [])]
     files = {kind: figure_file(f"{name}.{kind}") for kind in kinds}
     return files | {
-        "png": report(
-            files["png"], caption=f"captions/{name}.rst", category="Loss landscapes"
-        )
+        "png": report(files["png"], caption=f"captions/{name}.rst", category=category)
     }
 
 
@@ -574,9 +716,85 @@ def task_titles(tasks):
     ]
 
 
+def pair_titles(pairs):
+    """Pairs of models as the figures' scripts take them."""
+    found = []
+    for pair in pairs:
+        comparison, tasks, first, second = MODEL_PAIRS[pair]
+        titles = [SETTINGS.tasks[task].title or task for task in tasks]
+        names = {
+            "change": ("pre-trained", "fine-tuned"),
+            "seeds": (f"seeds {first[2]}", f"seeds {second[2]}"),
+            "tasks": tuple(titles),
+        }
+        found.append(
+            {
+                "name": pair,
+                "title": "–".join(titles),
+                "synthetic": any(
+                    SETTINGS.tasks[task].source.startswith("synthetic:")
+                    for task in tasks
+                ),
+                "comparison": comparison,
+                "first": names[comparison][0],
+                "second": names[comparison][-1],
+            }
+        )
+    return found
+
+
+def dynamics_figures():
+    """Figures of learning dynamics: name -> script, file of a pair that it shows, pairs, spec.
+
+    Those that this experiment has no pairs for are left out.
+    """
+    settings = SETTINGS.dynamics
+    change, seeds, tasks = (pairs_of(kind) for kind in ("change", "seeds", "tasks"))
+    shown = {
+        "attention": ("draw_attention_layers", {"resamples": settings.resamples}),
+        "representations": ("draw_representation_layers", {}),
+        "rollback": ("draw_layer_rollback", {}),
+        "heads": ("draw_attention_heads", {}),
+        "svcca": ("draw_layer_matrices", {"measure": "svcca"}),
+        "cka": ("draw_layer_matrices", {"measure": "cka"}),
+    }
+    files = {"heads": "attention", "svcca": "layers", "cka": "layers"}
+    wanted = {
+        "dynamics1": ("attention", change),
+        "dynamics2": ("representations", change),
+        "dynamics3": ("rollback", change),
+        "dynamics4": ("attention", seeds),
+        "dynamics5": ("representations", seeds),
+        "dynamics6": ("attention", tasks),
+        "dynamics7": ("representations", tasks),
+        "dynamics_heads": ("heads", [*change, *tasks]),
+        "dynamics_svcca": ("svcca", [*change, *tasks]),
+        "dynamics_cka": ("cka", [*change, *tasks]),
+    }
+    found = {}
+    for figure, (what, pairs) in wanted.items():
+        script, spec = shown[what]
+        file = files.get(what, what)
+        if pairs and file in PAIR_FILES:
+            titles = (
+                {"tasks": task_titles(TASKS)}
+                if what == "rollback"
+                else {"pairs": pair_titles(pairs)}
+            )
+            found[figure] = script, f"{file}.parquet", pairs, titles | spec
+    return found
+
+
+DYNAMICS_FIGURES = dynamics_figures()
+
+
 def all_figures():
     """Every figure, table and page of the experiment."""
-    names = [*FIGURES, *(GROUP_FIGURES if SETTINGS.figures.group_tasks else ())]
+    names = [
+        *FIGURES,
+        *(GROUP_FIGURES if SETTINGS.figures.group_tasks else ()),
+        *DYNAMICS_FIGURES,
+    ]
     files = [
         f"results/figures/{model}/{name}.{kind}"
         for model in MODELS
@@ -585,6 +803,11 @@ def all_figures():
     ]
     files += [
         report_file(model, f"claims.{kind}")
+        for model in MODELS
+        for kind in ("csv", "md")
+    ]
+    files += [
+        report_file(model, f"dynamics_claims.{kind}")
         for model in MODELS
         for kind in ("csv", "md")
     ]

@@ -256,3 +256,34 @@ rule draw_table1:
         "Drawing table 1: accuracies with layer groups put back"
     script:
         "../workflow_scripts/figures/draw_table1.py"
+
+
+for figure, (script, file, pairs, spec) in DYNAMICS_FIGURES.items():
+
+    rule:
+        name:
+            f"draw_{figure}"
+        input:
+            pair_digests("{model}", pairs),
+            tables=[dynamics_file("{model}", pair, file) for pair in pairs],
+        output:
+            **figure_outputs(figure, category="Learning dynamics"),
+        log:
+            f"results/logs/figures/draw_{figure}/{{model}}.log",
+        benchmark:
+            f"results/benchmarks/figures/draw_{figure}/{{model}}.jsonl"
+        conda:
+            "../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            runtime=10,
+        params:
+            spec=spec,
+            code=code(f"figures/{script}"),
+            libraries=libraries(f"figures/{script}", figure_file(f"{figure}.pdf")),
+            context=context,
+        message:
+            f"Drawing {figure}"
+        script:
+            f"../workflow_scripts/figures/{script}.py"

@@ -46,3 +46,40 @@ rule weigh_claims:
         "Weighing the claims of the paper for {wildcards.model}"
     script:
         "../workflow_scripts/report/weigh_claims.py"
+
+
+rule weigh_dynamics_claims:
+    input:
+        pair_digests("{model}", MODEL_PAIRS),
+        representations=pair_tables("representations", MODEL_PAIRS),
+        attention=pair_tables("attention", MODEL_PAIRS),
+        rollbacks=pair_tables("rollback", pairs_of("change")),
+    output:
+        ledger=report_file("{model}", "dynamics_claims.parquet"),
+        csv=report_file("{model}", "dynamics_claims.csv"),
+        markdown=report_file("{model}", "dynamics_claims.md"),
+    log:
+        "results/logs/report/weigh_dynamics_claims/{model}.log",
+    benchmark:
+        "results/benchmarks/report/weigh_dynamics_claims/{model}.jsonl"
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        spec={
+            "pairs": pair_titles(MODEL_PAIRS),
+            "resamples": SETTINGS.dynamics.resamples,
+        },
+        code=code("report/weigh_dynamics_claims"),
+        libraries=libraries(
+            "report/weigh_dynamics_claims",
+            report_file("{model}", "dynamics_claims.parquet"),
+        ),
+        context=context,
+    message:
+        "Weighing the claims on learning dynamics for {wildcards.model}"
+    script:
+        "../workflow_scripts/report/weigh_dynamics_claims.py"

@@ -15,7 +15,6 @@ from workflow_scripts.model.encoder import (
     encoder_weights,
     head_names,
     layer_count,
-    layer_groups,
     layer_of,
     load_weights,
     names_in_layers,
@@ -27,6 +26,7 @@ from workflow_scripts.model.encoder import (
     start_weights,
     write_weights,
 )
+from workflow_scripts.model.layers import layer_groups
 from workflow_scripts.model.text import collate, encode, load_tokenizer
 
 

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.report import claims
-from workflow_scripts.report.claims import Line, row, with_verdicts
+from workflow_scripts.report.claims import CLAIMS, Line
+from workflow_scripts.report.ledger import row, with_verdicts
 
 ALPHA = np.round(np.linspace(-4, 4, 81), 12)
 
@@ -14,7 +15,7 @@ def line(curvature: float, n: int = 40, filter_distance: float = 1.0) -> Line:
 
 
 def verdicts(rows) -> list[str]:
-    return with_verdicts(rows)["verdict"].tolist()
+    return with_verdicts(rows, CLAIMS)["verdict"].tolist()
 
 
 def test_a_flatter_line_is_wider_also_when_its_unit_counts():

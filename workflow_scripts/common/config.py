@@ -188,6 +188,46 @@ class Landscape(Section):
     width: Width = Field(description="how the width of an optimum is measured")
 
 
+class Dynamics(Section):
+    recipes: dict[Name, Name] = Field(
+        default_factory=dict,
+        description="task: recipe of its runs here, where it is not that of the landscapes "
+        "(pre-trained start)",
+    )
+    task_pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
+        default_factory=list,
+        description="tasks whose models are compared, the most alike pair first (a claim is "
+        "about that order)",
+    )
+    examples: Count | None = Field(
+        None, description="dev examples of a task: all if null, else a seeded subset"
+    )
+    pair_examples: Count | None = Field(
+        200, description="dev examples of each task of a pair, likewise"
+    )
+    seed: Seed = Field(0, description="seed of the subsets and of the groups")
+    tokens: Literal["all", "cls"] = Field(
+        "all", description="hidden states that are compared: of `all` tokens or of the first"
+    )
+    keep: Annotated[Number, Field(gt=0, le=1)] = Field(
+        0.99, description="share of the variance that SVCCA keeps"
+    )
+    groups: Annotated[int, Field(ge=3)] = Field(
+        20, description="groups of examples that the jackknife leaves out in turn"
+    )
+    resamples: Annotated[int, Field(ge=100)] = Field(
+        1000, description="bootstrap samples of the examples, for the intervals of attention"
+    )
+    attention: bool = Field(
+        True, description="whether attention is compared (dynamics1, 4 and 6, dynamics_heads)"
+    )
+    rollback: bool = Field(
+        True,
+        description="whether layers are put back one by one (dynamics3); not for ALBERT, whose "
+        "layers share their weights",
+    )
+
+
 class Figures(Section):
     trajectory_tasks: list[Name] = Field(min_length=1, description="tasks of figure 3")
     overfitting_task: Name = Field(description="task of figure 4")
@@ -224,6 +264,9 @@ class Config(Section):
     tasks: dict[Name, Task] = Field(description="labelled classification data sets by name")
     finetune: Finetune = Field(description="training runs")
     landscape: Landscape = Field(description="loss surfaces, lines, trajectories and widths")
+    dynamics: Dynamics = Field(
+        description="attention and representations before and after, and across seeds and tasks"
+    )
     figures: Figures = Field(description="what the figures show")
     compute: Compute = Field(description="how it is computed; never makes a result stale")
     rebuild: Rebuild = Field(default_factory=Rebuild, description="what makes a result stale")
@@ -264,6 +307,9 @@ class Config(Section):
             chosen,
             list(self.landscape.second),
         )
+        yield "dynamics.recipes", self.dynamics.recipes, tasks
+        yield "dynamics.recipes", list(self.dynamics.recipes.values()), recipes
+        yield "dynamics.task_pairs", [t for pair in self.dynamics.task_pairs for t in pair], chosen
         yield "figures.trajectory_tasks", self.figures.trajectory_tasks, chosen
         yield "figures.overfitting_task", [self.figures.overfitting_task], chosen
         yield "figures.overfitting_recipe", [self.figures.overfitting_recipe], recipes
@@ -301,6 +347,17 @@ class Config(Section):
                     )
                 seen.append(base)
                 base = self.finetune.recipes[base].continues
+        for pair in self.dynamics.task_pairs:
+            if pair[0] == pair[1]:
+                raise ValueError(
+                    f"dynamics.task_pairs: got {pair}, two different tasks make a pair"
+                )
+        for task, name in self.dynamics.recipes.items():
+            if self.finetune.recipes[name].continues:
+                raise ValueError(
+                    f"dynamics.recipes.{task}: got {name!r}, which continues another recipe; "
+                    "it must start from the pre-trained model"
+                )
         self._overfitting_continues()
         self._enough_examples()
         return self
@@ -315,6 +372,14 @@ class Config(Section):
                         f"landscape.{split}_examples: got {wanted}, "
                         f"tasks.{name}.{split} allows {there}"
                     )
+            self._enough_dev("examples", name)
+        for name in sorted({task for pair in self.dynamics.task_pairs for task in pair}):
+            self._enough_dev("pair_examples", name)
+
+    def _enough_dev(self, key: str, task: str) -> None:
+        wanted, there = getattr(self.dynamics, key), self.tasks[task].dev
+        if wanted is not None and there is not None and wanted > there:
+            raise ValueError(f"dynamics.{key}: got {wanted}, tasks.{task}.dev allows {there}")
 
     def _overfitting_continues(self) -> None:
         recipe = self.figures.overfitting_recipe

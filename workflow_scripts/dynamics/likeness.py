@@ -8,15 +8,13 @@ import pandas as pd
 from torch import Tensor
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.progress import progress
+from workflow_scripts.dynamics.intervals import estimate
 from workflow_scripts.dynamics.svcca import (
-    SVCCA,
-    Estimate,
     LayerMoments,
     Moments,
     cca_full,
-    jackknife,
     linear_cka,
-    merged,
     procrustes,
     svcca,
     unbiased_cka,
@@ -77,8 +75,8 @@ def gather(
 def measures(moments: Moments, keep: float) -> dict[str, float]:
     """All distances of two layers by name; 0 for equal ones, NaN where a layer is constant.
 
-    ``svcca`` (the paper's, 1 − mean correlation of the kept directions), ``svcca_hidden`` (divided
-    by the hidden size instead, as the paper writes it; not 0 for equal layers), ``svcca_per_neuron``
+    ``svcca`` (1 − mean correlation of the kept directions), ``svcca_hidden`` (the sum divided by
+    the hidden size instead, as the paper writes it; not 0 for equal layers), ``svcca_per_neuron``
     (of neurons of variance 1), ``cca_full`` (no direction cut), ``cka_distance`` and
     ``cka_unbiased_distance`` (1 − linear CKA), ``procrustes`` (squared, 0 to 2).
     """
@@ -116,50 +114,46 @@ def layer_table(
     ----------
     Hao et al. (2020), section 4. Intervals and nulls are not the paper's.
     """
+    total = LayerMoments(gathered.groups[0].pairs)
+    for group in gathered.groups:
+        total.merge(group)
+    values = {pair: measures(total.pair(*pair), keep) for pair in layers.values()}
+    # Group by group: the pairs that a layer is in share what is computed of it alone.
+    left_out: dict[tuple[int, int], list[dict[str, float]]] = {pair: [] for pair in values}
+    for group in progress(gathered.groups, "groups left out"):
+        rest = total.without(group)
+        for pair, found in left_out.items():
+            found.append(measures(rest.pair(*pair), keep))
     rows = []
     for layer, pair in layers.items():
-        found, estimate, null = _compare(gathered, pair, keep)
-        for index, name in enumerate(estimate):
-            one = estimate[name]
-            drawn = null[:, index]
-            spread = (drawn.mean(), drawn.min(), drawn.max()) if len(drawn) else [np.nan] * 3
+        null = _null(gathered.shifted.pair(*pair), keep)
+        cut = svcca(total.pair(*pair), keep)
+        for name, value in values[pair].items():
+            found = estimate(value, np.array([one[name] for one in left_out[pair]]))
             rows.append(
                 {
                     "layer": layer,
                     "measure": name,
-                    "value": one.value,
-                    "low": one.low,
-                    "high": one.high,
-                    "error": one.error,
-                    "left_out": one.left_out,
-                    **dict(zip(("null", "null_low", "null_high"), spread, strict=True)),
-                    "d": found.d1,
-                    **{fact: getattr(found, fact) for fact in _FACTS},
+                    "value": value,
+                    "low": found.low,
+                    "high": found.high,
+                    "error": found.error,
+                    "left_out": found.left_out,
+                    "null": null[name].mean(),
+                    "null_low": null[name].min(),
+                    "null_high": null[name].max(),
+                    "d": cut.d1,
+                    **{fact: getattr(cut, fact) for fact in _FACTS},
                 }
             )
     return pd.DataFrame(rows)
 
 
-def _compare(
-    gathered: Gathered, pair: tuple[int, int], keep: float
-) -> tuple[SVCCA, dict[str, Estimate], np.ndarray]:
-    """Facts, estimates by measure, and nulls [shifts, measures] of a pair of layers."""
-
-    def values(moments: Moments) -> np.ndarray:
-        return np.array(list(measures(moments, keep).values()))
-
-    groups = [group.pair(*pair) for group in gathered.groups]
-    total = merged(groups)
-    names = list(measures(total, keep))
-    found = jackknife(groups, values)
-    parts = (found.value, found.low, found.high, found.error, found.left_out.T)
-    estimates = {
-        name: Estimate(*(part[index] for part in parts)) for index, name in enumerate(names)
-    }
-    shifted = gathered.shifted.pair(*pair)
+def _null(shifted: Moments, keep: float) -> pd.DataFrame:
+    """Every measure (columns) of rows that do not belong together, a row per shift."""
     lags = [lag for lag in shifted.lags if shifted.n >= 2 * lag]
-    null = np.array([values(shifted.null(lag)) for lag in lags]).reshape(len(lags), len(names))
-    return svcca(total, keep), estimates, null
+    rows = [measures(shifted.null(lag), keep) for lag in lags]
+    return pd.DataFrame(rows or [dict.fromkeys(measures(shifted, keep), np.nan)])
 
 
 def layer_matrix(every: LayerMoments, keep: float, lowest: int = EMBEDDINGS) -> pd.DataFrame:

@@ -108,9 +108,7 @@ class Moments:
 
         Precise while ``part`` is small beside the rest.
         """
-        rest = self._with(Cross(self.cross.sums))
-        rest._layers._combine(part._layers, -1)
-        return rest
+        return self._layers.without(part._layers).pair(0, 0)
 
     def _with(self, cross: "Cross") -> "Moments":
         return _pair(self.x, self.y, cross, ())
@@ -271,6 +269,14 @@ class LayerMoments:
             self.crosses[i, j] = cross.combine(moved, xs[i].head, self.ys[j].tail, sign)
         self.xs = {i: side.combine(xs[i], sign) for i, side in self.xs.items()}
         self.ys = {j: side.combine(ys[j], sign) for j, side in self.ys.items()}
+
+    def without(self, part: "LayerMoments") -> "LayerMoments":
+        """All rows but those of ``part``, which were merged before, as in ``Moments.without``."""
+        rest = LayerMoments(self.pairs)
+        rest.xs, rest.ys = dict(self.xs), dict(self.ys)
+        rest.crosses = {pair: Cross(cross.sums) for pair, cross in self.crosses.items()}
+        rest._combine(part, -1)
+        return rest
 
     def pair(self, i: int, j: int) -> Moments:
         """Moments of layer ``i`` of the first model and ``j`` of the second, as they are now.

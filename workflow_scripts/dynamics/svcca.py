@@ -8,15 +8,14 @@ import torch
 from torch import Tensor
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.dynamics.intervals import Estimate, estimate
 from workflow_scripts.dynamics.moments import Axes, LayerMoments, Moments, Side, merged
 
 __all__ = [
     "SVCCA",
-    "Estimate",
     "LayerMoments",
     "Moments",
     "cca_full",
-    "estimate",
     "jackknife",
     "linear_cka",
     "merged",
@@ -78,9 +77,7 @@ class SVCCA:
         return {name: getattr(self, name) for name in (*names, *derived)}
 
 
-def svcca(
-    moments: Moments, keep: float | int | None = 0.99, per_neuron: bool = False
-) -> SVCCA:
+def svcca(moments: Moments, keep: float | int | None = 0.99, per_neuron: bool = False) -> SVCCA:
     """Canonical correlations of the principal directions of two layers.
 
     Compare results only at the same tokens: they depend on the number of rows.
@@ -217,21 +214,6 @@ def procrustes(moments: Moments) -> float:
     return max(0.0, float(2 - 2 * nuclear / size))
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its jackknife interval: ``value``, ``low``, ``high``, standard ``error``.
-
-    Floats, or arrays of one shape if the measure gives arrays. ``left_out`` [G, ...]: the measure
-    without each group, from which intervals of differences follow.
-    """
-
-    value: float | np.ndarray
-    low: float | np.ndarray
-    high: float | np.ndarray
-    error: float | np.ndarray
-    left_out: np.ndarray
-
-
 def jackknife(
     groups: Sequence[Moments],
     measure: Callable[[Moments], float | np.ndarray],
@@ -265,22 +247,3 @@ def jackknife(
     value = np.asarray(measure(total), dtype=float)
     left_out = np.stack([np.asarray(measure(total.without(group))) for group in groups])
     return estimate(value, left_out, level)
-
-
-def estimate(value: float | np.ndarray, left_out: np.ndarray, level: float = 0.95) -> Estimate:
-    """The interval of a number from its values without each of G groups, as in ``jackknife``.
-
-    Parameters
-    ----------
-    value : of all rows, a float or an array.
-    left_out : without each group [G, ...].
-    level : of the interval, 0 to 1.
-    """
-    from scipy.stats import t
-
-    value, left_out = np.asarray(value, dtype=float), np.asarray(left_out, dtype=float)
-    groups = len(left_out)
-    error = np.sqrt((groups - 1) * left_out.var(axis=0))
-    half = t.ppf((1 + level) / 2, groups - 1) * error
-    found = (value, value - half, value + half, error)
-    return Estimate(*(number if number.ndim else float(number) for number in found), left_out)

@@ -13,11 +13,11 @@ from workflow_scripts.model.encoder import (
     build_classifier,
     encoder_names,
     layer_count,
-    layer_groups,
     load_weights,
     names_in_layers,
     read_weights,
 )
+from workflow_scripts.model.layers import layer_groups
 from workflow_scripts.model.text import encode, load_tokenizer
 
 

@@ -1,8 +1,6 @@
 """The claims of Hao et al. (2019), each turned into a number with an interval.
 
-Every function returns rows of the ledger: ``claim`` (its name), ``task``, ``measure`` (what the
-number is), ``value``, ``low``, ``high`` (95 % interval), and ``claimed``, the side of ``bound``
-on which the paper puts the number (``above`` or ``below``). ``with_verdicts`` judges them.
+Every function returns rows of the ledger (``ledger.row``).
 """
 
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.landscape.width import interval, resampled_means
+from workflow_scripts.report.ledger import row
 
 CLAIMS = {
     "wider_optimum": "Pre-training leads to wider optima (section 5.1)",
@@ -36,37 +35,6 @@ class Line:
     alpha: np.ndarray
     losses: np.ndarray
     filter_distance: float
-
-
-def row(claim: str, task: str, measure: str, draws, value: float, claimed: str, bound: float):
-    """A row of the ledger.
-
-    Parameters
-    ----------
-    claim : key of ``CLAIMS``.
-    task, measure : whose number it is, and what it is, in words with its unit.
-    draws : bootstrap sample of the number, whose 2.5th and 97.5th percentiles are the interval
-        (NaN is left out); or the interval itself, (low, high), NaN for none.
-    value : the number.
-    claimed : side of ``bound`` on which the paper puts it, ``above`` or ``below``; empty if the
-        paper says nothing about it.
-    bound : in the number's unit.
-    """
-    if isinstance(draws, tuple):
-        low, high = draws
-    else:
-        draws = np.asarray(draws)[np.isfinite(draws)]
-        low, high = np.percentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
-    return {
-        "claim": claim,
-        "task": task,
-        "measure": measure,
-        "value": float(value),
-        "low": float(low),
-        "high": float(high),
-        "claimed": claimed,
-        "bound": float(bound),
-    }
 
 
 def wider_optimum(
@@ -387,29 +355,3 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[dict]:
         )
     )
     return rows
-
-
-def with_verdicts(rows: list[dict]) -> pd.DataFrame:
-    """The ledger with ``text`` (the paper's claim) and ``verdict``.
-
-    ``holds`` : the whole interval lies on the claimed side; ``contradicted`` : on the other;
-    ``undecided`` : it straddles the bound, or cannot be told. A number without an interval is
-    judged by itself. ``shown beside`` : the paper claims nothing about it.
-    """
-    table = pd.DataFrame(rows)
-    table.insert(1, "text", table["claim"].map(CLAIMS))
-    table["verdict"] = [_verdict(r) for r in rows]
-    return table
-
-
-def _verdict(r: dict) -> str:
-    if not r["claimed"]:
-        return "shown beside"
-    low, high = (r["low"], r["high"]) if np.isfinite(r["low"]) else (r["value"], r["value"])
-    if np.isnan(low) or np.isnan(high):
-        return "undecided"
-    sign = 1 if r["claimed"] == "above" else -1
-    ends = sorted((sign * (low - r["bound"]), sign * (high - r["bound"])))
-    if ends[0] > 0:
-        return "holds"
-    return "contradicted" if ends[1] < 0 else "undecided"

@@ -4,18 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from workflow_scripts.common.step import run
-from workflow_scripts.common.tables import (
-    atomic,
-    read_json,
-    read_table,
-    write_table,
-    write_text,
-)
+from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.report import claims
 from workflow_scripts.report.claims import Line
+from workflow_scripts.report.ledger import with_verdicts, write_ledger
 
 STARTS = ("scratch", "pretrained")
 
@@ -91,11 +85,8 @@ def weigh_claims(
     )
     for path in rollbacks or []:
         rows += claims.invariant_low_layers(path.stem, read_table(path))
-    table = claims.with_verdicts(rows)
-    write_table(table, ledger)
-    with atomic(csv) as draft:
-        table.to_csv(draft, index=False)
-    write_text(as_markdown(table), markdown)
+    table = with_verdicts(rows, claims.CLAIMS)
+    write_ledger(table, "Claims of Hao et al. (2019)", ledger, csv, markdown)
 
 
 def read_line(path: Path, facts: dict[str, Any]) -> Line:
@@ -125,28 +116,6 @@ def read_plane(path: Path, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     points = read_table(path, columns=["on_grid", "train_loss", "dev_prediction"]).query("on_grid")
     wrong = np.stack(points["dev_prediction"]) != labels
     return np.stack(points["train_loss"]), wrong.astype(np.float64)
-
-
-def as_markdown(table: pd.DataFrame) -> str:
-    """The ledger as a page: a section per claim, a line per number.
-
-    ``table`` : from ``claims.with_verdicts``.
-    """
-    lines = [
-        "# Claims of Hao et al. (2019)",
-        "",
-        "Each number with its 95 % interval; what the paper claims; the verdict.",
-    ]
-    for _, group in table.groupby("claim", sort=False):
-        lines += ["", f"## {group['text'].iloc[0]}", ""]
-        lines += ["| task | measure | value | interval | claimed | verdict |", "|---" * 6 + "|"]
-        for r in group.itertuples():
-            spread = f"{r.low:.3g} to {r.high:.3g}" if np.isfinite(r.low) else "none"
-            claimed = f"{r.claimed} {r.bound:.3g}" if r.claimed else ""
-            lines.append(
-                f"| {r.task} | {r.measure} | {r.value:.3g} | {spread} | {claimed} | {r.verdict} |"
-            )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -53,11 +53,11 @@ def roll_back(
     from workflow_scripts.model.encoder import (
         encoder_names,
         layer_count,
-        layer_groups,
         load_weights,
         names_in_layers,
         read_weights,
     )
+    from workflow_scripts.model.layers import layer_groups
     from workflow_scripts.model.text import encode, load_tokenizer
 
     budget = context["token_budget"]

@@ -1,0 +1,102 @@
+"""Measure how far the attention of two models differs, example by example."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.common.progress import progress
+from workflow_scripts.common.step import run
+from workflow_scripts.common.tables import write_table
+
+
+def compare_attention(
+    config: Path,
+    tokenizer: Path,
+    tokenizer_config: Path,
+    cards: list[Path],
+    dev: list[Path],
+    first: Path,
+    second: Path,
+    attention: Path,
+    examples: int | None,
+    seed: int,
+    max_length: int,
+    context: dict[str, Any],
+) -> None:
+    """Write the Jensen-Shannon divergence of two models' attention.
+
+    Parameters
+    ----------
+    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
+    cards, dev : card and dev examples of the task, or of each model's task; both models read the
+        examples of all.
+    first, second : checkpoints of the two models.
+    attention : to write: see ``table``.
+    examples : of each task, a seeded subset; None takes all.
+    seed : of the subset.
+    max_length : longest input in tokens.
+    context : ``device``, ``threads``, ``token_budget``.
+
+    Raises
+    ------
+    UserError : if a file cannot be read or does not fit the model, a task has too few examples,
+        the model returns no attention, its activations are not finite, or the device is not there.
+
+    References
+    ----------
+    Hao et al. (2020), section 3.
+    """
+    from workflow_scripts.common.device import reproducible
+    from workflow_scripts.dynamics.attention import js_layers, mean_of_queries, query_types
+    from workflow_scripts.dynamics.reading import load_pair, read_examples
+    from workflow_scripts.model.text import collate, load_tokenizer, token_batches
+
+    words = load_tokenizer(config.parent)
+    with reproducible(context) as device:
+        read = read_examples(words, dev, cards, examples, seed, max_length)
+        models = load_pair(config.parent, cards, (first, second), device, attention="eager")
+        batches = token_batches(read.lengths, context["token_budget"])
+        parts = []
+        for batch in progress(batches, "batches"):
+            inputs = collate(read, batch, words.pad_token_id, device)
+            mask = inputs["attention_mask"]
+            kinds = query_types(inputs["input_ids"], mask, words.cls_token_id, words.sep_token_id)
+            for layer, rows in enumerate(js_layers(*models, inputs)):
+                means = {
+                    name: mean_of_queries(rows, chosen).cpu().numpy().astype(np.float64)
+                    for name, chosen in {"all": mask, **kinds}.items()
+                }
+                parts.append(table(batch, layer, means))
+    found = pd.concat(parts).sort_values(["example", "layer"], ignore_index=True)
+    write_table(found, attention)
+
+
+def table(examples: np.ndarray, layer: int, means: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Divergences of one layer, a row per example.
+
+    Parameters
+    ----------
+    examples : their numbers [N].
+    means : ``all``, ``cls``, ``sep``, ``other`` -> mean over the queries of that type, nats [N, H];
+        NaN where an example has none.
+
+    Returns
+    -------
+    ``example``, ``layer`` (from 0), ``js`` (mean over heads and queries, nats, 0 to ln 2),
+    ``heads`` (list: of each head), ``cls``, ``sep``, ``other`` (``js`` of the queries of a type).
+    """
+    return pd.DataFrame(
+        {
+            "example": examples,
+            "layer": layer,
+            "js": means["all"].mean(axis=1),
+            "heads": list(means["all"]),
+            **{kind: means[kind].mean(axis=1) for kind in ("cls", "sep", "other")},
+        }
+    )
+
+
+if __name__ == "__main__":
+    run(compare_attention, snakemake)
