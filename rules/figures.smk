@@ -258,20 +258,21 @@ rule draw_table1:
         "../workflow_scripts/figures/draw_table1.py"
 
 
-for figure, (script, file, pairs, spec) in DYNAMICS_FIGURES.items():
+# No name of Snakemake's own, such as script: jobs would find these instead.
+for figure, (drawing, table, pairs, shown) in DYNAMICS_FIGURES.items():
 
     rule:
         name:
-            f"draw_{figure}"
+            f"{drawing}_{figure}"
         input:
             pair_digests("{model}", pairs),
-            tables=[dynamics_file("{model}", pair, file) for pair in pairs],
+            tables=[dynamics_file("{model}", pair, table) for pair in pairs],
         output:
             **figure_outputs(figure, category="Learning dynamics"),
         log:
-            f"results/logs/figures/draw_{figure}/{{model}}.log",
+            f"results/logs/figures/{drawing}/{figure}_{{model}}.log",
         benchmark:
-            f"results/benchmarks/figures/draw_{figure}/{{model}}.jsonl"
+            f"results/benchmarks/figures/{drawing}/{figure}_{{model}}.jsonl"
         conda:
             "../envs/figures.yaml"
         threads: 1
@@ -279,11 +280,11 @@ for figure, (script, file, pairs, spec) in DYNAMICS_FIGURES.items():
             mem_mb=lambda wildcards, attempt: 2000 * attempt,
             runtime=10,
         params:
-            spec=spec,
-            code=code(f"figures/{script}"),
-            libraries=libraries(f"figures/{script}", figure_file(f"{figure}.pdf")),
+            spec=shown,
+            code=code(f"figures/{drawing}"),
+            libraries=libraries(f"figures/{drawing}", figure_file(f"{figure}.pdf")),
             context=context,
         message:
             f"Drawing {figure}"
         script:
-            f"../workflow_scripts/figures/{script}.py"
+            f"../workflow_scripts/figures/{drawing}.py"

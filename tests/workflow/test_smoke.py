@@ -30,7 +30,9 @@ def table(smoke: Path, name: str) -> pd.DataFrame:
 
 def test_every_figure_and_table_is_there(smoke):
     folder = smoke / "results/figures" / MODEL
-    for name in [*(f"figure{i}" for i in range(1, 8)), "table1"]:
+    dynamics = [*range(1, 8), "_heads", "_svcca", "_cka"]
+    names = [f"figure{i}" for i in range(1, 8)] + [f"dynamics{name}" for name in dynamics]
+    for name in [*names, "table1"]:
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF"), name
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
         assert len(pd.read_csv(folder / f"{name}.csv")), name
@@ -149,6 +151,63 @@ def test_scratch_starts_from_the_same_random_encoder_on_every_task(smoke):
     assert all(weights[0][name].equal(weights[1][name]) for name in encoder)
 
 
+def plain_states(smoke: Path, checkpoint: str, task: str):
+    """Attention [L, H, T, T] and hidden states [L + 1, T, d] of each dev example, read alone."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    folder = smoke / "results/model" / MODEL
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, attn_implementation="eager", num_labels=2
+    )
+    from safetensors.torch import load_file
+
+    model.load_state_dict(load_file(smoke / RUN / checkpoint))
+    model.eval().double()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for row in table(smoke, f"data/{task}/dev.parquet").itertuples():
+        words = tokenizer(row.sentence1, row.sentence2, return_tensors="pt", truncation=True)
+        with torch.no_grad():
+            got = model.bert(**words, output_attentions=True, output_hidden_states=True)
+        yield torch.cat(got.attentions).numpy(), torch.cat(got.hidden_states).numpy()
+
+
+def test_attention_and_hidden_states_are_those_of_plain_transformers(smoke):
+    from scipy.spatial.distance import jensenshannon
+
+    from tests.dynamics.test_svcca import plain_svcca
+
+    run = "entailment/pretrained/finetune/init0_order0"
+    before, after = (
+        list(plain_states(smoke, f"{run}/epoch{epoch:02d}.safetensors", "entailment"))
+        for epoch in (0, 2)
+    )
+    folder = f"dynamics/{MODEL}/change_entailment"
+    attention = table(smoke, f"{folder}/attention.parquet")
+    assert len(attention) == 32 * 3
+    for row in attention.itertuples():
+        p, q = (states[row.example][0][row.layer] for states in (before, after))
+        heads = (jensenshannon(p, q, axis=-1) ** 2).mean(axis=1)
+        np.testing.assert_allclose(row.heads, heads, rtol=2e-3, atol=1e-9)
+        assert row.js == pytest.approx(heads.mean(), rel=1e-3)
+    found = table(smoke, f"{folder}/representations.parquet")
+    found = found[found["measure"] == "svcca"].set_index("layer")
+    for layer in (-1, 0, 1, 2):
+        x, y = (np.concatenate([s[1][layer + 1] for s in states]) for states in (before, after))
+        assert found.loc[layer, "n"] == len(x)
+        expected = 1 - plain_svcca(x, y).mean()
+        assert found.loc[layer, "value"] == pytest.approx(expected, abs=1e-5)
+    matrix = table(smoke, f"{folder}/layers.parquet").set_index(["first", "second"])
+    for layer in (-1, 0, 1, 2):
+        assert matrix.loc[(layer, layer), "svcca"] == pytest.approx(found.loc[layer, "value"])
+
+
+def test_models_of_two_tasks_read_the_examples_of_both(smoke):
+    folder = f"dynamics/{MODEL}/tasks_entailment+sentiment"
+    assert table(smoke, f"{folder}/attention.parquet")["example"].nunique() == 2 * 16
+    assert (table(smoke, f"{folder}/representations.parquet")["examples"] == 2 * 16).all()
+
+
 def test_every_table_says_where_it_comes_from(smoke):
     for path in (
         RUN / "entailment/pretrained/finetune/init0_order0/history.parquet",
@@ -156,7 +215,9 @@ def test_every_table_says_where_it_comes_from(smoke):
         Path(f"results/landscape/{MODEL}/entailment_pretrained/surface.parquet"),
         Path(f"results/landscape/{MODEL}/entailment_pretrained/geometry.json"),
         Path(f"results/rollback/{MODEL}/entailment.parquet"),
+        Path(f"results/dynamics/{MODEL}/seeds_entailment/attention.parquet"),
         Path(f"results/report/{MODEL}/claims.parquet"),
+        Path(f"results/report/{MODEL}/dynamics_claims.parquet"),
     ):
         record = read_record(smoke / path)
         assert record["experiment"] == "smoke", path

@@ -1,0 +1,138 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.tables import write_table
+from workflow_scripts.dynamics.intervals import estimate
+from workflow_scripts.report import dynamics_claims as claims
+from workflow_scripts.report.ledger import with_verdicts
+from workflow_scripts.report.weigh_dynamics_claims import weigh_dynamics_claims
+
+RISING = [0.01, 0.02, 0.05, 0.1, 0.3, 0.6]
+FLAT = [0.2] * 6
+
+
+def attention(means, n: int = 80, seed: int = 0) -> pd.DataFrame:
+    """Divergences around a mean by layer, one row per example and layer."""
+    rng = np.random.default_rng(seed)
+    js = np.asarray(means) * rng.gamma(20, 1 / 20, size=(n, len(means)))
+    places = np.indices(js.shape).reshape(2, -1)
+    return pd.DataFrame({"example": places[0], "layer": places[1], "js": js.ravel()})
+
+
+def likeness(values, spread: float = 0.02, seed: int = 0, groups: int = 10) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    rows = [
+        {
+            "layer": layer,
+            "measure": measure,
+            "value": value,
+            "left_out": value * (1 + spread * rng.normal(size=groups) / groups),
+        }
+        for layer, value in zip(range(-1, len(values)), [0.0, *values], strict=True)
+        for measure in ("svcca", "procrustes")
+    ]
+    return pd.DataFrame(rows)
+
+
+def verdicts(rows) -> list[str]:
+    return with_verdicts(rows, claims.CLAIMS)["verdict"].tolist()
+
+
+def test_a_rising_curve_holds_and_a_falling_one_contradicts():
+    curve = claims.attention_curve(attention(RISING), 300)
+    rows = claims.attention_changes_last("t", curve)
+    assert verdicts(rows) == ["holds"] * 3
+    assert rows[0]["value"] == pytest.approx((0.3 + 0.6) / 2 - (0.05 + 0.1) / 2, rel=0.1)
+    falling = claims.attention_curve(attention(RISING[::-1]), 300)
+    assert verdicts(claims.attention_changes_last("t", falling)) == ["contradicted"] * 3
+    flat = claims.likeness_curve(likeness(FLAT))
+    assert verdicts(claims.representations_change_later("t", flat)) == ["undecided"] * 3
+
+
+def test_the_embeddings_and_other_measures_do_not_count():
+    table = likeness(RISING)
+    curve = claims.likeness_curve(table)
+    assert curve.values.tolist() == RISING
+    assert curve.samples.shape == (10, 6)
+    with pytest.raises(UserError, match="got 'cka', the table has"):
+        claims.likeness_curve(table, "cka")
+
+
+def test_the_interval_of_a_difference_is_the_jackknifes():
+    curve = claims.likeness_curve(likeness(RISING))
+    gap = claims.third_gap("middle", "low")
+    value, (low, high) = curve.number(gap)
+    left = [gap(sample) for sample in curve.samples]
+    found = estimate(value, left)
+    assert (low, high) == (found.low, found.high)
+    assert value == pytest.approx((0.05 + 0.1 - 0.01 - 0.02) / 2)
+
+
+def test_the_rise_is_a_least_squares_slope_over_the_whole_depth():
+    assert claims.slope(np.linspace(1, 3, 7)) == pytest.approx(2)
+    assert claims.slope(np.array([0.0, 1, 0])) == pytest.approx(0)
+
+
+def test_low_layers_put_back_are_the_papers_share_of_all():
+    curve = claims.likeness_curve(likeness([0.02, 0.02, 0.02, 0.2, 0.2, 0.2]))
+    rows = claims.low_layers_back("t", curve)
+    assert verdicts(rows) == ["holds", "holds"]
+    assert [row["value"] for row in rows] == pytest.approx([-0.18, 0.1])
+    assert "3 lowest layers" in rows[0]["measure"]
+    deep = claims.likeness_curve(likeness(np.linspace(0.01, 0.24, 24)))
+    assert "11 lowest layers" in claims.low_layers_back("t", deep)[0]["measure"]
+    high = claims.likeness_curve(likeness([0.2, 0.2, 0.2, 0.02, 0.02, 0.02]))
+    assert verdicts(claims.low_layers_back("t", high)) == ["contradicted"] * 2
+
+
+@pytest.mark.parametrize("kind", ["attention", "likeness"])
+def test_pairs_of_tasks_are_compared_with_the_pair_before(kind):
+    def curve(scale, seed):
+        values = scale * np.array(RISING)
+        if kind == "attention":
+            return claims.attention_curve(attention(values, seed=seed), 300)
+        return claims.likeness_curve(likeness(values, seed=seed))
+
+    pairs = [("near", curve(0.5, 0)), ("far", curve(1, 1)), ("same", curve(1, 2))]
+    rows = claims.unlike_tasks_differ_more(pairs)
+    assert rows[0]["value"] == pytest.approx(0.225, rel=0.1)
+    assert verdicts(rows) == ["holds", "undecided"]
+    assert "far - near" in rows[0]["measure"]
+    assert claims.unlike_tasks_differ_more(pairs[:1]) == []
+
+
+def written(tmp_path, name, table):
+    write_table(table, tmp_path / name)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("with_attention", [True, False])
+def test_the_ledger_has_every_claim_that_there_are_tables_for(tmp_path, with_attention):
+    pairs = [
+        {"title": title, "comparison": kind}
+        for title, kind in (("a", "change"), ("a", "seeds"), ("a-b", "tasks"), ("b-c", "tasks"))
+    ]
+    files = {
+        kind: [written(tmp_path, f"{kind}{i}.parquet", make(RISING, seed=i)) for i in range(4)]
+        for kind, make in (("attention", attention), ("representations", likeness))
+    }
+    if not with_attention:
+        files.pop("attention")
+    targets = [tmp_path / f"ledger.{kind}" for kind in ("parquet", "csv", "md")]
+    weigh_dynamics_claims(
+        files["representations"],
+        *targets,
+        pairs,
+        200,
+        files.get("attention"),
+        [written(tmp_path, "back.parquet", likeness(RISING))],
+    )
+    ledger = pd.read_csv(targets[1])
+    expected = [name for name in claims.CLAIMS if with_attention or "attention" not in name]
+    assert ledger["claim"].drop_duplicates().tolist() == expected
+    assert set(ledger["verdict"]) <= {"holds", "contradicted", "undecided"}
+    assert ledger["low"].notna().all()
+    for text in claims.CLAIMS.values():
+        assert (text in targets[2].read_text()) == (with_attention or "attention" not in text)
