@@ -224,7 +224,10 @@ def _distances(
     layers = layers_of(chosen)
     own = next(iter(owners[0]))
     numbers = pd.concat(
-        [labelled(table, **owner) for owner, table in zip(owners, chosen.values(), strict=True)],
+        [
+            labelled(table.drop(columns="left_out", errors="ignore"), **owner)
+            for owner, table in zip(owners, chosen.values(), strict=True)
+        ],
         ignore_index=True,
     )
     banded = bool(np.isfinite(numbers["low"]).any())
