@@ -83,7 +83,7 @@ class DataFiles:
                 found.setdefault(path, why)
 
     def _is_data(self, path: Path) -> bool:
-        return path.is_file() and self.repository.holds(path)
+        return os.path.isfile(path) and self.repository.holds(path)  # a long text is no path
 
     def _may_read(self, definition: Definition) -> bool:
         """Whether it uses anything that a path could come from; most definitions do not."""

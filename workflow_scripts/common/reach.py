@@ -270,6 +270,7 @@ class _Walk:
         for step in module.steps:
             if isinstance(step, Imported):
                 self._load_imported(step, self.repository.relative(module.path))
+            # A main block runs where the module is the script, and only there.
             elif own if step.main else self.effects.acts(step):
                 self._reach(step, None if own else by, "" if own else _ACTS)
 
