@@ -80,8 +80,10 @@ def made_with(script: str, output: str, renew: bool) -> dict[str, str]:
         return now
     # What the job was told may be older than what it then ran with: it ran for another reason.
     ran_with = known.get("versions", {})
-    same = all(ran_with.get(name) == wanted for name, wanted in now.items())
-    return now if renew and not same else told
+    if not renew or all(ran_with.get(name) == wanted for name, wanted in now.items()):
+        return told
+    # Where the versions of today are back, it was told them before; Snakemake wants a difference.
+    return now if now != told else {name: f"{wanted} again" for name, wanted in now.items()}
 
 
 _versions = cache(versions)
