@@ -11,6 +11,7 @@ planning.
 import contextlib
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -25,7 +26,15 @@ from snakemake.settings.types import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+# Rules of one script for different rows or figures end differently.
+SEVERAL = re.compile(r"(evaluate_rows)_.*|(.*)_dynamics.*")
 TRIGGERS = ("MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV")
+
+
+def of_script(rule: str) -> str:
+    """Name of a rule's script, where several rules have the same."""
+    found = SEVERAL.fullmatch(rule)
+    return found[1] or found[2] if found else rule
 
 
 def answer(folder: Path, configfiles: list[Path], overlay: dict) -> list[str]:
@@ -59,7 +68,7 @@ def stale_rules(folder: Path, configfiles: list[Path], overlay: dict) -> list[st
             missing = any(not Path(path).exists() for path in job.output)
             if missing or known.params_changed(job) or any(known.input_changed(job)):
                 name = job.rule.name
-                found.add("evaluate_rows" if name.startswith("evaluate_rows") else name)
+                found.add(of_script(name))
     return sorted(found)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from tests.workflow.conftest import ROOT
+from tests.workflow.stale import of_script
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.provenance import reach
 
@@ -177,17 +179,7 @@ def snakemake(repository: Path, folder: Path, *arguments: str) -> subprocess.Com
 def test_each_leaf_of_the_configuration_makes_stale_what_the_documentation_says(finished):
     repository, run = finished
     leaves = list(leaves_of(config_of_smoke()))
-    overlays = [overlay_of(*leaf) for leaf in leaves]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.workflow.stale", run, repository / "experiments/smoke.yaml"],
-        cwd=repository,
-        input=json.dumps(overlays),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = stale_of_themselves(repository, run, [overlay_of(*leaf) for leaf in leaves])
     wrong = {}
     for (path, _), rules in zip(leaves, found, strict=True):
         name = ".".join(map(str, path))
@@ -202,6 +194,21 @@ def test_each_leaf_of_the_configuration_makes_stale_what_the_documentation_says(
     assert not wrong, json.dumps(wrong, indent=1)
 
 
+def stale_of_themselves(repository: Path, folder: Path, overlays: list[dict]) -> list[list[str]]:
+    """For each overlay of the configuration the rules that would run again of themselves."""
+    smoke = repository / "experiments/smoke.yaml"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.workflow.stale", folder, smoke],
+        cwd=repository,
+        input=json.dumps(overlays),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def planned(repository: Path, folder: Path) -> set[str]:
     """Names of the rules that a dry run would run."""
     done = snakemake(repository, folder, "results/figures/all", "--dry-run")
@@ -210,10 +217,8 @@ def planned(repository: Path, folder: Path) -> set[str]:
         return set()
     listed = re.search(r"Job stats:\njob +count\n-+ +-+\n(.*?)\ntotal", text, re.DOTALL)
     assert listed, text[-2000:]
-    rules = {line.split()[0] for line in listed[1].splitlines()}
-    return {"evaluate_rows" if r.startswith("evaluate_rows") else r for r in rules} - {
-        "results/figures/all"
-    }
+    rules = {of_script(line.split()[0]) for line in listed[1].splitlines()}
+    return rules - {"results/figures/all"}
 
 
 class Edit:
@@ -274,12 +279,16 @@ def test_a_stage_that_comes_out_the_same_reruns_nothing_after_it(finished):
         before = figure.stat().st_mtime_ns
         done = snakemake(repository, run, "results/figures/all")
         assert done.returncode == 0, done.stderr[-2000:]
-        started = set(re.findall(r"^Job \d+: (\w+)", done.stdout + done.stderr, re.MULTILINE))
-        assert started == {"Preparing"}
+        assert started_by(done.stdout + done.stderr) == {"Preparing"}
         assert figure.stat().st_mtime_ns == before
         assert planned(repository, run) == set()
     # Back to the code before: prepared once more, and again nothing follows.
     assert snakemake(repository, run, "results/figures/all").returncode == 0
+
+
+def started_by(said: str) -> set[str]:
+    """First words of the messages of all jobs that a run has started."""
+    return set(re.findall(r"^Job \d+: (\w+)", said, re.MULTILINE))
 
 
 def provenance(repository: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -325,21 +334,73 @@ def test_results_without_snakemakes_memory_stop_the_run_until_they_are_adopted(f
     assert again == {"draw_figure3", "measure_width", "roll_back", "weigh_claims", "draw_table1"}
 
 
+def adopted_with_old_torch(finished, folder: Path, rules: set[str]) -> None:
+    """Copy the finished run as if an older torch had made the files of some rules."""
+    repository, run = finished
+    shutil.copytree(run / "results", folder / "results")
+    now = version("torch")
+    for path, record in records_of(folder).items():
+        if record["rule"] in rules:
+            record["versions"]["torch"] = record["libraries"]["torch"] = "0.1"
+            params = [
+                param.replace(f"'torch': '{now}'", "'torch': '0.1'") for param in record["params"]
+            ]
+            assert params != record["params"]
+            path.write_text(json.dumps(record | {"params": params}))
+    assert provenance(repository, "adopt", "--directory", str(folder)).returncode == 0
+
+
+def test_results_of_another_torch_stay_unless_they_shall_be_made_again(finished, tmp_path):
+    repository, run = finished
+    rules = {record["rule"] for record in records_of(run).values()}
+    of_torch = {rule for rule in rules if "torch" in reach(script_of(rule)).libraries}
+    adopted_with_old_torch(finished, tmp_path, of_torch)
+    done = snakemake(repository, tmp_path, "results/figures/all", "--dry-run")
+    said = done.stdout + done.stderr
+    assert "Nothing to be done" in said
+    files = sum(record["rule"] in of_torch for record in records_of(run).values())
+    told = f"{files} results were made with torch 0.1 (now {version('torch')}); they stay"
+    assert [line for line in said.splitlines() if "torch" in line] == [
+        f"Tunescape: {told} (rebuild.on_library_change)"
+    ]
+    renew = {"rebuild": {"on_library_change": True}}
+    stay, again = stale_of_themselves(repository, tmp_path, [{}, renew])
+    assert stay == []
+    assert again == sorted({of_script(rule) for rule in of_torch})
+    assert {"finetune_finetune", "evaluate_rows", "draw_scratch"} <= set(again)
+    assert len(again) < len(rules) / 2
+
+
+def test_results_made_again_with_todays_torch_are_fresh(finished, tmp_path):
+    """With the model's checkpoints, which take seconds; the rest comes out the same and stays."""
+    repository, _ = finished
+    adopted_with_old_torch(finished, tmp_path, {"fetch_model", "draw_scratch"})
+    assert planned(repository, tmp_path) == set()
+    with Edit(repository / "config.yaml", "on_library_change: false", "on_library_change: true"):
+        assert {"fetch_model", "draw_scratch", "evaluate_rows"} <= planned(repository, tmp_path)
+        done = snakemake(repository, tmp_path, "results/figures/all")
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said[-2000:]
+        assert re.search(r"results were made with torch 0\.1 .*; they are made again", said)
+        assert started_by(said) == {"Fetching", "Drawing"}
+        assert planned(repository, tmp_path) == set()
+    done = snakemake(repository, tmp_path, "results/figures/all", "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert "were made with" not in done.stdout + done.stderr
+
+
 def test_jobs_import_no_module_that_the_static_walk_does_not_see(finished):
     """What every job had imported at its end, function-level imports too."""
     _, run = finished
-    records = [json.loads(p.read_text()) for p in (run / "results/provenance").rglob("*.json")]
+    records = records_of(run)
     assert len(records) > 100
     seen = {}
-    for record in records:
+    for record in records.values():
         seen.setdefault(record["rule"], set()).update(record["modules"])
-    script_of = dict(rules_and_scripts())
     for rule, modules in seen.items():
-        rule = "evaluate_rows" if rule.startswith("evaluate_rows") else rule
-        rule = "finetune" if rule.startswith("finetune_") else rule
         known = {
             path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            for path in reach(script_of[rule]).modules
+            for path in reach(script_of(rule)).modules
         }
         # A package without anything in it need not be named.
         extra = {name for name in modules - known if has_code(name)}
@@ -349,6 +410,17 @@ def test_jobs_import_no_module_that_the_static_walk_does_not_see(finished):
 def has_code(name: str) -> bool:
     place = ROOT.joinpath(*name.split("."), "__init__.py")
     return not place.exists() or bool(place.read_text().strip())
+
+
+def records_of(run: Path) -> dict[Path, dict[str, Any]]:
+    """The record of each output of a run, by the record's path."""
+    paths = sorted((run / "results/provenance").rglob("*.json"))
+    return {path: json.loads(path.read_text()) for path in paths}
+
+
+def script_of(rule: str) -> str:
+    """Path of the script of a rule that may be made for each recipe or block of rows."""
+    return dict(rules_and_scripts())[re.sub(r"^(evaluate_rows|finetune)_.*", r"\1", rule)]
 
 
 def rules_and_scripts() -> Iterator[tuple[str, str]]:

@@ -13,12 +13,17 @@ from pathlib import Path
 
 # Never part of what a definition means: positions are no fields, and these say nothing more.
 _SILENT = {"ctx", "type_comment", "kind", "type_ignores"}
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_DOCUMENTED = (ast.Module, ast.ClassDef, *_FUNCTIONS)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+CALLABLE = (*FUNCTIONS, ast.ClassDef)
+_DOCUMENTED = (ast.Module, *CALLABLE)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda, *_COMPREHENSIONS)
+_SCOPES = (*CALLABLE, ast.Lambda, *_COMPREHENSIONS)
 _LEAVES = (ast.Name, ast.Constant)
 BUILTINS = frozenset(dir(builtins))
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,25 @@ def imported_by(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tup
             yield alias.asname or alias.name, Imported(module, alias.name)
 
 
+def attribute_chain(node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
+    """``x`` and ``("y", "z")`` of ``x.y.z``, where ``x`` is any expression but an attribute."""
+    chain: list[str] = []
+    while isinstance(node, ast.Attribute):
+        chain.insert(0, node.attr)
+        node = node.value
+    return node, tuple(chain)
+
+
+def text_of(node: ast.expr | None) -> str | None:
+    """The value of a constant string; None for other expressions."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def defaults_of(arguments: ast.arguments) -> list[ast.expr]:
+    """Default values of parameters; they belong to the scope around the function."""
+    return [d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None]
+
+
 def _is_type_checking(test: ast.expr) -> bool:
     name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
     return name == "TYPE_CHECKING"
@@ -213,14 +237,12 @@ def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 def _children_in_scope(node: ast.AST) -> list[ast.AST]:
     if type(node) not in _SCOPES:
         return _children(node)
-    if isinstance(node, _FUNCTIONS):
-        arguments = node.args
-        defaults = [d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None]
-        return [*node.decorator_list, *defaults]
+    if isinstance(node, FUNCTIONS):
+        return [*node.decorator_list, *defaults_of(node.args)]
     if isinstance(node, ast.ClassDef):
         return [*node.decorator_list, *node.bases, *(word.value for word in node.keywords)]
     if isinstance(node, ast.Lambda):
-        return [d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None]
+        return defaults_of(node.args)
     # The first iterable of a comprehension belongs to the scope around; names bound by := do too.
     return [node.generators[0].iter, *(n for n in ast.walk(node) if type(n) is ast.NamedExpr)]
 
@@ -241,7 +263,7 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Name):
         if not isinstance(node.ctx, ast.Load):
             yield node.id
-    elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+    elif isinstance(node, CALLABLE):
         yield node.name
     elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
         if node.name:
@@ -358,15 +380,11 @@ class _Reader:
             self._use(node.id)  # what a class's body binds is the class's
 
     def _Attribute(self, node: ast.Attribute) -> None:
-        chain: list[str] = []
-        below: ast.expr = node
-        while isinstance(below, ast.Attribute):
-            chain.insert(0, below.attr)
-            below = below.value
+        below, chain = attribute_chain(node)
         self.mentions.update(chain)
         if isinstance(below, ast.Name):
             self.out.append(f"Name({below.id}).{'.'.join(chain)};")
-            self._use(below.id, tuple(chain))
+            self._use(below.id, chain)
         else:
             self.read(below)
             self.out.append(f".{'.'.join(chain)};")
@@ -524,12 +542,8 @@ def _all_arguments(node: ast.arguments) -> Iterator[ast.arg]:
     yield from (argument for argument in (node.vararg, node.kwarg) if argument is not None)
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # Decorators that do not look at a function's annotations, by the last part of their names.
-_HARMLESS = _words(
+_HARMLESS = words(
     "abstractmethod asynccontextmanager cache cached_property classmethod contextmanager "
     "field_validator final fixture inference_mode lru_cache model_validator no_grad overload "
     "override property setter getter deleter staticmethod total_ordering wraps"

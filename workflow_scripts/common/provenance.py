@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError, nearest
-from workflow_scripts.common.reach import Reach, Reached, Repository, reach_of
+from workflow_scripts.common.reach import Reach, Reached, Reaches
 from workflow_scripts.common.records import LIBRARIES, read_output_record, versions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,12 +49,12 @@ def reached_by(script: str, root: Path | None = None) -> tuple[Reached, ...]:
 @cache
 def reach(script: str, root: Path | None = None) -> Reach:
     """All that a script reaches, with its hash; see ``code_of``."""
-    return reach_of(script, _repository(root or ROOT))
+    return _reaches(root or ROOT).of(script)
 
 
 @cache
-def _repository(root: Path) -> Repository:
-    return Repository(root)
+def _reaches(root: Path) -> Reaches:
+    return Reaches(root)
 
 
 def made_with(script: str, output: str, renew: bool) -> dict[str, str]:
@@ -80,8 +80,10 @@ def made_with(script: str, output: str, renew: bool) -> dict[str, str]:
         return now
     # What the job was told may be older than what it then ran with: it ran for another reason.
     ran_with = known.get("versions", {})
-    same = all(ran_with.get(name) == wanted for name, wanted in now.items())
-    return now if renew and not same else told
+    if not renew or all(ran_with.get(name) == wanted for name, wanted in now.items()):
+        return told
+    # Where the versions of today are back, it was told them before; Snakemake wants a difference.
+    return now if now != told else {name: f"{wanted} again" for name, wanted in now.items()}
 
 
 _versions = cache(versions)
@@ -90,7 +92,7 @@ _versions = cache(versions)
 def forget() -> None:
     """Read all files again from now on."""
     reach.cache_clear()
-    _repository.cache_clear()
+    _reaches.cache_clear()
 
 
 def _why(arguments: argparse.Namespace) -> str:
