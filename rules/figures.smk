@@ -258,7 +258,8 @@ rule draw_table1:
         "../workflow_scripts/figures/draw_table1.py"
 
 
-# No name of Snakemake's own, such as script: jobs would find these instead.
+# A job sees the loop's names as the loop leaves them: so none of Snakemake's own, such as script,
+# and a job's script comes from its params.
 for figure, (drawing, table, pairs, shown) in DYNAMICS_FIGURES.items():
 
     rule:
@@ -284,7 +285,8 @@ for figure, (drawing, table, pairs, shown) in DYNAMICS_FIGURES.items():
             code=code(f"figures/{drawing}"),
             libraries=libraries(f"figures/{drawing}", figure_file(f"{figure}.pdf")),
             context=context,
+            drawing=drawing,
         message:
             f"Drawing {figure}"
         script:
-            f"../workflow_scripts/figures/{drawing}.py"
+            "../workflow_scripts/figures/{params.drawing}.py"

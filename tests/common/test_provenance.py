@@ -85,7 +85,7 @@ def test_a_script_may_lie_in_a_folder_with_a_dot(tmp_path):
 
 
 def own_scripts() -> list[str]:
-    """Files that rules run: those that ask for Snakemake's object where they are the main module."""
+    """Files that rules run: those that take Snakemake's object where they are the main module."""
     paths = (ROOT / "workflow_scripts").glob("*/*.py")
     return sorted(
         str(path.relative_to(ROOT)) for path in paths if ", snakemake)\n" in path.read_text()
