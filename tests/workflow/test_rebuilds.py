@@ -55,6 +55,11 @@ OTHER = {
     "landscape.groups": {"low": [0, 0], "high": [1, 2]},
     "landscape.width.tolerances": [0.2],
     "landscape.width.relative": [0.4],
+    "dynamics.recipes": {"entailment": "scratch"},
+    "dynamics.task_pairs": [["sentiment", "entailment"]],
+    "dynamics.examples": 16,
+    "dynamics.tokens": "cls",
+    "dynamics.keep": 0.9,
     "figures.trajectory_tasks": ["entailment"],
     "figures.overfitting_task": "sentiment",
     "figures.overfitting_recipe": {
