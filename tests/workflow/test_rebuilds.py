@@ -365,7 +365,7 @@ def test_results_of_another_torch_stay_unless_they_shall_be_made_again(finished,
     assert "Nothing to be done" in said
     files = sum(record["rule"] in of_torch for record in records_of(run).values())
     told = f"{files} results were made with torch 0.1 (now {version('torch')}); they stay"
-    assert [line for line in said.splitlines() if "torch" in line] == [
+    assert [line for line in said.splitlines() if "were made with" in line] == [
         f"Tunescape: {told} (rebuild.on_library_change)"
     ]
     renew = {"rebuild": {"on_library_change": True}}
@@ -380,7 +380,6 @@ def test_results_made_again_with_todays_torch_are_fresh(finished, tmp_path):
     """With the model's checkpoints, which take seconds; the rest comes out the same and stays."""
     repository, _ = finished
     adopted_with_old_torch(finished, tmp_path, {"fetch_model", "draw_scratch"})
-    assert planned(repository, tmp_path) == set()
     with Edit(repository / "config.yaml", "on_library_change: false", "on_library_change: true"):
         assert {"fetch_model", "draw_scratch", "evaluate_rows"} <= planned(repository, tmp_path)
         done = snakemake(repository, tmp_path, "results/figures/all")
