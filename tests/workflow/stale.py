@@ -27,7 +27,7 @@ from snakemake.settings.types import (
 
 ROOT = Path(__file__).resolve().parents[2]
 # Rules of one script for different rows or figures end differently.
-SEVERAL = re.compile(r"(evaluate_rows)_.*|(.*)_dynamics.*")
+SEVERAL = re.compile(r"(evaluate_rows)_.*|(draw_.*)_dynamics.*")
 TRIGGERS = ("MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV")
 
 
