@@ -68,7 +68,7 @@ def evaluate_rows(
         table = read_table(examples)
         evaluate = load_evaluator(module, config.parent, table, max_length, budget, layers)
         directions = load_directions(module, start, end, second)
-        plane = make_plane(module, directions, layers)
+        plane = make_plane(module, directions, layers, evaluate.rows)
         del directions
         points = surface_points(surface["kind"], *surface["range"], surface["points"])
         points = points[points["row"].isin([int(path.stem) for path in rows])]

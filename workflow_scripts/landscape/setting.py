@@ -76,7 +76,10 @@ def load_directions(
 
 
 def make_plane(
-    module: torch.nn.Module, directions: Directions, layers: range | None = None
+    module: torch.nn.Module,
+    directions: Directions,
+    layers: range | None = None,
+    rows: dict[str, torch.Tensor] | None = None,
 ) -> Plane:
     """The plane (or line) through a run's start, with its start and end as they are.
 
@@ -89,6 +92,7 @@ def make_plane(
         The rest, the head too, stays as it is.
     directions : with a ``delta_2`` where ``layers`` are given.
     layers : the group's layers, counted from 0; None for the whole encoder.
+    rows : of an ``Evaluator``: rows of the word embeddings that need to move; None for all.
 
     Raises
     ------
@@ -101,7 +105,8 @@ def make_plane(
     """
     if layers is None:
         anchors = {(0.0, 0.0): directions.start, (1.0, 0.0): directions.end}
-        return Plane(module, directions.start, directions.delta_1, directions.delta_2, anchors)
+        start, delta_1, delta_2 = directions.start, directions.delta_1, directions.delta_2
+        return Plane(module, start, delta_1, delta_2, anchors, rows)
     names = names_in_layers(directions.delta_1, layers)
     anchors = {(0.0, 0.0): directions.end, (-1.0, 0.0): directions.start}
     return Plane(
