@@ -51,6 +51,7 @@ OTHER = {
     "landscape.second.paraphrase": "entailment",
     "landscape.range": [-2.0, 2.0],
     "landscape.groups": {"low": [0, 0], "high": [1, 2]},
+    "landscape.precision": "bfloat16",
     "landscape.width.tolerances": [0.2],
     "landscape.width.relative": [0.4],
     "figures.trajectory_tasks": ["entailment"],

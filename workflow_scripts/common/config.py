@@ -182,6 +182,16 @@ class Landscape(Section):
     dev_examples: Count | None = Field(description="dev examples at every point, likewise")
     seed: Seed = Field(0, description="seed of both subsets")
     rows_per_shard: Count = Field(description="rows of a surface in one job; 1 for one job a row")
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32",
+        description="of the matrix products of surfaces and lines; auto: bfloat16 where it is "
+        "faster and near enough to float32",
+    )
+    precision_tolerance: Positive = Field(
+        1e-3,
+        description="largest difference of a calibrated point's mean loss from float32, in nats, "
+        "with which auto takes bfloat16",
+    )
     groups: dict[Name, Annotated[list[int], Field(min_length=2, max_length=2)]] | None = Field(
         None, description="layer group: first and last layer; the thirds low, middle, high if null"
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
 from workflow_scripts.model.encoder import (
@@ -165,6 +166,7 @@ def load_evaluator(
     max_length: int,
     token_budget: int,
     layers: range | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Evaluator:
     """Evaluator over the splits ``train`` and ``dev`` of a surface's examples.
 
@@ -176,6 +178,7 @@ def load_evaluator(
     max_length : longest input in tokens; what is longer is cut.
     token_budget : most (padded) tokens in one forward pass.
     layers : the only layers that will move; None if any weight may.
+    dtype : of matrix products, see ``Evaluator``.
 
     Raises
     ------
@@ -187,4 +190,46 @@ def load_evaluator(
         for name in ("train", "dev")
     }
     fixed_below = None if layers is None else layers.start
-    return Evaluator(module, splits, tokenizer.pad_token_id, token_budget, fixed_below)
+    return Evaluator(module, splits, tokenizer.pad_token_id, token_budget, fixed_below, dtype)
+
+
+def load_surface(
+    model_dir: Path,
+    card: Path,
+    examples: Path,
+    checkpoints: tuple[Path, Path, Path | None],
+    surface: dict[str, Any],
+    max_length: int,
+    token_budget: int,
+    device: torch.device,
+    dtypes: tuple[torch.dtype, ...],
+) -> tuple[Plane, list[Evaluator]]:
+    """A surface's plane, and evaluators of its examples on it.
+
+    Parameters
+    ----------
+    model_dir : folder with the model's configuration and tokenizer.
+    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    checkpoints : start, end and second, see ``load_directions``. The head is that of the end,
+        which the target run learned, at every point (paper, section 3.1).
+    surface : ``group`` and ``groups`` (see ``surface_layers``).
+    max_length : longest input in tokens.
+    token_budget : most (padded) tokens in one forward pass.
+    dtypes : of the evaluators' matrix products, one each.
+
+    Raises
+    ------
+    UserError : if a file cannot be read or does not fit the model, a run did not move the encoder,
+        or the model lacks the layer group.
+    """
+    start, end, second = checkpoints
+    labels = len(read_json(card)["labels"])
+    module = load_model(model_dir, labels, read_weights(end), device)
+    layers = surface_layers(module, surface)
+    table = read_table(examples)
+    evaluators = [
+        load_evaluator(module, model_dir, table, max_length, token_budget, layers, dtype)
+        for dtype in dtypes
+    ]
+    directions = load_directions(module, start, end, second)
+    return make_plane(module, directions, layers, evaluators[0].rows), evaluators
