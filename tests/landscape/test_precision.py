@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 from tests.landscape.conftest import sentences
 from tests.landscape.test_engine import scene
 from workflow_scripts.common import device
+from workflow_scripts.common.device import chosen_token_budget
 from workflow_scripts.landscape import setting
 from workflow_scripts.landscape.calibrate_precision import (
     calibrate_precision,
@@ -104,3 +106,14 @@ def test_auto_takes_bfloat16_where_it_is_near_enough_and_faster(
 def test_units_for_bfloat16_are_known_from_the_processors_flags(flags, there, monkeypatch):
     monkeypatch.setattr(device.Path, "read_text", lambda path: f"flags\t\t: {flags}\n")
     assert device.multiplies_bfloat16(torch.device("cpu")) is there
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "tokens"), [(0.1, 1024), (8, 2**15), (16, 2**16), (80, 2**16)]
+)
+def test_a_gpu_gets_as_many_tokens_as_its_memory_allows(gigabytes, tokens, monkeypatch):
+    facts = SimpleNamespace(total_memory=int(gigabytes * 2**30))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: facts)
+    assert chosen_token_budget(None, torch.device("cuda")) == tokens
+    assert chosen_token_budget(333, torch.device("cuda")) == 333
+    assert chosen_token_budget(None, torch.device("cpu")) == 1024

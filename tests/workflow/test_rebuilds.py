@@ -63,6 +63,7 @@ OTHER = {
     "figures.group_tasks": ["sentiment"],
     "figures.paper_values": {"entailment": "RTE"},
     "compute.device": "cpu",
+    "compute.token_budget": 512,
 }
 # Refused by themselves: other keys would have to change with them.
 REFUSED = {

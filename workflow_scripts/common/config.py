@@ -215,8 +215,10 @@ class Figures(Section):
 class Compute(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
     threads: Count = Field(1, description="threads of one job that runs a model")
-    token_budget: Annotated[int, Field(ge=64)] = Field(
-        1024, description="padded tokens in one forward pass"
+    token_budget: Annotated[int, Field(ge=64)] | None = Field(
+        None,
+        description="padded tokens in one forward pass, halved where a GPU's memory is too small; "
+        "null for what suits the device",
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from workflow_scripts.common.device import chosen_token_budget
 from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.plane import Plane
 from workflow_scripts.model.text import Encoded, collate, token_batches
@@ -39,8 +40,8 @@ class Evaluator:
     module : a sequence classifier; put into evaluation mode.
     splits : name of a split -> its encoded examples with labels.
     pad_id : token that fills up short examples, where there is padding.
-    token_budget : most (padded) tokens in one forward pass. Where a GPU has too little memory
-        for them it is halved.
+    token_budget : most (padded) tokens in one forward pass; None for what suits the device.
+        Where a GPU has too little memory for them it is halved.
     fixed_below : a promise that the embeddings and all layers below this one keep their
         weights: their hidden states are then computed once. None promises nothing.
     dtype : of matrix products: float32, or bfloat16 with float32 sums. What lies between the
@@ -57,13 +58,12 @@ class Evaluator:
         module: torch.nn.Module,
         splits: dict[str, Encoded],
         pad_id: int,
-        token_budget: int,
+        token_budget: int | None,
         fixed_below: int | None = None,
         dtype: torch.dtype = torch.float32,
     ):
         self.module, self.dtype = module.eval(), dtype
         self.device = next(module.parameters()).device
-        self.token_budget = token_budget
         self.rows: dict[str, torch.Tensor] = {}
         self._pad_id, self._fixed_below = pad_id, fixed_below
         self._sizes = {name: len(split) for name, split in splits.items()}
@@ -78,7 +78,7 @@ class Evaluator:
         else:
             log.info("%s: through its own forward, padded, %s", name, dtype)
             self._prepare, self._forward = self._collate, self._own_forward
-        self._set_budget(token_budget)
+        self._set_budget(chosen_token_budget(token_budget, self.device))
 
     def _set_budget(self, token_budget: int) -> None:
         self.token_budget = token_budget

@@ -164,7 +164,7 @@ def load_evaluator(
     model_dir: Path,
     examples: pd.DataFrame,
     max_length: int,
-    token_budget: int,
+    token_budget: int | None,
     layers: range | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Evaluator:
@@ -176,7 +176,7 @@ def load_evaluator(
     model_dir : folder with the model's tokenizer.
     examples : table of ``choose_examples``: the task's columns and ``split``.
     max_length : longest input in tokens; what is longer is cut.
-    token_budget : most (padded) tokens in one forward pass.
+    token_budget : most (padded) tokens in one forward pass; None for what suits the device.
     layers : the only layers that will move; None if any weight may.
     dtype : of matrix products, see ``Evaluator``.
 
@@ -200,7 +200,7 @@ def load_surface(
     checkpoints: tuple[Path, Path, Path | None],
     surface: dict[str, Any],
     max_length: int,
-    token_budget: int,
+    token_budget: int | None,
     device: torch.device,
     dtypes: tuple[torch.dtype, ...],
 ) -> tuple[Plane, list[Evaluator]]:
@@ -214,7 +214,7 @@ def load_surface(
         which the target run learned, at every point (paper, section 3.1).
     surface : ``group`` and ``groups`` (see ``surface_layers``).
     max_length : longest input in tokens.
-    token_budget : most (padded) tokens in one forward pass.
+    token_budget : most (padded) tokens in one forward pass; None for what suits the device.
     dtypes : of the evaluators' matrix products, one each.
 
     Raises
