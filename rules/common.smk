@@ -435,6 +435,24 @@ def geometry_spec(surface):
     }
 
 
+def precision_spec(surface):
+    settings = SETTINGS.landscape
+    auto = settings.precision == "auto"
+    return {
+        "surface": surface_spec(surface),
+        "max_length": SETTINGS.finetune.max_length,
+        "wanted": settings.precision,
+        "tolerance": settings.precision_tolerance if auto else None,
+    }
+
+
+def surface_precision(wildcards):
+    """Input function: the calibration of a surface that need not be float32."""
+    if SETTINGS.landscape.precision == "float32":
+        return []
+    return surface_file(wildcards.model, wildcards.surface, "precision.json")
+
+
 def merge_spec(surface):
     spec = surface_spec(surface)
     return {key: spec[key] for key in ("kind", "range", "points")}

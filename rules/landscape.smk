@@ -65,6 +65,42 @@ rule measure_directions:
         "../workflow_scripts/landscape/measure_directions.py"
 
 
+rule calibrate_precision:
+    input:
+        job_surface_digests,
+        **architecture(),
+        card=surface_card,
+        examples=surface_examples,
+        start=surface_start,
+        end=surface_end,
+        second=surface_second,
+    output:
+        precision=surface_file("{model}", "{surface}", "precision.json"),
+    log:
+        "results/logs/landscape/calibrate_precision/{model}_{surface}.log",
+    benchmark:
+        "results/benchmarks/landscape/calibrate_precision/{model}_{surface}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: SETTINGS.compute.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=gpus(),
+    params:
+        spec=lambda wildcards: precision_spec(wildcards.surface),
+        code=code("landscape/calibrate_precision"),
+        libraries=libraries(
+            "landscape/calibrate_precision",
+            surface_file("{model}", "{surface}", "precision.json"),
+        ),
+        context=context,
+    message:
+        "Calibrating the precision of surface {wildcards.surface}"
+    script:
+        "../workflow_scripts/landscape/calibrate_precision.py"
+
+
 # One rule a block of rows, since a rule's outputs are of one pattern. A file holds one row, so
 # that another number of rows a job leaves the files of rows as they are.
 for kind, first, last in row_shards():
@@ -80,6 +116,7 @@ for kind, first, last in row_shards():
             start=surface_start,
             end=surface_end,
             second=surface_second,
+            precision=surface_precision,
         output:
             rows=[
                 row_file("{model}", "{surface}", row) for row in range(first, last + 1)
@@ -118,6 +155,7 @@ rule merge_surface:
         job_surface_digests,
         shards=lambda wildcards: surface_rows(wildcards.model, wildcards.surface),
         examples=surface_examples,
+        precision=surface_precision,
     output:
         surface=surface_file("{model}", "{surface}", "surface.parquet"),
         point_examples=surface_file("{model}", "{surface}", "examples.parquet"),

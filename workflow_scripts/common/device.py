@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,36 @@ def chosen_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether a device has units that multiply bfloat16 matrices (of CPUs: known on Linux)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
+
+
+CPU_TOKENS, GPU_TOKENS = 1024, 65536
+BYTES_PER_TOKEN = 2**18  # bert-large takes about a quarter of it in float32
+
+
+def chosen_token_budget(wanted: int | None, device: torch.device) -> int:
+    """Tokens in one forward pass: ``wanted``, or what suits the device.
+
+    A CPU is fastest where a pass stays in its cache; a GPU gets as many as its whole memory
+    allows, by ``BYTES_PER_TOKEN``, up to ``GPU_TOKENS``. That it is in use elsewhere does not
+    count, so that all GPUs of a kind compute the same.
+    """
+    if wanted is not None:
+        return wanted
+    if device.type != "cuda":
+        return CPU_TOKENS
+    memory = torch.cuda.get_device_properties(device).total_memory
+    return max(CPU_TOKENS, min(memory // BYTES_PER_TOKEN, GPU_TOKENS))
 
 
 @contextmanager

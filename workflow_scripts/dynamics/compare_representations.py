@@ -62,7 +62,7 @@ def compare_representations(
     """
     import torch
 
-    from workflow_scripts.common.device import reproducible
+    from workflow_scripts.common.device import chosen_token_budget, reproducible
     from workflow_scripts.dynamics.likeness import (
         EMBEDDINGS,
         gather,
@@ -81,9 +81,10 @@ def compare_representations(
 
     words = load_tokenizer(config.parent)
     with reproducible(context) as device:
+        budget = chosen_token_budget(context["token_budget"], device)
         read = read_examples(words, dev, cards, examples, seed, max_length)
         models = load_pair(config.parent, cards, (first, second), device)
-        batches = grouped_batches(read.lengths, groups, context["token_budget"], seed)
+        batches = grouped_batches(read.lengths, groups, budget, seed)
         apart: list[list[pd.DataFrame]] = []
 
         def rows() -> Iterator[tuple[int, list, list]]:

@@ -46,7 +46,7 @@ def roll_back_layers(
     ----------
     Hao et al. (2020), section 4 and figure 3.
     """
-    from workflow_scripts.common.device import reproducible
+    from workflow_scripts.common.device import chosen_token_budget, reproducible
     from workflow_scripts.dynamics.likeness import gather, layer_table
     from workflow_scripts.dynamics.reading import (
         chosen_tokens,
@@ -60,9 +60,10 @@ def roll_back_layers(
 
     words = load_tokenizer(config.parent)
     with reproducible(context) as device:
+        budget = chosen_token_budget(context["token_budget"], device)
         read = read_examples(words, dev, cards, examples, seed, max_length)
         before, after = load_pair(config.parent, cards, (first, second), device)
-        batches = grouped_batches(read.lengths, groups, context["token_budget"], seed)
+        batches = grouped_batches(read.lengths, groups, budget, seed)
 
         def rows() -> Iterator[tuple[int, list, list]]:
             for batch in progress(batches, "batches"):

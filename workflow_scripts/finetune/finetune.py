@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.device import reproducible
+from workflow_scripts.common.device import chosen_token_budget, reproducible
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, read_table, record
@@ -112,7 +112,7 @@ def finetune(
             recipe,
             order,
             device,
-            context["token_budget"],
+            chosen_token_budget(context["token_budget"], device),
         )
         kept = State(Path(state), key)
         training.run(kept)

@@ -1,9 +1,9 @@
 """Evaluates per-example losses and predictions of a classifier at many points of a plane.
 
-One point is one pass over all examples of all splits, sorted by length, without dropout, in
-float32. BERT, RoBERTa and ELECTRA classifiers take the path without padding of
-``landscape/packed.py``; every other encoder its own Hugging Face forward, in batches of similar
-length. Both equal a plain forward of one example at a time within 1e-5 in logits.
+One point is one pass over all examples of all splits, sorted by length, without dropout. BERT,
+RoBERTa, ELECTRA and ALBERT classifiers take the path without padding of ``landscape/packed.py``;
+every other encoder its own Hugging Face forward, in batches of similar length. In float32 both
+equal a plain forward of one example at a time within 1e-5 in logits.
 """
 
 import logging
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from workflow_scripts.common.device import chosen_token_budget
 from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.plane import Plane
 from workflow_scripts.model.text import Encoded, collate, joined, token_batches
@@ -39,9 +40,17 @@ class Evaluator:
     module : a sequence classifier; put into evaluation mode.
     splits : name of a split -> its encoded examples with labels.
     pad_id : token that fills up short examples, where there is padding.
-    token_budget : most (padded) tokens in one forward pass.
+    token_budget : most (padded) tokens in one forward pass; None for what suits the device.
+        Where a GPU has too little memory for them it is halved.
     fixed_below : a promise that the embeddings and all layers below this one keep their
         weights: their hidden states are then computed once. None promises nothing.
+    dtype : of matrix products: float32, or bfloat16 with float32 sums. What lies between the
+        products, the head and the loss are float32.
+
+    Attributes
+    ----------
+    rows : name of a parameter -> its rows that the examples use (int64, increasing). A ``Plane``
+        needs to move no others. Empty where that is not known.
     """
 
     def __init__(
@@ -49,53 +58,88 @@ class Evaluator:
         module: torch.nn.Module,
         splits: dict[str, Encoded],
         pad_id: int,
-        token_budget: int,
+        token_budget: int | None,
         fixed_below: int | None = None,
+        dtype: torch.dtype = torch.float32,
     ):
-        self.module = module.eval()
+        self.module, self.dtype = module.eval(), dtype
         self.device = next(module.parameters()).device
+        self.rows: dict[str, torch.Tensor] = {}
+        self._pad_id, self._fixed_below = pad_id, fixed_below
         self._sizes = {name: len(split) for name, split in splits.items()}
-        examples = joined(list(splits.values()))
-        self._labels = torch.from_numpy(examples.labels)
-        batches = token_batches(examples.lengths, token_budget)
-        self._order = np.concatenate(batches)
+        self._examples = joined(list(splits.values()))
+        self._labels = torch.from_numpy(self._examples.labels)
+        name = type(module).__name__
         if packed.can_pack(module):
-            log.info("%s: without padding", type(module).__name__)
-            self._forward = self._packed_forward(examples, batches, fixed_below)
+            log.info("%s: without padding, %s", name, dtype)
+            used = np.unique([i for ids in self._examples.input_ids for i in ids])
+            self.rows[packed.word_embeddings(module)] = torch.from_numpy(used.astype(np.int64))
+            self._prepare, self._forward = self._pack, self._packed_forward
         else:
-            log.info("%s: through its own forward, padded", type(module).__name__)
-            inputs = [collate(examples, batch, pad_id, self.device) for batch in batches]
-            self._forward = lambda: [module(**batch).logits.float() for batch in inputs]
+            log.info("%s: through its own forward, padded, %s", name, dtype)
+            self._prepare, self._forward = self._collate, self._own_forward
+        self._set_budget(chosen_token_budget(token_budget, self.device))
 
-    def _packed_forward(
-        self, examples: Encoded, batches: list[np.ndarray], fixed_below: int | None
-    ) -> Callable[[], list[torch.Tensor]]:
-        module = self.module
-        passes = [packed.pack(module, examples, batch, self.device) for batch in batches]
-        total = module.config.num_hidden_layers
-        prefixes: list[torch.Tensor] = []
+    def _set_budget(self, token_budget: int) -> None:
+        self.token_budget = token_budget
+        batches = token_batches(self._examples.lengths, token_budget)
+        self._order = np.concatenate(batches)
+        self._inputs = [self._prepare(batch) for batch in batches]
+        self._prefixes: list[torch.Tensor] = []
 
-        def forward() -> list[torch.Tensor]:
-            if fixed_below is not None and not prefixes:
-                for one in passes:
-                    states = packed.embed(module, one)
-                    prefixes.append(packed.layers_from(module, one, states, 0, fixed_below))
-            logits = []
-            for i, one in enumerate(passes):
-                states = prefixes[i] if prefixes else packed.embed(module, one)
-                states = packed.layers_from(module, one, states, fixed_below or 0, total)
-                logits.append(packed.head(module, states).float())
-            return logits
+    def _collate(self, batch: np.ndarray) -> dict[str, torch.Tensor]:
+        return collate(self._examples, batch, self._pad_id, self.device)
 
-        return forward
+    def _own_forward(self) -> list[torch.Tensor]:
+        with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
+            return [self.module(**batch).logits.float() for batch in self._inputs]
+
+    def _pack(self, batch: np.ndarray) -> packed.Packed:
+        return packed.pack(self.module, self._examples, batch, self.device)
+
+    def _packed_forward(self) -> list[torch.Tensor]:
+        layers = packed.read_layers(self.module, self.dtype)
+        fixed = self._fixed_below or 0
+
+        def run(one: packed.Packed, states: torch.Tensor, some: range) -> torch.Tensor:
+            for index in some:
+                last = index == len(layers) - 1
+                states = packed.run_layer(self.module.config, layers[index], one, states, last)
+            return states
+
+        def prefix(one: packed.Packed) -> torch.Tensor:
+            return run(one, packed.embed(self.module, one), range(fixed))
+
+        if self._fixed_below is not None and not self._prefixes:
+            self._prefixes = [prefix(one) for one in self._inputs]
+        logits = []
+        for i, one in enumerate(self._inputs):
+            states = self._prefixes[i] if self._prefixes else prefix(one)
+            states = run(one, states, range(fixed, len(layers)))
+            logits.append(packed.head(self.module, states))
+        return logits
 
     @torch.inference_mode()
     def logits(self) -> torch.Tensor:
-        """Logits of all examples, split after split, float32 of shape [N, K], on the CPU."""
-        logits = torch.cat(self._forward()).cpu()
-        ordered = torch.empty_like(logits)
-        ordered[self._order] = logits
-        return ordered
+        """Logits of all examples, split after split, float32 of shape [N, K], on the CPU.
+
+        Raises
+        ------
+        torch.OutOfMemoryError : if a GPU has too little memory for the longest example alone.
+        """
+        while True:
+            try:
+                logits = torch.cat(self._forward()).cpu()
+            except torch.OutOfMemoryError:
+                if self.token_budget <= self._examples.lengths.max():
+                    raise
+            else:
+                ordered = torch.empty_like(logits)
+                ordered[self._order] = logits
+                return ordered
+            # Out here the failed pass's tensors are free, since the exception that held them is.
+            self._set_budget(self.token_budget // 2)
+            log.warning("out of GPU memory: on with %d tokens in one pass", self.token_budget)
 
     def __call__(self) -> dict[str, Outcome]:
         """Outcome of every split, by name, under the weights that the module has now."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.step import run
-from workflow_scripts.common.tables import read_json, read_table, write_table
+from workflow_scripts.common.tables import read_json, write_table
 
 
 def evaluate_rows(
@@ -23,6 +23,7 @@ def evaluate_rows(
     max_length: int,
     context: dict[str, Any],
     second: Path | None = None,
+    precision: Path | None = None,
 ) -> None:
     """Write per-example losses and predictions at the points of some rows of a surface.
 
@@ -37,6 +38,7 @@ def evaluate_rows(
         ``groups`` (see ``setting.surface_layers``).
     max_length : longest input in tokens.
     context : ``device``, ``threads``, ``token_budget``.
+    precision : of ``calibrate_precision``: the precision of matrix products; float32 by default.
 
     Raises
     ------
@@ -47,29 +49,28 @@ def evaluate_rows(
     ----------
     Hao et al. (2019), equations 1 and 2, and section 7; section 3.1 for the fixed head.
     """
+    import torch
+
     from workflow_scripts.common.device import reproducible
     from workflow_scripts.landscape.engine import evaluate_points
     from workflow_scripts.landscape.grid import surface_points
-    from workflow_scripts.landscape.setting import (
-        load_directions,
-        load_evaluator,
-        load_model,
-        make_plane,
-        surface_layers,
-    )
-    from workflow_scripts.model.encoder import read_weights
+    from workflow_scripts.landscape.setting import load_surface
 
-    budget = context["token_budget"]
+    dtype = (
+        torch.float32 if precision is None else getattr(torch, read_json(precision)["precision"])
+    )
     with reproducible(context) as device:
-        labels = len(read_json(card)["labels"])
-        # The head is the one that the target run learned, at every point (paper, section 3.1).
-        module = load_model(config.parent, labels, read_weights(end), device)
-        layers = surface_layers(module, surface)
-        table = read_table(examples)
-        evaluate = load_evaluator(module, config.parent, table, max_length, budget, layers)
-        directions = load_directions(module, start, end, second)
-        plane = make_plane(module, directions, layers)
-        del directions
+        plane, (evaluate,) = load_surface(
+            config.parent,
+            card,
+            examples,
+            (start, end, second),
+            surface,
+            max_length,
+            context["token_budget"],
+            device,
+            (dtype,),
+        )
         points = surface_points(surface["kind"], *surface["range"], surface["points"])
         points = points[points["row"].isin([int(path.stem) for path in rows])]
         points = points.reset_index(drop=True)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.step import run
-from workflow_scripts.common.tables import read_table, write_table
+from workflow_scripts.common.tables import read_json, read_table, write_table
 from workflow_scripts.landscape.grid import surface_points
 
 
@@ -19,6 +19,7 @@ def merge_surface(
     kind: str,
     range: list[float],
     points: int,
+    precision: Path | None = None,
 ) -> None:
     """Write a surface as one row per point, with (``point_examples``) and without every example.
 
@@ -26,8 +27,11 @@ def merge_surface(
     ----------
     shards : files of ``evaluate_rows`` that together are the surface, in any order.
     examples : the task's examples (``choose_examples``).
-    surface, point_examples : to write: what ``summarise`` and ``merge`` give.
+    surface, point_examples : to write: what ``summarise`` and ``merge`` give; the first with
+        ``precision`` of the matrix products and ``precision_error``, the largest difference in
+        mean loss from float32 that ``calibrate_precision`` found (nats, NaN if not finite).
     kind, range, points : as of ``grid.surface_points``; ``range`` is [low, high].
+    precision : of ``calibrate_precision``; float32 by default.
 
     Raises
     ------
@@ -35,8 +39,14 @@ def merge_surface(
     """
     merged = merge([read_table(shard) for shard in shards], surface_points(kind, *range, points))
     labels = read_table(examples)
+    used, error = "float32", 0.0
+    if precision is not None:
+        facts = read_json(precision)
+        used = facts["precision"]
+        error = 0.0 if used == "float32" else facts["largest_difference"]
+    table = summarise(merged, labels).assign(precision=used, precision_error=error)
     write_table(merged, point_examples)
-    write_table(summarise(merged, labels), surface)
+    write_table(table.astype({"precision_error": float}), surface)
 
 
 def merge(shards: list[pd.DataFrame], expected: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """A plane (or line) of weights, and a model that moves on it."""
 
 import math
+import re
 from collections.abc import Iterable
 
 import torch
@@ -85,6 +86,8 @@ class Plane:
     delta_1, delta_2 : the directions, already scaled; ``delta_2`` may be None (a line).
     anchors : points at which a checkpoint's weights are used as they are, since
         ``origin + 1.0 * (end - origin)`` misses ``end`` by rounding: (alpha, beta) -> weights.
+    rows : name of a matrix -> the rows of it that matter (int64); the others do not move. Other
+        names than those of ``delta_1`` are left out.
 
     All weights are tensors by the module's names and of its shapes; names that ``delta_1`` lacks
     are left out.
@@ -105,23 +108,32 @@ class Plane:
         delta_1: Weights,
         delta_2: Weights | None = None,
         anchors: dict[tuple[float, float], Weights] | None = None,
+        rows: dict[str, torch.Tensor] | None = None,
     ):
         parameters = dict(module.named_parameters())
         device = next(module.parameters()).device
-        self.names = list(delta_1)
-        self.origin = _flat(origin, self.names, device)
-        self.delta_1 = _flat(delta_1, self.names, device)
-        self.delta_2 = None if delta_2 is None else _flat(delta_2, self.names, device)
-        self.anchors = {
-            point: _flat(weights, self.names, device) for point, weights in (anchors or {}).items()
-        }
+        self.names = _memory_order(delta_1)
+        self.rows = {name: rows[name] for name in self.names if name in (rows or {})}
+        self.origin, self.delta_1 = self._flat(origin, device), self._flat(delta_1, device)
+        self.delta_2 = None if delta_2 is None else self._flat(delta_2, device)
+        self.anchors = anchors or {}
         self.buffer = self.origin.clone()
+        self._views: Weights = {}
+        # Of a matrix of which only some rows move, the buffer holds these: (matrix, rows, view).
+        self._scattered = []
         offset = 0
         for name in self.names:
-            shape = parameters[name].shape
+            parameter = parameters[name]
+            shape = parameter.shape
+            if name in self.rows:
+                shape = (len(self.rows[name]), *shape[1:])
             size = math.prod(shape)
-            parameters[name].data = self.buffer[offset : offset + size].view(shape)
+            view = self._views[name] = self.buffer[offset : offset + size].view(shape)
             offset += size
+            if name in self.rows:
+                self._scattered.append((parameter.data, self.rows[name].to(device), view))
+            else:
+                parameter.data = view
         self._row: torch.Tensor = self.origin
         self._row_beta = 0.0
 
@@ -138,7 +150,7 @@ class Plane:
         ValueError : if the plane is a line, and beta neither 0 nor an anchor's.
         """
         if (alpha, beta) in self.anchors:
-            self.buffer.copy_(self.anchors[alpha, beta])
+            self.put(self.anchors[alpha, beta])
             return
         if beta != self._row_beta:
             if beta == 0:
@@ -151,6 +163,7 @@ class Plane:
                 torch.add(self.origin, self.delta_2, alpha=beta, out=self._row)
             self._row_beta = beta
         torch.add(self._row, self.delta_1, alpha=alpha, out=self.buffer)
+        self._scatter()
 
     @torch.inference_mode()
     def put(self, weights: Weights) -> None:
@@ -164,8 +177,29 @@ class Plane:
         ------
         KeyError : if a moving parameter is missing.
         """
-        self.buffer.copy_(_flat(weights, self.names, self.buffer.device))
+        for name, view in self._views.items():
+            view.copy_(self._moving(name, weights))
+        self._scatter()
+
+    def _scatter(self) -> None:
+        for matrix, rows, view in self._scattered:
+            matrix.index_copy_(0, rows, view)
+
+    def _moving(self, name: str, weights: Weights) -> torch.Tensor:
+        return weights[name][self.rows[name]] if name in self.rows else weights[name]
+
+    def _flat(self, weights: Weights, device: torch.device) -> torch.Tensor:
+        return torch.cat([self._moving(name, weights).reshape(-1) for name in self.names]).to(
+            device
+        )
 
 
-def _flat(weights: Weights, names: list[str], device: torch.device) -> torch.Tensor:
-    return torch.cat([weights[name].reshape(-1) for name in names]).to(device)
+def _memory_order(names: Iterable[str]) -> list[str]:
+    """Names with those of query, key and value one behind the other, weights and biases apart.
+
+    So the three matrices of a layer are one, and their products one.
+    """
+    order: dict[str, list[str]] = {}
+    for name in names:
+        order.setdefault(re.sub(r"\.(query|key|value)\.", ".", name), []).append(name)
+    return [name for together in order.values() for name in together]

@@ -71,7 +71,7 @@ def project_trajectory(
         table = read_table(examples)
         evaluate = load_evaluator(module, config.parent, table, max_length, budget)
         directions = load_directions(module, start, end, second)
-        plane = make_plane(module, directions)
+        plane = make_plane(module, directions, rows=evaluate.rows)
         dev_labels = table.loc[table["split"] == "dev", "label"].to_numpy()
 
         def measured(prefix: str) -> dict[str, float]:

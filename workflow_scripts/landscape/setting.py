@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
 from workflow_scripts.model.encoder import (
@@ -76,7 +77,10 @@ def load_directions(
 
 
 def make_plane(
-    module: torch.nn.Module, directions: Directions, layers: range | None = None
+    module: torch.nn.Module,
+    directions: Directions,
+    layers: range | None = None,
+    rows: dict[str, torch.Tensor] | None = None,
 ) -> Plane:
     """The plane (or line) through a run's start, with its start and end as they are.
 
@@ -89,6 +93,7 @@ def make_plane(
         The rest, the head too, stays as it is.
     directions : with a ``delta_2`` where ``layers`` are given.
     layers : the group's layers, counted from 0; None for the whole encoder.
+    rows : of an ``Evaluator``: rows of the word embeddings that need to move; None for all.
 
     Raises
     ------
@@ -101,7 +106,8 @@ def make_plane(
     """
     if layers is None:
         anchors = {(0.0, 0.0): directions.start, (1.0, 0.0): directions.end}
-        return Plane(module, directions.start, directions.delta_1, directions.delta_2, anchors)
+        start, delta_1, delta_2 = directions.start, directions.delta_1, directions.delta_2
+        return Plane(module, start, delta_1, delta_2, anchors, rows)
     names = names_in_layers(directions.delta_1, layers)
     anchors = {(0.0, 0.0): directions.end, (-1.0, 0.0): directions.start}
     return Plane(
@@ -158,8 +164,9 @@ def load_evaluator(
     model_dir: Path,
     examples: pd.DataFrame,
     max_length: int,
-    token_budget: int,
+    token_budget: int | None,
     layers: range | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Evaluator:
     """Evaluator over the splits ``train`` and ``dev`` of a surface's examples.
 
@@ -169,8 +176,9 @@ def load_evaluator(
     model_dir : folder with the model's tokenizer.
     examples : table of ``choose_examples``: the task's columns and ``split``.
     max_length : longest input in tokens; what is longer is cut.
-    token_budget : most (padded) tokens in one forward pass.
+    token_budget : most (padded) tokens in one forward pass; None for what suits the device.
     layers : the only layers that will move; None if any weight may.
+    dtype : of matrix products, see ``Evaluator``.
 
     Raises
     ------
@@ -182,4 +190,46 @@ def load_evaluator(
         for name in ("train", "dev")
     }
     fixed_below = None if layers is None else layers.start
-    return Evaluator(module, splits, tokenizer.pad_token_id, token_budget, fixed_below)
+    return Evaluator(module, splits, tokenizer.pad_token_id, token_budget, fixed_below, dtype)
+
+
+def load_surface(
+    model_dir: Path,
+    card: Path,
+    examples: Path,
+    checkpoints: tuple[Path, Path, Path | None],
+    surface: dict[str, Any],
+    max_length: int,
+    token_budget: int | None,
+    device: torch.device,
+    dtypes: tuple[torch.dtype, ...],
+) -> tuple[Plane, list[Evaluator]]:
+    """A surface's plane, and evaluators of its examples on it.
+
+    Parameters
+    ----------
+    model_dir : folder with the model's configuration and tokenizer.
+    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    checkpoints : start, end and second, see ``load_directions``. The head is that of the end,
+        which the target run learned, at every point (paper, section 3.1).
+    surface : ``group`` and ``groups`` (see ``surface_layers``).
+    max_length : longest input in tokens.
+    token_budget : most (padded) tokens in one forward pass; None for what suits the device.
+    dtypes : of the evaluators' matrix products, one each.
+
+    Raises
+    ------
+    UserError : if a file cannot be read or does not fit the model, a run did not move the encoder,
+        or the model lacks the layer group.
+    """
+    start, end, second = checkpoints
+    labels = len(read_json(card)["labels"])
+    module = load_model(model_dir, labels, read_weights(end), device)
+    layers = surface_layers(module, surface)
+    table = read_table(examples)
+    evaluators = [
+        load_evaluator(module, model_dir, table, max_length, token_budget, layers, dtype)
+        for dtype in dtypes
+    ]
+    directions = load_directions(module, start, end, second)
+    return make_plane(module, directions, layers, evaluators[0].rows), evaluators
