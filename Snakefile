@@ -18,10 +18,30 @@ include: "rules/figures.smk"
 
 if workflow.is_main_process:
     tell_of_results()
+    share_gpus()
 
 
 onstart:
+    remember(sys.argv, workflow.workdir_init)
     keep_sources(SCRIPTS)
+
+
+# On a cluster these run where Snakemake runs: they take seconds, or need the network, which
+# a cluster's nodes often lack.
+localrules:
+    all,
+    prepare_task,
+    fetch_model,
+    choose_examples,
+    merge_surface,
+    draw_figure1,
+    draw_figure2,
+    draw_figure3,
+    draw_figure4,
+    draw_figure5,
+    draw_figure6,
+    draw_figure7,
+    draw_table1,
 
 
 rule all:

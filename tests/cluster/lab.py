@@ -266,9 +266,7 @@ def _bring_up(lab: Lab) -> None:
     key, munge = lab.state / "munge/key", lab.state / "munge/socket"
     key.write_bytes(os.urandom(128))
     key.chmod(0o600)
-    files = [
-        f"--{what}-file={lab.state}/munge/{what}" for what in ("pid", "log", "seed")
-    ]
+    files = [f"--{what}-file={lab.state}/munge/{what}" for what in ("pid", "log", "seed")]
     lab.start("munged", "munged", "-F", f"--socket={munge}", f"--key-file={key}", *files)
     end = time.monotonic() + 20
     while not munge.exists():
