@@ -22,18 +22,21 @@ if workflow.is_main_process:
 
 
 onstart:
-    remember(sys.argv, workflow.workdir_init)
+    remember(sys.argv, workflow.rundir)
     keep_sources(SCRIPTS)
 
 
-# On a cluster these run where Snakemake runs: they take seconds, or need the network, which
-# a cluster's nodes often lack.
+# On a cluster these run where Snakemake runs: they take seconds and no GPU, or need the network,
+# which a cluster's nodes often lack.
 localrules:
     all,
     prepare_task,
     fetch_model,
+    draw_scratch,
     choose_examples,
     merge_surface,
+    measure_width,
+    weigh_claims,
     draw_figure1,
     draw_figure2,
     draw_figure3,

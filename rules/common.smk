@@ -465,16 +465,13 @@ def gpus():
 
 
 def share_gpus():
-    """Let as many jobs with a GPU run at a time as this machine has GPUs.
+    """Let as many jobs with a GPU run at a time as this machine has GPUs, unless told how many.
 
-    Unless the profile or the command line says how many, as the profile for SLURM does.
+    A cluster's scheduler knows by itself how many there are.
     """
-    if gpus() and "gpu" not in workflow.global_resources:
+    here = workflow.nodes is None
+    if here and gpus() and "gpu" not in workflow.global_resources:
         workflow.register_resource("gpu", max(1, len(visible_gpus())))
-
-
-# Jobs that measure one surface are a group, of which a job of a cluster may hold several.
-SURFACE_GROUP = "surface_{model}_{surface}"
 
 
 # report

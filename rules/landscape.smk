@@ -47,8 +47,6 @@ rule measure_directions:
         "results/benchmarks/landscape/measure_directions/{model}_{surface}.jsonl"
     conda:
         "../envs/torch.yaml"
-    group:
-        SURFACE_GROUP
     threads: SETTINGS.compute.threads
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
@@ -94,8 +92,6 @@ for kind, first, last in row_shards():
             surface=surfaces_of_kind(kind),
         conda:
             "../envs/torch.yaml"
-        group:
-            SURFACE_GROUP
         threads: SETTINGS.compute.threads
         resources:
             mem_mb=lambda wildcards, attempt: 4000 * attempt,
@@ -167,8 +163,6 @@ rule project_trajectory:
         "results/benchmarks/landscape/project_trajectory/{model}_{surface}_{run}.jsonl"
     conda:
         "../envs/torch.yaml"
-    group:
-        SURFACE_GROUP
     threads: SETTINGS.compute.threads
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
