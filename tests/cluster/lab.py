@@ -64,11 +64,6 @@ class Lab:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
         return done.stdout
 
-    def jobs(self, *states: str) -> dict[str, str]:
-        """Comment (the rule) of each job, by its number; of all states if none is given."""
-        listed = self.run("squeue", "-h", "-t", ",".join(states) or "all", "-o", "%i|%k")
-        return dict(line.split("|", 1) for line in listed.splitlines())
-
     def start(self, name: str, *command: str) -> None:
         # No daemon outlives this process, however it ends.
         with (self.state / f"{name}.out").open("ab") as out:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["help", "setup", "figures", "test", "lint", "format", "bench", "clean"]
+TARGETS = ["help", "setup", "figures", "recover", "test", "lint", "format", "bench", "clean"]
 
 
 @pytest.fixture
