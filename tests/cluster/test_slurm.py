@@ -28,8 +28,8 @@ class Snakemake:
 
     def __init__(self, lab: Lab, folder: Path, *arguments: str, configs: tuple[Path, ...] = ()):
         self.lab, self.folder = lab, folder
-        self.output = folder.with_suffix(".out")
-        with self.output.open("ab") as output:
+        self.output = folder.with_name(f"{folder.name}.{time.time_ns()}.out")
+        with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [
                     *("snakemake", *arguments, "--workflow-profile", "profiles/slurm"),
@@ -59,11 +59,12 @@ class Snakemake:
         return text
 
     def jobs(self, form: str) -> list[str]:
-        """Its SLURM jobs, of all states, each as ``form`` of squeue's says."""
+        """Its SLURM jobs, of all states, in order, each as squeue's ``form`` says."""
         name = re.search(r"SLURM run ID: (\S+)", self.output.read_text())
         if name is None:
             return []
-        return self.lab.run("squeue", "-h", "-t", "all", "-o", form, f"--name={name[1]}").split()
+        squeue = ["squeue", "-h", "-t", "all", "-S", "i", "-o", form, f"--name={name[1]}"]
+        return self.lab.run(*squeue).split()
 
     def training(self) -> str:
         """Number of the SLURM job that trains, as soon as its script is at work."""
