@@ -24,7 +24,7 @@ STAMP := $(VENV)/tunescape-setup
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures test pytest lint format bench clean
+.PHONY: help setup figures recover test pytest lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -42,9 +42,13 @@ $(STAMP): pyproject.toml constraints.txt
 	"$$python" envs/setup_venv.py --torch-index "$(TORCH_INDEX)"
 
 # The target comes first: options such as --configfile take every word that follows.
-RUN_IN = $(if $(EXPERIMENT),--directory runs/$(basename $(notdir $(EXPERIMENT))) --configfile $(EXPERIMENT))
+DIRECTORY = $(if $(EXPERIMENT),--directory runs/$(basename $(notdir $(EXPERIMENT))))
+RUN_IN = $(if $(EXPERIMENT),$(DIRECTORY) --configfile $(EXPERIMENT))
 figures: $(STAMP) ## every figure and table (EXPERIMENT=..., CORES=...)
 	@$(BIN)/snakemake results/figures/all --cores $(CORES) $(RUN_IN)
+
+recover: $(STAMP) ## after a kill: end what is left of a run, and unlock it (EXPERIMENT=...)
+	@$(BIN)/python -m workflow_scripts.common.recover $(DIRECTORY)
 
 # Lint first: it takes seconds, and pytest's own last line then closes the output.
 test: lint pytest ## everything that has to pass: lint, then the tests

@@ -19,10 +19,33 @@ include: "rules/figures.smk"
 
 if workflow.is_main_process:
     tell_of_results()
+    share_gpus()
 
 
 onstart:
+    remember(sys.argv, workflow.rundir)
     keep_sources(SCRIPTS)
+
+
+# On a cluster these run where Snakemake runs: they take seconds and no GPU, or need the network,
+# which a cluster's nodes often lack.
+localrules:
+    all,
+    prepare_task,
+    fetch_model,
+    draw_scratch,
+    choose_examples,
+    merge_surface,
+    measure_width,
+    weigh_claims,
+    draw_figure1,
+    draw_figure2,
+    draw_figure3,
+    draw_figure4,
+    draw_figure5,
+    draw_figure6,
+    draw_figure7,
+    draw_table1,
 
 
 rule all:

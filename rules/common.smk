@@ -12,8 +12,10 @@ from snakemake.logging import logger
 from workflow_scripts.common.adopt import other_versions, unknown_outputs
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.gpus import visible_gpus
 from workflow_scripts.common.provenance import code_of, made_with
 from workflow_scripts.common.records import source_digests
+from workflow_scripts.common.recover import remember
 from workflow_scripts.common.why import keep_sources
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.figures.paper import HAO_2019_TABLE_1
@@ -622,6 +624,16 @@ def gpus():
         device == "cuda"
         or (device == "auto" and shutil.which("nvidia-smi") is not None)
     )
+
+
+def share_gpus():
+    """Let as many jobs with a GPU run at a time as this machine has GPUs, unless told how many.
+
+    A cluster's scheduler knows by itself how many there are.
+    """
+    here = workflow.nodes is None
+    if here and gpus() and "gpu" not in workflow.global_resources:
+        workflow.register_resource("gpu", max(1, len(visible_gpus())))
 
 
 # report

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["help", "setup", "figures", "test", "lint", "format", "bench", "clean"]
+TARGETS = ["help", "setup", "figures", "recover", "test", "lint", "format", "bench", "clean"]
 
 
 @pytest.fixture
@@ -94,6 +94,13 @@ def test_figures_of_the_default_and_of_another_experiment(checkout):
         "snakemake results/figures/all --cores 3 "
         "--directory runs/smoke --configfile experiments/smoke.yaml\n"
     )
+
+
+def test_recover_is_for_the_same_folder(checkout):
+    plain = make(checkout, "-n", "recover").stdout
+    assert plain.rstrip().endswith("-m workflow_scripts.common.recover")
+    other = make(checkout, "-n", "recover", "EXPERIMENT=experiments/smoke.yaml").stdout
+    assert other.endswith("-m workflow_scripts.common.recover --directory runs/smoke\n")
 
 
 def test_test_runs_all_checks(checkout):

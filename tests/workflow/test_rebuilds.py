@@ -160,13 +160,12 @@ def expected(name: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> tuple[Path, Path]:
-    """A copy of the repository, and a folder in which it has run the smoke experiment."""
+def finished(smoke_run, tmp_path_factory) -> tuple[Path, Path]:
+    """A copy of the repository, and a folder in which the smoke experiment has run."""
     top = tmp_path_factory.mktemp("rebuilds")
     apart = shutil.ignore_patterns(".venv", ".git", "results", "runs", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, top / "repository", ignore=apart)
-    done = snakemake(top / "repository", top / "run", "results/figures/all")
-    assert done.returncode == 0, done.stderr[-3000:]
+    shutil.copytree(smoke_run, top / "run")
     return top / "repository", top / "run"
 
 

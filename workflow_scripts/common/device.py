@@ -2,13 +2,18 @@
 
 import os
 from collections.abc import Iterator
+<<<<<<< HEAD
 from contextlib import contextmanager
 from pathlib import Path
+=======
+from contextlib import contextmanager, nullcontext
+>>>>>>> slurm
 from typing import Any
 
 import torch
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.gpus import one_gpu
 
 
 def chosen_device(name: str) -> torch.device:
@@ -59,7 +64,8 @@ def chosen_token_budget(wanted: int | None, device: torch.device) -> int:
 def reproducible(context: dict[str, Any]) -> Iterator[torch.device]:
     """Give the device, with the context's threads, deterministic kernels and full fp32 products.
 
-    Everything is put back afterwards, the global random state too.
+    Of several GPUs it is one that no other job uses (see ``gpus.one_gpu``). Everything is put
+    back afterwards, the global random state too.
 
     Parameters
     ----------
@@ -70,22 +76,30 @@ def reproducible(context: dict[str, Any]) -> Iterator[torch.device]:
     ------
     UserError : for ``cuda`` where PyTorch finds no GPU.
     """
-    device = chosen_device(context.get("device", "auto"))
-    threads = torch.get_num_threads()
+    name = context.get("device", "auto")
+    # CUDA reads once, when it starts, which GPUs it may use.
+    alone = nullcontext() if name == "cpu" or torch.cuda.is_initialized() else one_gpu()
+    with alone, _repeatable(chosen_device(name), context.get("threads")) as device:
+        yield device
+
+
+@contextmanager
+def _repeatable(device: torch.device, threads: int | None) -> Iterator[torch.device]:
+    before = torch.get_num_threads()
     precision = torch.get_float32_matmul_precision()
     deterministic = torch.are_deterministic_algorithms_enabled()
     filled = torch.utils.deterministic.fill_uninitialized_memory
     # cuBLAS reads this when it starts; without it deterministic mode refuses matrix products.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
-        torch.set_num_threads(context.get("threads", threads))
+        torch.set_num_threads(threads or before)
         torch.set_float32_matmul_precision("highest")  # no TF32
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # a pass over every new tensor
         with torch.random.fork_rng(devices=[0] if device.type == "cuda" else []):
             yield device
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
         torch.set_float32_matmul_precision(precision)
         torch.use_deterministic_algorithms(deterministic)
         torch.utils.deterministic.fill_uninitialized_memory = filled

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,18 @@ def atomic(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+# Its name: that of the target, hidden, with the writer's process number.
+_DRAFT = re.compile(r"\..+\.\d+(\.\w+)?")
+
+
+def remove_drafts(folder: Path) -> int:
+    """Delete drafts in a folder and below that killed writers left behind; how many there were."""
+    drafts = [path for path in Path(folder).rglob(".*") if _DRAFT.fullmatch(path.name)]
+    for path in drafts:
+        path.unlink()
+    return len(drafts)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

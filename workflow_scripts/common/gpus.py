@@ -1,0 +1,87 @@
+"""GPUs of this machine: which there are, and one of them for a job. Does not import PyTorch."""
+
+import fcntl
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count, takewhile
+from pathlib import Path
+
+log = logging.getLogger("tunescape")
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def visible_gpus() -> list[str]:
+    """GPUs that a process started here may use, as ``CUDA_VISIBLE_DEVICES`` names them.
+
+    What that variable says, as set by a person or a scheduler; where it is not set, the UUIDs
+    that ``nvidia-smi`` lists, since CUDA need not number the devices in the same order. Empty
+    without a GPU.
+    """
+    told = os.environ.get(VISIBLE)
+    if told is None:
+        if shutil.which("nvidia-smi") is None:
+            return []
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        return listed.stdout.split() if listed.returncode == 0 else []
+    # CUDA takes the names up to the first that is none, such as -1.
+    names = (name.strip() for name in told.split(","))
+    return list(takewhile(lambda name: name and name != "-1", names))
+
+
+@contextmanager
+def one_gpu() -> Iterator[str | None]:
+    """Make one of several GPUs the only one that this process sees, while the block runs.
+
+    It is a GPU that the fewest blocks hold, of this user's processes on this machine or, in a
+    SLURM job, of the job's own processes: with no more blocks at a time than GPUs each has its
+    own, with more they share evenly. Must be entered before CUDA starts.
+
+    Yields
+    ------
+    The GPU's name; None where fewer than two are visible, and nothing is changed.
+    """
+    gpus = visible_gpus()
+    if len(gpus) < 2:
+        yield None
+        return
+    with _least_held(gpus) as gpu:
+        before = os.environ.get(VISIBLE)
+        os.environ[VISIBLE] = gpu
+        log.info("GPU %s of %s", gpu, ", ".join(gpus))
+        try:
+            yield gpu
+        finally:
+            if before is None:
+                del os.environ[VISIBLE]
+            else:
+                os.environ[VISIBLE] = before
+
+
+@contextmanager
+def _least_held(gpus: list[str]) -> Iterator[str]:
+    # The system drops a lock when its process ends, however it ends. Not TMPDIR: a job may have
+    # one of its own. Numbers mean other GPUs in another SLURM job.
+    folder = Path(f"/tmp/tunescape-gpus-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    scope = os.environ.get("SLURM_JOB_ID", "here")
+    for turn in count():
+        for gpu in gpus:
+            name = gpu.replace("/", "_")
+            with (folder / f"{scope}-{name}-{turn}").open("w") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                yield gpu
+                return
