@@ -74,6 +74,8 @@ PREPARE, FETCH, SCRATCH = "prepare_task", "fetch_model", "draw_scratch"
 CHOOSE, DIRECTIONS, ROWS = "choose_examples", "measure_directions", "evaluate_rows"
 MERGE, TRAJECTORY, WIDTH = "merge_surface", "project_trajectory", "measure_width"
 ROLLBACK, CLAIMS, TABLE1 = "roll_back", "weigh_claims", "draw_table1"
+ATTENTION, STATES, LAYERS_BACK = "compare_attention", "compare_representations", "roll_back_layers"
+DYNAMICS_CLAIMS = "weigh_dynamics_claims"
 TRAINING = {"finetune_finetune", "finetune_scratch", "finetune_continued"}
 
 
@@ -81,18 +83,23 @@ def figures(*numbers: int) -> set[str]:
     return {f"draw_figure{number}" for number in numbers}
 
 
-FIGURES = figures(1, 2, 3, 4, 5, 6, 7) | {TABLE1}
-ALL = TRAINING | FIGURES
+COMPARING = {ATTENTION, STATES, LAYERS_BACK}
+CURVES = {"draw_attention_layers", "draw_representation_layers", "draw_layer_rollback"}
+MATRICES = {"draw_attention_heads", "draw_layer_matrices"}
+DYNAMICS = CURVES | MATRICES | {DYNAMICS_CLAIMS}
+FIGURES = figures(1, 2, 3, 4, 5, 6, 7) | {TABLE1} | CURVES | MATRICES
+ALL = TRAINING | FIGURES | COMPARING | DYNAMICS
 ALL |= {PREPARE, FETCH, SCRATCH, CHOOSE, DIRECTIONS, ROWS, MERGE, TRAJECTORY, WIDTH}
 ALL |= {ROLLBACK, CLAIMS}
 NOTHING: set[str] = set()
 
-# Scripts that run a model forward, and scripts that build one at all.
+# Scripts that score a model, that run one at all, and that build one.
 FORWARD = {ROWS, TRAJECTORY, ROLLBACK}
-BUILDING = FORWARD | TRAINING | {FETCH, SCRATCH, DIRECTIONS}
+READING = FORWARD | COMPARING
+BUILDING = READING | TRAINING | {FETCH, SCRATCH, DIRECTIONS}
 # What shows a surface, and what comes after the runs.
 OF_SURFACES = figures(1, 3, 4, 5, 6, 7) | {WIDTH, CLAIMS}
-AFTER_RUNS = OF_SURFACES | FORWARD | {DIRECTIONS, MERGE, TABLE1} | figures(2)
+AFTER_RUNS = OF_SURFACES | READING | {DIRECTIONS, MERGE, TABLE1} | figures(2) | DYNAMICS
 
 # Edits: from the bytes of a file (None where there is no such file) to its new ones.
 
@@ -293,7 +300,7 @@ SAME = [
     code(
         "a text in two parts",
         "report/weigh_claims.py",
-        swap('"# Claims of Hao et al. (2019)"', '"# Claims of " "Hao et al. (2019)"'),
+        swap('"Claims of Hao et al. (2019)"', '"Claims of " "Hao et al. (2019)"'),
     ),
     Mutation("all scripts touched", {"workflow_scripts/**/*.py": touch}, NOTHING),
     Mutation(
@@ -446,7 +453,7 @@ COMMON = [
         "statement of a package: choose_examples imports nothing from it",
         "landscape/__init__.py",
         append("import os\n\nos.umask(0o022)\n"),
-        FORWARD | {DIRECTIONS, MERGE, WIDTH, CLAIMS},
+        FORWARD | {DIRECTIONS, MERGE, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
     ),
     code("unused function added to a grammar", "data/grammars/sentiment.py", append(UNUSED)),
     code(
@@ -471,13 +478,15 @@ COMMON = [
         "helper: writing a table",
         "common/tables.py",
         swap('compression="zstd"', 'compression="snappy"'),
-        TRAINING | {PREPARE, CHOOSE, ROWS, MERGE, TRAJECTORY, WIDTH, ROLLBACK, CLAIMS},
+        TRAINING
+        | COMPARING
+        | {PREPARE, CHOOSE, ROWS, MERGE, TRAJECTORY, WIDTH, ROLLBACK, CLAIMS, DYNAMICS_CLAIMS},
     ),
     code(
         "helper of error messages",
         "common/errors.py",
         swap("cutoff=0.5", "cutoff=0.6"),
-        {PREPARE, FETCH},
+        {PREPARE, FETCH} | CURVES | MATRICES,
     ),
     code(
         "helper of error messages",
@@ -489,13 +498,13 @@ COMMON = [
         "default argument",
         "common/progress.py",
         swap("every: float = 10.0", "every: float = 5.0"),
-        TRAINING | FORWARD,
+        TRAINING | READING,
     ),
     code(
         "helper: choice of the device",
         "common/device.py",
         swap("return torch.device(name)", "return torch.device(str(name))"),
-        TRAINING | FORWARD,
+        TRAINING | READING,
     ),
     code("statement that acts on import", "common/tables.py", append("\nos.umask(0o022)\n"), ALL),
     code(
@@ -537,7 +546,7 @@ DATA = [
         "method of a class",
         "data/grammars/draw.py",
         swap("return int(self._random() * n)", "return int(n * self._random())"),
-        {PREPARE},
+        {PREPARE} | COMPARING,
     ),
     code(
         "field of a typed tuple",
@@ -566,7 +575,7 @@ DATA = [
         "statement that acts on import",
         "data/grammars/draw.py",
         append("\nrandom.seed(0)\n"),
-        {PREPARE},
+        {PREPARE} | COMPARING,
     ),
 ]
 
@@ -601,13 +610,13 @@ MODEL = [
         "pattern of layers",
         "model/encoder.py",
         swap("|albert_layer_groups)", "|albert_layer_groups|blocks)"),
-        BUILDING - {SCRATCH},
+        BUILDING - {SCRATCH, ATTENTION, STATES},
     ),
     code(
         "helper: layer groups",
-        "model/encoder.py",
+        "model/layers.py",
         swap("count * i // 3 for i", "i * count // 3 for i"),
-        {DIRECTIONS, ROWS, ROLLBACK},
+        {DIRECTIONS, ROWS, ROLLBACK, DYNAMICS_CLAIMS},
     ),
     code(
         "helper: writing weights",
@@ -638,13 +647,13 @@ MODEL = [
         "helper: tokens",
         "model/text.py",
         swap('truncation="longest_first"', 'truncation="only_first"'),
-        TRAINING | FORWARD,
+        TRAINING | READING,
     ),
     code(
         "constant: tokenizer files",
         "model/checks.py",
         swap('    ("spm.model",),\n', ""),
-        TRAINING | FORWARD | {FETCH},
+        TRAINING | READING | {FETCH},
     ),
     code(
         "constant of a check",
@@ -773,10 +782,7 @@ LANDSCAPE = [
     code(
         "method that one script calls: a class counts as one",
         "landscape/plane.py",
-        swap(
-            "self.buffer.copy_(_flat(weights, self.names, self.buffer.device))",
-            "self.buffer[:] = _flat(weights, self.names, self.buffer.device)",
-        ),
+        swap("view.copy_(self._moving(name, weights))", "view[:] = self._moving(name, weights)"),
         {ROWS, TRAJECTORY},
     ),
     code(
@@ -862,7 +868,7 @@ LANDSCAPE = [
         "statement that acts on import",
         "landscape/width.py",
         append('\nnp.seterr(under="ignore")\n'),
-        {DIRECTIONS, WIDTH, CLAIMS},
+        {DIRECTIONS, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
     ),
     code(
         "statement that acts on import",
@@ -900,9 +906,95 @@ LANDSCAPE = [
     ),
 ]
 
+# Learning dynamics
+
+SHOWN = {"draw_attention_layers", "draw_attention_heads"}
+OF_DYNAMICS = [
+    code(
+        "divergence of attention",
+        "dynamics/attention.py",
+        swap("torch.where(d < 0.5, small, large)", "torch.where(d < 0.4, small, large)"),
+        {ATTENTION},
+        SHOWN | {DYNAMICS_CLAIMS},
+    ),
+    code(
+        "constant of ranks",
+        "dynamics/moments.py",
+        swap("_RANK = 1e-10", "_RANK = 1e-9"),
+        {STATES, LAYERS_BACK},
+        DYNAMICS - SHOWN,
+    ),
+    code(
+        "one of the measures",
+        "dynamics/svcca.py",
+        swap(
+            "max(0.0, float(2 - 2 * nuclear / size))", "max(0.0, float(2 * (1 - nuclear / size)))"
+        ),
+        {STATES, LAYERS_BACK},
+    ),
+    code(
+        "jackknife that no script calls",
+        "dynamics/svcca.py",
+        swap("len(groups) < 3", "len(groups) < 2"),
+    ),
+    code(
+        "intervals",
+        "dynamics/intervals.py",
+        swap("(groups - 1) * left_out", "(groups - 1.0) * left_out"),
+        {STATES, LAYERS_BACK, DYNAMICS_CLAIMS},
+    ),
+    code(
+        "function that one script calls",
+        "dynamics/likeness.py",
+        swap('"first": i + lowest,', '"first": lowest + i,'),
+        {STATES},
+        {"draw_representation_layers", "draw_layer_matrices", DYNAMICS_CLAIMS},
+    ),
+    code(
+        "function that one script calls",
+        "dynamics/reading.py",
+        swap("layer.forward = forward\n", "setattr(layer, 'forward', forward)\n"),
+        {LAYERS_BACK},
+        {"draw_layer_rollback", DYNAMICS_CLAIMS},
+    ),
+    code(
+        "order of the examples",
+        "dynamics/reading.py",
+        swap("order[group::groups], 0", "order[group :: groups], 1 - 1"),
+        {STATES, LAYERS_BACK},
+    ),
+    code(
+        "script",
+        "dynamics/compare_attention.py",
+        swap('["example", "layer"], ignore_index', '["layer", "example"], ignore_index'),
+        {ATTENTION},
+    ),
+]
+
 # Report and figures
 
 REPORT = [
+    code(
+        "verdicts of both ledgers",
+        "report/ledger.py",
+        swap('return "undecided"\n    sign', 'return "not told"\n    sign'),
+        {CLAIMS, DYNAMICS_CLAIMS},
+        NOTHING,
+    ),
+    code(
+        "constant",
+        "report/dynamics_claims.py",
+        swap("LOW_SHARE = 11 / 24", "LOW_SHARE = 12 / 24"),
+        {DYNAMICS_CLAIMS},
+        NOTHING,
+    ),
+    code(
+        "checks of all figures of dynamics",
+        "figures/pairs.py",
+        swap("nothing to draw: no pair", "nothing to draw, no pair"),
+        CURVES | MATRICES,
+        NOTHING,
+    ),
     code(
         "constant",
         "report/claims.py",
@@ -1004,7 +1096,7 @@ REPORT = [
         "default argument",
         "figures/layout.py",
         swap("most: int = 4", "most: int = 5"),
-        figures(1, 2, 5, 6),
+        figures(1, 2, 5, 6) | CURVES | MATRICES,
     ),
     code(
         "method of a class",
@@ -1098,14 +1190,14 @@ CONFIG = [
         "tasks.entailment.title: figures 4 and 7 show it too",
         "entailment: {train: 64,",
         "entailment: {title: RTE, train: 64,",
-        FIGURES,
+        FIGURES | {DYNAMICS_CLAIMS},
         NOTHING,
     ),
     config(
         "tasks.sentiment.title",
         "sentiment: {train: 64,",
         "sentiment: {title: SST, train: 64,",
-        figures(1, 2, 3, 5, 6) | {TABLE1},
+        figures(1, 2, 3, 5, 6) | {TABLE1} | DYNAMICS,
         NOTHING,
     ),
     config(
@@ -1113,7 +1205,7 @@ CONFIG = [
         "tasks:\n  entailment",
         "tasks:\n  nli: {train: 20}\n  entailment",
     ),
-    config("finetune.max_length", "max_length: 48", "max_length: 40", TRAINING | FORWARD),
+    config("finetune.max_length", "max_length: 48", "max_length: 40", TRAINING | READING),
     config(
         "learning rate: pre-trained start",
         TINY,
@@ -1176,23 +1268,32 @@ CONFIG = [
     ),
     config(
         "landscape.width.resamples",
-        "resamples: 100",
-        "resamples: 120",
+        "width: {resamples: 100",
+        "width: {resamples: 120",
         {WIDTH, ROLLBACK, CLAIMS},
         {TABLE1},
     ),
     config(
         "landscape.width.tolerances",
-        "resamples: 100",
-        "resamples: 100, tolerances: [0.2]",
+        "width: {resamples: 100",
+        "width: {resamples: 100, tolerances: [0.2]",
         {WIDTH, CLAIMS},
         NOTHING,
     ),
     config(
         "landscape.width.relative",
-        "resamples: 100",
-        "resamples: 100, relative: [0.25]",
+        "width: {resamples: 100",
+        "width: {resamples: 100, relative: [0.25]",
         {WIDTH},
+        NOTHING,
+    ),
+    config("dynamics.keep", "  groups: 4\n", "  groups: 4\n  keep: 0.9\n", {STATES, LAYERS_BACK}),
+    config("dynamics.pair_examples", "pair_examples: 16", "pair_examples: 12", {ATTENTION, STATES}),
+    config(
+        "dynamics.resamples",
+        "  groups: 4\n  resamples: 100",
+        "  groups: 4\n  resamples: 120",
+        {"draw_attention_layers", DYNAMICS_CLAIMS},
         NOTHING,
     ),
     config(
@@ -1225,7 +1326,8 @@ FILES = [
     other("surface with other bytes", f"{PLANE}/surface.parquet", append("x"), figures(1, 3, 4, 6)),
 ]
 
-MUTATIONS = [*SAME, *COMMON, *DATA, *MODEL, *FINETUNE, *LANDSCAPE, *REPORT, *RULES, *CONFIG, *FILES]
+MUTATIONS = [*SAME, *COMMON, *DATA, *MODEL, *FINETUNE, *LANDSCAPE, *OF_DYNAMICS, *REPORT]
+MUTATIONS += [*RULES, *CONFIG, *FILES]
 
 # Running
 
@@ -1281,7 +1383,7 @@ def dry_run(copy: Path) -> tuple[dict[str, list[str]], float]:
     found: dict[str, list[str]] = {}
     for rule, reason, changed in jobs:
         if rule not in ("all", "results/figures/all"):
-            rule = re.sub(r"^evaluate_rows_.*", "evaluate_rows", rule)
+            rule = re.sub(r"^(evaluate_rows|draw_.*)_(plane|line|group|dynamics).*", r"\1", rule)
             found.setdefault(rule, []).append(reason + (f"; {CHANGED}" if changed else ""))
     return found, seconds
 
