@@ -44,7 +44,7 @@ from workflow_scripts.model.encoder import (
 from workflow_scripts.model.source import fetch
 from workflow_scripts.model.text import Encoded, collate, encode, load_tokenizer
 
-ROUNDS, EXAMPLES, BATCH, TOKENS_A_PASS, MAX_LENGTH = 5, 96, 32, 1024, 128
+ROUNDS, EXAMPLES, BATCH, TOKENS_A_PASS, MAX_LENGTH = 3, 96, 32, 2048, 128
 BERT_LARGE = BertConfig(
     hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096
 )

@@ -109,11 +109,11 @@ def test_units_for_bfloat16_are_known_from_the_processors_flags(flags, there, mo
 
 
 @pytest.mark.parametrize(
-    ("gigabytes", "tokens"), [(0.1, 1024), (8, 2**15), (16, 2**16), (80, 2**16)]
+    ("gigabytes", "tokens"), [(0.1, 2048), (8, 2**15), (16, 2**16), (80, 2**16)]
 )
 def test_a_gpu_gets_as_many_tokens_as_its_memory_allows(gigabytes, tokens, monkeypatch):
     facts = SimpleNamespace(total_memory=int(gigabytes * 2**30))
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: facts)
     assert chosen_token_budget(None, torch.device("cuda")) == tokens
     assert chosen_token_budget(333, torch.device("cuda")) == 333
-    assert chosen_token_budget(None, torch.device("cpu")) == 1024
+    assert chosen_token_budget(None, torch.device("cpu")) == 2048

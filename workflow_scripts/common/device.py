@@ -37,7 +37,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
 
-CPU_TOKENS, GPU_TOKENS = 1024, 65536
+CPU_TOKENS, GPU_TOKENS = 2048, 65536
 BYTES_PER_TOKEN = 2**18  # bert-large takes about a quarter of it in float32
 
 
