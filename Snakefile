@@ -38,6 +38,7 @@ localrules:
     merge_surface,
     measure_width,
     weigh_claims,
+    weigh_dynamics_claims,
     draw_figure1,
     draw_figure2,
     draw_figure3,

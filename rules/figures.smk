@@ -274,6 +274,7 @@ for figure, (drawing, table, pairs, shown) in DYNAMICS_FIGURES.items():
             f"results/logs/figures/{drawing}/{figure}_{{model}}.log",
         benchmark:
             f"results/benchmarks/figures/{drawing}/{figure}_{{model}}.jsonl"
+        localrule: True  # as the others, see the Snakefile
         conda:
             "../envs/figures.yaml"
         threads: 1
