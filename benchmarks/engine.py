@@ -37,11 +37,11 @@ from workflow_scripts.model.encoder import (
     classifier_of,
     draw_encoder,
     encoder_names,
-    layer_groups,
     load_weights,
     names_in_layers,
     start_weights,
 )
+from workflow_scripts.model.layers import layer_groups
 from workflow_scripts.model.source import fetch
 from workflow_scripts.model.text import Encoded, collate, encode, load_tokenizer
 
