@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import read_json, read_table
-from workflow_scripts.data.tasks import subset
+from workflow_scripts.data.subset import subset
 from workflow_scripts.model.encoder import (
     build_classifier,
     layer_modules,
