@@ -2,12 +2,8 @@
 
 import os
 from collections.abc import Iterator
-<<<<<<< HEAD
-from contextlib import contextmanager
-from pathlib import Path
-=======
 from contextlib import contextmanager, nullcontext
->>>>>>> slurm
+from pathlib import Path
 from typing import Any
 
 import torch
