@@ -4,6 +4,7 @@ python -m workflow_scripts.plan --configfile experiments/paper.yaml --gpu h100 -
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -65,6 +66,7 @@ def plan(arguments: argparse.Namespace) -> str:
         or task is not known.
     """
     from workflow_scripts.common.adopt import other_versions
+    from workflow_scripts.common.experiment import all_tasks
     from workflow_scripts.plan.jobs import all_jobs, schedule
     from workflow_scripts.plan.report import text
     from workflow_scripts.plan.sizes import given_lengths, lengths_of, shape_in, shape_of
@@ -74,8 +76,6 @@ def plan(arguments: argparse.Namespace) -> str:
     shapes, lengths, facts = {}, {}, []
     folders = dict(_named(one, "--shape", settings.models) for one in arguments.shape)
     given = dict(_named(one, "--examples", settings.tasks) for one in arguments.examples)
-    from workflow_scripts.common.experiment import all_tasks
-
     for model in settings.experiment.models:
         found = (
             shape_in(model, Path(folders[model]))
@@ -96,8 +96,8 @@ def plan(arguments: argparse.Namespace) -> str:
     ends = schedule(jobs, machine.cores, machine.gpus)
     there = {}
     if run.is_dir():
-        os.chdir(run)
-        there = other_versions()
+        with contextlib.chdir(run):
+            there = other_versions()
     return text(settings, facts, lengths, machine, note, jobs, ends, there)
 
 

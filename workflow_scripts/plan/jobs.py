@@ -205,7 +205,7 @@ class Costs:
         return thirds * self.shape.layers // 3
 
     def calibration(self, surface: experiment.Surface) -> dict[str, float]:
-        """Costs of measuring how far bfloat16 moves a surface: some 26 points in both precisions."""
+        """Costs of measuring how far bfloat16 moves a surface: 26 points in both."""
         exact = self._compute(26 * self.engine_flops(self.surface_lengths(surface[0])), "engine")
         found = self.points(surface, 26)
         return found | {"seconds": found["seconds"] + exact, "disk": 4e3}
@@ -456,7 +456,7 @@ def _trajectory_jobs(settings: Config, costs: Costs, model: str) -> Iterator[Job
     wanted.append((continued[0], continued[1], continued))
     for task, start, run in wanted:
         spanning = experiment.spanning_runs(settings, f"{task}_{start}")
-        needs = tuple(_run(model, of) for of in (run, *spanning)) + (f"examples/{task}",)
+        needs = (*(_run(model, of) for of in (run, *spanning)), f"examples/{task}")
         name = f"trajectory/{model}/{task}/{start}/{run[2]}"
         cost = costs.trajectory(task, run[2])
         yield _model_job("landscape", "project_trajectory", name, needs, costs, cost)

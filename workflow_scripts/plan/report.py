@@ -46,7 +46,7 @@ def text(
     for name, shape, source in models:
         lines.append(
             f"- model {name}: {shape.layers} layers, {shape.hidden} wide, "
-            f"{quantity(shape.parameters)}parameters ({source})"
+            f"{shape.parameters / 1e6:,.1f} million parameters ({source})"
         )
         for task, of in lengths[name].items():
             lines.append(
