@@ -10,13 +10,13 @@ import sys
 from snakemake.logging import logger
 
 from workflow_scripts.common.adopt import other_versions, unknown_outputs
+from workflow_scripts.common.checks import check_inputs
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.experiment import (
     FIGURES,
     GROUP_FIGURES,
     STARTS,
-    all_tasks,
     axis_points,
     continued_run,
     dynamics_figures,
@@ -37,10 +37,8 @@ from workflow_scripts.common.provenance import code_of, made_with
 from workflow_scripts.common.records import source_digests
 from workflow_scripts.common.recover import remember
 from workflow_scripts.common.why import keep_sources
-from workflow_scripts.data.checks import check_task
 from workflow_scripts.figures.paper import HAO_2019_TABLE_1
 from workflow_scripts.landscape.grid import shards
-from workflow_scripts.model.checks import check_groups, check_model
 
 
 def checked(function, *arguments):
@@ -54,33 +52,10 @@ def checked(function, *arguments):
 SETTINGS = checked(validated, config)
 
 
-def wanted_of(task):
-    """A task's definition; where it takes all examples, a surface's number must be there."""
-    wanted = SETTINGS.tasks[task].model_dump()
-    for split in ("train", "dev"):
-        if wanted[split] is None and task in SETTINGS.experiment.tasks:
-            wanted[split] = getattr(SETTINGS.landscape, f"{split}_examples")
-    return wanted
-
-
 TASKS = SETTINGS.experiment.tasks
 MODELS = SETTINGS.experiment.models
 # Files on this machine that tasks and models are read from.
-TASK_FILES = {
-    task: checked(check_task, task, wanted_of(task)) for task in all_tasks(SETTINGS)
-}
-MODEL_FILES = {
-    model: checked(check_model, model, SETTINGS.models[model].model_dump())
-    for model in MODELS
-}
-if SETTINGS.figures.group_tasks:
-    for model in MODELS:
-        checked(
-            check_groups,
-            model,
-            SETTINGS.models[model].model_dump(),
-            SETTINGS.landscape.groups,
-        )
+TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
 
 
 SCRIPTS = []

@@ -33,8 +33,7 @@ START = {"model": 6.0, "table": 0.7, "figure": 2.5}  # seconds: Python, librarie
 BETWEEN = 0.3  # seconds that Snakemake takes between two jobs
 STEP = 0.02  # seconds of a training step besides its work
 STEP_BYTES = 100  # that a parameter moves in a step: gradient, its norms, clipping, Adam
-WEIGH_BYTES = 5000  # that a parameter costs where directions are measured filter by filter
-SPAN_BYTES = 1500  # that a parameter costs where a plane is made from three checkpoints
+SPAN_BYTES = 1500  # that a parameter costs where three checkpoints are read
 JS_BYTES = 1000  # that an entry of two attentions costs
 DOUBLE = 0.3  # rate of sums of products in float64, of that of products in float32
 DISTANCES = 300  # operations per cube of the hidden size for all distances of two layers
@@ -212,7 +211,7 @@ class Costs:
 
     def directions(self) -> dict[str, float]:
         """Costs of measuring a surface's directions."""
-        moved = WEIGH_BYTES * self.shape.parameters / self.machine.host_bytes
+        moved = SPAN_BYTES * self.shape.parameters / self.machine.host_bytes
         return {"seconds": START["model"] + moved, "memory": 7 * self.weights, "disk": 2e3}
 
     def trajectory(self, task: str, recipe: str) -> dict[str, float]:
