@@ -503,7 +503,7 @@ def test_check_names_and_deletes_what_is_damaged_and_the_step_makes_it_again(run
         check()
     assert found.value.code == 1
     assert capsys.readouterr().out.startswith(f"damaged: {path} (evaluate_rows)\n")
-    assert check("--delete").startswith(f"deleted, made again by the next run: {path}")
+    assert check("--delete").startswith(f"deleted: {path} (evaluate_rows)")
     assert not path.exists()
     evaluate()
     assert file_digest(path) == whole

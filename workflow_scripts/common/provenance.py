@@ -9,6 +9,7 @@ formatting, annotations without effect and modification times do not count.
 
 import argparse
 import os
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -122,12 +123,15 @@ def _adopt(arguments: argparse.Namespace) -> str:
 def _check(arguments: argparse.Namespace) -> str:
     os.chdir(arguments.directory)
     damaged, looked_at = damaged_outputs()
-    done = "deleted, made again by the next run" if arguments.delete else "damaged"
+    done = "deleted" if arguments.delete else "damaged"
     lines = [f"{done}: {o} ({read_output_record(o).get('rule')})" for o in damaged]
     lines.append(f"{looked_at - len(damaged)} of {looked_at} files are as they were written")
-    if arguments.delete:
+    if arguments.delete and damaged:
         for output in damaged:
             os.unlink(output)
+        # Snakemake makes a file that is gone only for a job that has to run.
+        again = shlex.join(["snakemake", *damaged, "--directory", os.getcwd()])
+        lines.append(f"make them again, with the run's --configfile and --cores: {again}")
     elif damaged:
         print("\n".join(lines))
         sys.exit(1)
@@ -158,7 +162,7 @@ def main() -> None:
     command.set_defaults(does=_adopt)
     command = commands.add_parser("check", help="find files that are not as they were written")
     command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
-    command.add_argument("--delete", action="store_true", help="so that the next run makes them")
+    command.add_argument("--delete", action="store_true", help="so that they are made again")
     command.set_defaults(does=_check)
     command = commands.add_parser("reached", help="list what a script's hash covers")
     command.add_argument("script", help="such as workflow_scripts/landscape/evaluate_rows.py")
