@@ -107,7 +107,9 @@ def test_a_job_that_reads_a_damaged_file_says_so_in_one_line(line, tmp_path):
     (folder / row).unlink()
     done = run_snakemake(folder, row)
     assert done.returncode == 1
-    lines = [line for line in done.stderr.splitlines() if line.startswith("evaluate_rows")]
+    lines = [
+        line for line in done.stderr.splitlines() if line.startswith("evaluate_rows_line_0_0: ")
+    ]
     assert len(lines) == 1
     assert f"{RUN}/epoch02.safetensors: is damaged" in lines[0]
     assert f"check --delete --directory {folder}" in lines[0]
