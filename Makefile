@@ -8,6 +8,8 @@
 #   CORES=4                   processor cores for `make figures` (default: all)
 #   EXPERIMENT=experiments/smoke.yaml
 #                             `make figures` for another experiment, in runs/smoke
+#   PLAN="--gpu h100 --gpus 4"
+#                             more arguments for `make plan`: another machine than this one
 #   BENCH=name                `make bench` for benchmarks/name.py alone
 #   PYTEST="-m 'not slow'"    more arguments for pytest
 PYTHON ?=
@@ -15,6 +17,7 @@ TORCH_INDEX ?=
 CORES ?= all
 EXPERIMENT ?=
 BENCH ?= *
+PLAN ?=
 PYTEST ?=
 
 VENV := .venv
@@ -24,7 +27,7 @@ STAMP := $(VENV)/tunescape-setup
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures recover test pytest lint format bench clean
+.PHONY: help setup plan figures recover test pytest lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +47,9 @@ $(STAMP): pyproject.toml constraints.txt
 # The target comes first: options such as --configfile take every word that follows.
 DIRECTORY = $(if $(EXPERIMENT),--directory runs/$(basename $(notdir $(EXPERIMENT))))
 RUN_IN = $(if $(EXPERIMENT),$(DIRECTORY) --configfile $(EXPERIMENT))
+plan: $(STAMP) ## jobs, hours, disk and memory before a run (EXPERIMENT=..., CORES=..., PLAN=...)
+	@$(BIN)/python -m workflow_scripts.plan $(RUN_IN) $(if $(filter-out all,$(CORES)),--cores $(CORES)) $(PLAN)
+
 figures: $(STAMP) ## every figure and table (EXPERIMENT=..., CORES=...)
 	@$(BIN)/snakemake results/figures/all --cores $(CORES) $(RUN_IN)
 

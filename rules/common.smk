@@ -10,19 +10,35 @@ import sys
 from snakemake.logging import logger
 
 from workflow_scripts.common.adopt import other_versions, unknown_outputs
+from workflow_scripts.common.checks import check_inputs
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.experiment import (
+    FIGURES,
+    GROUP_FIGURES,
+    STARTS,
+    axis_points,
+    continued_run,
+    dynamics_figures,
+    landscape_run,
+    layer_groups,
+    model_pairs,
+    moment_bytes,
+    pair_files,
+    pair_run,
+    pairs_of,
+    row_shards,
+    seeds_name,
+    spanning_runs,
+    surfaces,
+)
 from workflow_scripts.common.gpus import visible_gpus
 from workflow_scripts.common.provenance import code_of, made_with
 from workflow_scripts.common.records import source_digests
 from workflow_scripts.common.recover import remember
 from workflow_scripts.common.why import keep_sources
-from workflow_scripts.data.checks import check_task
 from workflow_scripts.figures.paper import HAO_2019_TABLE_1
 from workflow_scripts.landscape.grid import shards
-from workflow_scripts.model.checks import check_groups, check_model
-
-STARTS = ("scratch", "pretrained")
 
 
 def checked(function, *arguments):
@@ -36,34 +52,10 @@ def checked(function, *arguments):
 SETTINGS = checked(validated, config)
 
 
-def wanted_of(task):
-    """A task's definition; where it takes all examples, a surface's number must be there."""
-    wanted = SETTINGS.tasks[task].model_dump()
-    for split in ("train", "dev"):
-        if wanted[split] is None and task in SETTINGS.experiment.tasks:
-            wanted[split] = getattr(SETTINGS.landscape, f"{split}_examples")
-    return wanted
-
-
 TASKS = SETTINGS.experiment.tasks
 MODELS = SETTINGS.experiment.models
 # Files on this machine that tasks and models are read from.
-TASK_FILES = {
-    task: checked(check_task, task, wanted_of(task))
-    for task in sorted({*TASKS, *(SETTINGS.landscape.second[task] for task in TASKS)})
-}
-MODEL_FILES = {
-    model: checked(check_model, model, SETTINGS.models[model].model_dump())
-    for model in MODELS
-}
-if SETTINGS.figures.group_tasks:
-    for model in MODELS:
-        checked(
-            check_groups,
-            model,
-            SETTINGS.models[model].model_dump(),
-            SETTINGS.landscape.groups,
-        )
+TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
 
 
 SCRIPTS = []
@@ -187,10 +179,6 @@ def architecture():
 # finetune
 
 
-def seeds_name(seeds):
-    return f"init{seeds.init}_order{seeds.order}"
-
-
 FIRST_SEEDS = seeds_name(SETTINGS.finetune.seeds[0])
 
 
@@ -217,7 +205,7 @@ def run_checkpoints(model, task, start, recipe, seeds):
 
 def atlas_run(model, task, start):
     """Where the run lies that the landscapes of a task and start are drawn for."""
-    return model, task, start, SETTINGS.recipe_of(task, start), FIRST_SEEDS
+    return model, *landscape_run(SETTINGS, task, start)
 
 
 def start_weights(recipe):
@@ -285,24 +273,7 @@ def examples_file(task):
     return f"results/landscape/examples_{task}.parquet"
 
 
-def layer_groups():
-    return list(SETTINGS.landscape.groups or ("low", "middle", "high"))
-
-
-def surfaces():
-    """Every surface and line of a model: name -> task, start, kind and layer group."""
-    found = {}
-    for task in TASKS:
-        for start in STARTS:
-            found[f"{task}_{start}"] = task, start, "plane", None
-            found[f"{task}_{start}_line"] = task, start, "line", None
-    for task in SETTINGS.figures.group_tasks:
-        for group in layer_groups():
-            found[f"{task}_pretrained_{group}"] = task, "pretrained", "group", group
-    return found
-
-
-SURFACES = surfaces()
+SURFACES = surfaces(SETTINGS)
 
 
 def surface_spec(surface):
@@ -312,7 +283,7 @@ def surface_spec(surface):
     return {
         "kind": kind,
         "range": settings.range,
-        "points": settings.line_points if kind == "line" else settings.points,
+        "points": axis_points(SETTINGS, kind),
         "group": group,
         "groups": settings.groups if kind == "group" else None,
     }
@@ -329,21 +300,6 @@ def surface_rows(model, surface):
     return [row_file(model, surface, row) for row, _ in found]
 
 
-def row_shards():
-    """Kind of surface, first and last row of every block of rows that one job evaluates."""
-    settings = SETTINGS.landscape
-    return [
-        (kind, first, last)
-        for kind in dict.fromkeys(kind for _, _, kind, _ in SURFACES.values())
-        for first, last in shards(
-            kind,
-            *settings.range,
-            settings.line_points if kind == "line" else settings.points,
-            settings.rows_per_shard,
-        )
-    ]
-
-
 def surfaces_of_kind(kind):
     """Pattern of the names of all surfaces of a kind."""
     return "|".join(re.escape(name) for name, of in SURFACES.items() if of[2] == kind)
@@ -351,12 +307,7 @@ def surfaces_of_kind(kind):
 
 def surface_runs(model, surface):
     """Runs whose checkpoints span a surface."""
-    task, start, kind, _ = SURFACES[surface]
-    second = SETTINGS.landscape.second[task]
-    return [
-        atlas_run(model, name, start)
-        for name in ([task] if kind == "line" else [task, second])
-    ]
+    return [(model, *run) for run in spanning_runs(SETTINGS, surface)]
 
 
 def surface_digests(surfaces, *, tasks=(), runs=()):
@@ -473,63 +424,20 @@ def rollback_run(wildcards):
 
 # dynamics
 
-COMPARED = SETTINGS.dynamics.task_pairs
-SEED_NAMES = [seeds_name(seeds) for seeds in SETTINGS.finetune.seeds]
-
 
 def dynamics_file(model, pair, name):
     return f"results/dynamics/{model}/{pair}/{name}"
 
 
 def dynamics_run(model, task, seeds=FIRST_SEEDS):
-    """A fine-tuned model of a task; by its own recipe where `dynamics.recipes` names one."""
-    recipe = SETTINGS.dynamics.recipes.get(task, SETTINGS.recipe_of(task, "pretrained"))
-    return model, task, "pretrained", recipe, seeds
+    """Where the fine-tuned model of a task lies that is compared with others."""
+    return model, *pair_run(SETTINGS, task, seeds)
 
 
-def change_pair(task):
-    return f"change_{task}"
+MODEL_PAIRS = model_pairs(SETTINGS)
 
 
-def seeds_pair(task):
-    return f"seeds_{task}"
-
-
-def tasks_pair(first, second):
-    # No name of a task holds a "+".
-    return f"tasks_{first}+{second}"
-
-
-def model_pairs():
-    """Pairs of models: name -> kind of comparison, tasks, and epoch, task and seeds of both models.
-
-    An epoch is 0 (pre-trained) or -1 (the last).
-    """
-    found = {}
-    for task in TASKS:
-        last = (-1, task, FIRST_SEEDS)
-        found[change_pair(task)] = "change", [task], (0, task, FIRST_SEEDS), last
-        if len(SEED_NAMES) > 1:
-            again = (-1, task, SEED_NAMES[1])
-            found[seeds_pair(task)] = "seeds", [task], last, again
-    for first, second in COMPARED:
-        models = [(-1, task, FIRST_SEEDS) for task in (first, second)]
-        found[tasks_pair(first, second)] = "tasks", [first, second], *models
-    return found
-
-
-MODEL_PAIRS = model_pairs()
-
-
-# Tables of a pair, as far as the settings want them; `rollback` is there for changes only.
-PAIR_FILES = ["representations", "layers"]
-PAIR_FILES += ["attention"] if SETTINGS.dynamics.attention else []
-PAIR_FILES += ["rollback"] if SETTINGS.dynamics.rollback else []
-
-
-def pairs_of(comparison):
-    """Names of all pairs of a kind: change, seeds or tasks."""
-    return [name for name, of in MODEL_PAIRS.items() if of[0] == comparison]
+PAIR_FILES = pair_files(SETTINGS)
 
 
 def pair_examples(pair):
@@ -550,7 +458,7 @@ def pair_model(place):
     return checkpoint
 
 
-def pair_files(name):
+def pair_inputs(name):
     """Input function: a file of each task of a pair."""
     return lambda wildcards: [
         ancient(task_file(task, name)) for task in MODEL_PAIRS[wildcards.pair][1]
@@ -599,8 +507,8 @@ def likeness_memory(wildcards, input, attempt):
         )
         + 1
     )
-    matrices = 3 * depth * (SETTINGS.dynamics.groups + 4) + depth**2
-    return round((3000 + 8 * (width + 2) ** 2 * matrices / 1e6) * attempt)
+    held = moment_bytes(width, depth, SETTINGS.dynamics.groups)
+    return round((3000 + held / 1e6) * attempt)
 
 
 def likeness_spec(pair):
@@ -666,13 +574,7 @@ OVERFITTING = SETTINGS.figures.overfitting_task
 
 
 OVERFITTING_RUN = atlas_run("{model}", OVERFITTING, "pretrained")
-CONTINUED_RUN = (
-    "{model}",
-    OVERFITTING,
-    "pretrained",
-    SETTINGS.figures.overfitting_recipe,
-    FIRST_SEEDS,
-)
+CONTINUED_RUN = "{model}", *continued_run(SETTINGS)
 
 
 def rollback_tables(wildcards):
@@ -682,9 +584,6 @@ def rollback_tables(wildcards):
 
 
 # figures
-
-FIGURES = "figure1", "figure2", "figure3", "figure4", "figure5", "figure6"
-GROUP_FIGURES = "figure7", "table1"
 
 
 def figure_file(name):
@@ -773,49 +672,32 @@ def pair_titles(pairs):
     return found
 
 
-def dynamics_figures():
-    """Figures of learning dynamics: name -> script, file of a pair that it shows, pairs, spec.
-
-    Those that this experiment has no pairs for are left out.
-    """
-    settings = SETTINGS.dynamics
-    change, seeds, tasks = (pairs_of(kind) for kind in ("change", "seeds", "tasks"))
+def drawn_dynamics():
+    """Figures of learning dynamics: name -> script, file of a pair that it shows, pairs, spec."""
     shown = {
-        "attention": ("draw_attention_layers", {"resamples": settings.resamples}),
+        "attention": (
+            "draw_attention_layers",
+            {"resamples": SETTINGS.dynamics.resamples},
+        ),
         "representations": ("draw_representation_layers", {}),
         "rollback": ("draw_layer_rollback", {}),
         "heads": ("draw_attention_heads", {}),
         "svcca": ("draw_layer_matrices", {"measure": "svcca"}),
         "cka": ("draw_layer_matrices", {"measure": "cka"}),
     }
-    files = {"heads": "attention", "svcca": "layers", "cka": "layers"}
-    wanted = {
-        "dynamics1": ("attention", change),
-        "dynamics2": ("representations", change),
-        "dynamics3": ("rollback", change),
-        "dynamics4": ("attention", seeds),
-        "dynamics5": ("representations", seeds),
-        "dynamics6": ("attention", tasks),
-        "dynamics7": ("representations", tasks),
-        "dynamics_heads": ("heads", [*change, *tasks]),
-        "dynamics_svcca": ("svcca", [*change, *tasks]),
-        "dynamics_cka": ("cka", [*change, *tasks]),
-    }
     found = {}
-    for figure, (what, pairs) in wanted.items():
+    for figure, (what, table, pairs) in dynamics_figures(SETTINGS).items():
         script, spec = shown[what]
-        file = files.get(what, what)
-        if pairs and file in PAIR_FILES:
-            titles = (
-                {"tasks": task_titles(TASKS)}
-                if what == "rollback"
-                else {"pairs": pair_titles(pairs)}
-            )
-            found[figure] = script, f"{file}.parquet", pairs, titles | spec
+        titles = (
+            {"tasks": task_titles(TASKS)}
+            if what == "rollback"
+            else {"pairs": pair_titles(pairs)}
+        )
+        found[figure] = script, f"{table}.parquet", pairs, titles | spec
     return found
 
 
-DYNAMICS_FIGURES = dynamics_figures()
+DYNAMICS_FIGURES = drawn_dynamics()
 
 
 def all_figures():

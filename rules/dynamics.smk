@@ -2,8 +2,8 @@ rule compare_attention:
     input:
         job_pair_digests,
         **architecture(),
-        cards=pair_files("card.json"),
-        dev=pair_files("dev.parquet"),
+        cards=pair_inputs("card.json"),
+        dev=pair_inputs("dev.parquet"),
         first=pair_model(0),
         second=pair_model(1),
     output:
@@ -37,8 +37,8 @@ rule compare_representations:
     input:
         job_pair_digests,
         **architecture(),
-        cards=pair_files("card.json"),
-        dev=pair_files("dev.parquet"),
+        cards=pair_inputs("card.json"),
+        dev=pair_inputs("dev.parquet"),
         first=pair_model(0),
         second=pair_model(1),
     output:
@@ -73,8 +73,8 @@ rule roll_back_layers:
     input:
         job_pair_digests,
         **architecture(),
-        cards=pair_files("card.json"),
-        dev=pair_files("dev.parquet"),
+        cards=pair_inputs("card.json"),
+        dev=pair_inputs("dev.parquet"),
         first=pair_model(0),
         second=pair_model(1),
     output:

@@ -216,7 +216,7 @@ rule draw_figure7:
     params:
         spec={
             "tasks": task_titles(SETTINGS.figures.group_tasks),
-            "groups": layer_groups(),
+            "groups": layer_groups(SETTINGS),
         },
         code=code("figures/draw_figure7"),
         libraries=libraries("figures/draw_figure7", figure_file("figure7.pdf")),
@@ -246,7 +246,7 @@ rule draw_table1:
     params:
         spec={
             "tasks": task_titles(TASKS),
-            "groups": layer_groups(),
+            "groups": layer_groups(SETTINGS),
             "paper": paper_values(),
         },
         code=code("figures/draw_table1"),

@@ -103,7 +103,7 @@ rule calibrate_precision:
 
 # One rule a block of rows, since a rule's outputs are of one pattern. A file holds one row, so
 # that another number of rows a job leaves the files of rows as they are.
-for kind, first, last in row_shards():
+for kind, first, last in row_shards(SETTINGS):
 
     rule:
         name:

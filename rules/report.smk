@@ -53,7 +53,7 @@ rule weigh_dynamics_claims:
         pair_digests("{model}", MODEL_PAIRS),
         representations=pair_tables("representations", MODEL_PAIRS),
         attention=pair_tables("attention", MODEL_PAIRS),
-        rollbacks=pair_tables("rollback", pairs_of("change")),
+        rollbacks=pair_tables("rollback", pairs_of(SETTINGS, "change")),
     output:
         ledger=report_file("{model}", "dynamics_claims.parquet"),
         csv=report_file("{model}", "dynamics_claims.csv"),

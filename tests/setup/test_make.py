@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["help", "setup", "figures", "recover", "test", "lint", "format", "bench", "clean"]
+TARGETS = [
+    *("help", "setup", "plan", "figures", "recover", "test", "lint", "format", "bench", "clean"),
+]
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def stamp(root, path=None):
 def environment():
     """The environment without what a make above this one, or its user, hands down to it."""
     flags = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "TUNESCAPE_DATA"}
-    settings = {"PYTHON", "TORCH_INDEX", "CORES", "EXPERIMENT", "BENCH", "PYTEST"}
+    settings = {"PYTHON", "TORCH_INDEX", "CORES", "EXPERIMENT", "BENCH", "PLAN", "PYTEST"}
     return {k: v for k, v in os.environ.items() if k not in flags | settings}
 
 
@@ -84,6 +86,15 @@ def test_setup_without_a_python_fails_in_one_line(checkout):
     result = make(checkout, "setup", "PYTHON=/nowhere/python3")
     assert result.returncode != 0
     assert result.stderr.startswith("setup: needs Python 3.11 or later")
+
+
+def test_plan_takes_what_figures_takes(checkout):
+    assert make(checkout, "-n", "plan").stdout.split()[-2:] == ["-m", "workflow_scripts.plan"]
+    arguments = "EXPERIMENT=experiments/paper.yaml", "CORES=16", "PLAN=--gpu h100"
+    assert (
+        "workflow_scripts.plan --directory runs/paper --configfile experiments/paper.yaml "
+        "--cores 16 --gpu h100"
+    ) in make(checkout, "-n", "plan", *arguments).stdout
 
 
 def test_figures_of_the_default_and_of_another_experiment(checkout):

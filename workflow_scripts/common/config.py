@@ -29,7 +29,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_number)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 BelowOne = Annotated[Number, Field(ge=0, lt=1)]
 Positive = Annotated[Number, Field(gt=0)]
@@ -345,6 +345,9 @@ class Config(Section):
                 "it must hold -1 (rollback), 0 and 1 (end)"
             )
         for name, (first, last) in (self.landscape.groups or {}).items():
+            if name in ("line", "none"):
+                # A surface's name would be that of the line, a row's that of no rollback.
+                raise ValueError(f"landscape.groups: got the name {name!r}, choose another one")
             if not 0 <= first <= last:
                 raise ValueError(
                     f"landscape.groups.{name}: got [{first}, {last}], allowed: 0 <= first <= last"
@@ -370,9 +373,27 @@ class Config(Section):
                     f"dynamics.recipes.{task}: got {name!r}, which continues another recipe; "
                     "it must start from the pre-trained model"
                 )
+        self._each_once()
         self._overfitting_continues()
         self._enough_examples()
         return self
+
+    def _each_once(self) -> None:
+        seeds = [(one.init, one.order) for one in self.finetune.seeds]
+        listed: dict[str, list] = {
+            "finetune.seeds": [f"init {init}, order {order}" for init, order in seeds],
+            "dynamics.task_pairs": [str(sorted(pair)) for pair in self.dynamics.task_pairs],
+            "figures.trajectory_tasks": self.figures.trajectory_tasks,
+            "figures.group_tasks": self.figures.group_tasks,
+        }
+        listed |= {f"tasks.{name}.text": task.text or [] for name, task in self.tasks.items()}
+        for where, names in listed.items():
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{where}: {name!r} stands there {names.count(name)} times")
+        for name, task in self.tasks.items():
+            if task.label in (task.text or ()):
+                raise ValueError(f"tasks.{name}.text: {task.label!r} is the column of the label")
 
     def _enough_examples(self) -> None:
         for name in self.experiment.tasks:

@@ -9,13 +9,19 @@ formatting, annotations without effect and modification times do not count.
 
 import argparse
 import os
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.common.reach import Reach, Reached, Reaches
-from workflow_scripts.common.records import LIBRARIES, read_output_record, versions
+from workflow_scripts.common.records import (
+    LIBRARIES,
+    damaged_outputs,
+    read_output_record,
+    versions,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,6 +120,24 @@ def _adopt(arguments: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
+def _check(arguments: argparse.Namespace) -> str:
+    os.chdir(arguments.directory)
+    damaged, looked_at = damaged_outputs()
+    done = "deleted" if arguments.delete else "damaged"
+    lines = [f"{done}: {o} ({read_output_record(o).get('rule')})" for o in damaged]
+    lines.append(f"{looked_at - len(damaged)} of {looked_at} files are as they were written")
+    if arguments.delete and damaged:
+        for output in damaged:
+            os.unlink(output)
+        # Snakemake makes a file that is gone only for a job that has to run.
+        again = shlex.join(["snakemake", *damaged, "--directory", os.getcwd()])
+        lines.append(f"make them again, with the run's --configfile and --cores: {again}")
+    elif damaged:
+        print("\n".join(lines))
+        sys.exit(1)
+    return "\n".join(lines)
+
+
 def _reached(arguments: argparse.Namespace) -> str:
     if not (ROOT / arguments.script).is_file():
         there = [p.relative_to(ROOT).as_posix() for p in ROOT.glob("workflow_scripts/*/*.py")]
@@ -122,7 +146,7 @@ def _reached(arguments: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    """``python -m workflow_scripts.common.provenance why | adopt | reached``."""
+    """``python -m workflow_scripts.common.provenance why | adopt | check | reached``."""
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.common.provenance",
         description="what makes results stale",
@@ -136,6 +160,10 @@ def main() -> None:
     command = commands.add_parser("adopt", help="take over results that Snakemake knows nothing of")
     command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
     command.set_defaults(does=_adopt)
+    command = commands.add_parser("check", help="find files that are not as they were written")
+    command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
+    command.add_argument("--delete", action="store_true", help="so that they are made again")
+    command.set_defaults(does=_check)
     command = commands.add_parser("reached", help="list what a script's hash covers")
     command.add_argument("script", help="such as workflow_scripts/landscape/evaluate_rows.py")
     command.set_defaults(does=_reached)

@@ -115,6 +115,29 @@ def _add_bytes(digest, file, start: int, stop: int) -> None:
         start += len(block)
 
 
+def is_damaged(output: str) -> bool:
+    """Whether an output's bytes are not those that its job wrote, by the output's record.
+
+    An output without a record, or that is not there, is not damaged. In results of earlier
+    versions, whose records lack the bytes' checksum, only what a file holds counts.
+    """
+    path, known = Path(output), read_output_record(output)
+    if not path.is_file():
+        return False
+    if "bytes" in known:
+        return file_digest(path) != known["bytes"]
+    try:
+        return "content" in known and content_digest(path) != known["content"]
+    except Exception:  # whatever a broken file makes its reader raise
+        return True
+
+
+def damaged_outputs() -> tuple[list[str], int]:
+    """Damaged outputs below the working directory, sorted, and how many were looked at."""
+    there = sorted(output for output in recorded_outputs() if os.path.isfile(output))
+    return [output for output in there if is_damaged(output)], len(there)
+
+
 def digest_lines(paths: list[Path]) -> str:
     """A line per file, its content's digest and its name: what a ``*.digest`` file holds."""
     return "".join(f"{content_digest(path)}  {Path(path).name}\n" for path in paths)

@@ -5,15 +5,17 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.errors import one_line
+from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.common.records import (
     RESULTS,
     content_digest,
     digest_lines,
+    file_digest,
+    is_damaged,
     small_file_digest,
     versions,
     write_output_record,
@@ -39,6 +41,8 @@ def run(function: Callable[..., None], snakemake) -> None:
     An output named ``digest`` is written here: the digests of what the other outputs hold, for
     the steps that run again only if that has changed; ``NAME_digest`` holds those of the output
     ``NAME`` alone.
+
+    An input whose bytes are not those that its job wrote is refused.
 
     Messages and tracebacks go to the step's log; the terminal gets one line that says what
     went wrong and where to read more. The exit status is 1 on any error.
@@ -66,6 +70,7 @@ def run(function: Callable[..., None], snakemake) -> None:
         if name in accepted and snakemake.params.get(name) is not None:
             arguments[name] = snakemake.params[name]
     try:
+        _refuse_damaged(map(str, snakemake.input))
         provenance = _provenance(snakemake, context)
         set_record(provenance)
         function(**arguments)
@@ -75,6 +80,16 @@ def run(function: Callable[..., None], snakemake) -> None:
         log.exception("%s failed", snakemake.rule)
         sys.exit(f"{snakemake.rule}: {one_line(error)} (log: {snakemake.log[0]})")
     log.info("done in %.1f s", time.monotonic() - started)
+
+
+def _refuse_damaged(inputs: Iterable[str]) -> None:
+    for path in inputs:
+        if Path(path).parts[0] == RESULTS and is_damaged(path):
+            raise UserError(
+                f"{path}: is damaged, its checksum is not that of its record; delete it with "
+                f"python -m {__package__}.provenance check --delete --directory {os.getcwd()} "
+                "and start again"
+            )
 
 
 def _is_list(paths: Any) -> bool:
@@ -120,7 +135,8 @@ def _write_records(snakemake, provenance: dict[str, Any]) -> None:
         "modules": _local_modules(),
     }
     for output in outputs:
-        write_output_record(output, {**known, "content": content_digest(output)})
+        held = {"content": content_digest(output), "bytes": file_digest(output)}
+        write_output_record(output, {**known, **held})
 
 
 def _local_modules() -> list[str]:

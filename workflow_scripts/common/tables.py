@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from workflow_scripts.common.errors import UserError, one_line
+
 _RECORD: dict[str, Any] = {}
 PROVENANCE = b"tunescape"  # key of the metadata of Parquet and safetensors files
 
@@ -70,8 +72,26 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read a table that ``write_table`` wrote."""
-    return pd.read_parquet(path, columns=columns)
+    """Read a table that ``write_table`` wrote.
+
+    Raises
+    ------
+    UserError : if the file is missing or no whole Parquet file.
+    """
+    with _readable(path, "as Parquet"):
+        return pd.read_parquet(path, columns=columns)
+
+
+@contextmanager
+def _readable(path: Path, how: str) -> Iterator[None]:
+    """Raise what reading a broken file raises as a UserError that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    # Of Arrow, JSON and UTF-8 (all ValueErrors), and of a length that a broken header tells.
+    except (OSError, ValueError, OverflowError, MemoryError) as error:
+        raise UserError(f"{path}: cannot be read {how} ({one_line(error)[:200]})") from None
 
 
 def write_text(text: str, path: Path) -> None:
@@ -91,14 +111,28 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError : if the file is no JSON.
+    UserError : if the file is missing, is no JSON, or holds something else than a dictionary.
     """
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    with _readable(path, "as JSON"):
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds {type(value).__name__}, expected a dictionary")
+    return value
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Provenance of a Parquet, safetensors or JSON file of the workflow; empty if it has none."""
+    """Provenance of a Parquet, safetensors or JSON file of the workflow; empty if it has none.
+
+    Raises
+    ------
+    UserError : if the file is missing or broken.
+    """
     path = Path(path)
+    with _readable(path, f"as {path.suffix[1:]}"):
+        return _record_in(path)
+
+
+def _record_in(path: Path) -> dict[str, Any]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
 

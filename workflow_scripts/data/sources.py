@@ -286,8 +286,15 @@ def _named_labels(split) -> pd.DataFrame:
     return table
 
 
+def _once(columns: Sequence[str], names: Sequence[str], where: object) -> None:
+    for name in names:
+        if list(columns).count(name) > 1:
+            raise UserError(f"{where}: has two columns {name!r}; rename one of them")
+
+
 def label_column(columns: Sequence[str], label: str, where: object) -> str:
-    """The label column's name, if it is there; else ``UserError`` listing the columns."""
+    """The label column's name, if it is there once; else ``UserError`` listing the columns."""
+    _once(columns, [label], where)
     if label not in columns:
         raise UserError(
             f"{where}: no label column {label!r}; its columns are "
@@ -297,17 +304,16 @@ def label_column(columns: Sequence[str], label: str, where: object) -> str:
 
 
 def text_columns(columns: Sequence[str], text: list[str] | None, where: object) -> list[str]:
-    """The one or two columns that hold the text; ``UserError`` where they are not there."""
+    """The one or two columns that hold the text; ``UserError`` where they are not there, once."""
     for name in text or ():
         if name not in columns:
             raise UserError(
                 f"{where}: no text column {name!r}; its columns are "
                 f"{', '.join(map(str, columns))}{nearest(name, columns)}"
             )
-    if text:
-        return list(text)
-    for names in TEXT_NAMES:
+    for names in [text] if text else TEXT_NAMES:
         if set(names) <= set(columns):
+            _once(columns, names, where)
             return list(names)
     known = ", ".join("+".join(names) for names in TEXT_NAMES)
     raise UserError(

@@ -1,0 +1,250 @@
+"""The plan: its jobs against Snakemake's own, its operations against PyTorch's count."""
+
+import re
+import socket
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from tests.workflow.conftest import ROOT, run_snakemake
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.experiment import all_tasks, runs
+from workflow_scripts.common.records import versions, write_output_record
+from workflow_scripts.plan import machine as machines
+from workflow_scripts.plan.__main__ import plan, read_settings
+from workflow_scripts.plan.jobs import Costs, Job, all_jobs, schedule
+from workflow_scripts.plan.machine import Machine, known_gpu, measured
+from workflow_scripts.plan.report import duration, hours, quantity
+from workflow_scripts.plan.sizes import Lengths, lengths_of, shape_of
+
+EXPERIMENTS = ROOT / "experiments"
+GIVEN = Machine("as given", 100e9, 200e9, 20e9, False, 2)
+
+
+def arguments(folder, **changed) -> SimpleNamespace:
+    usual = {"configfile": [], "directory": folder, "cores": 2, "gpus": None, "gpu": None}
+    usual |= {"tflops": 0.1, "bf16_tflops": None, "gbps": 20.0, "shape": [], "examples": []}
+    return SimpleNamespace(**usual | changed)
+
+
+def jobs_of(configfile, folder, machine=GIVEN) -> list[Job]:
+    settings = read_settings([configfile])
+    models = settings.experiment.models
+    return all_jobs(
+        settings,
+        {name: shape_of(name, settings.models[name], folder)[0] for name in models},
+        {m: {t: lengths_of(settings, t, m, folder) for t in all_tasks(settings)} for m in models},
+        machine,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overlay", [{}, {"landscape": {"precision": "auto", "rows_per_shard": 3}}])
+def test_the_jobs_are_those_of_snakemake(overlay, tmp_path):
+    done = run_snakemake(tmp_path, "results/figures/all", "-n", "--quiet", "rules", config=overlay)
+    assert done.returncode == 0, done.stderr
+    # Snakemake tells the counts at the start and again at the end.
+    table, total = re.search(r"^(job .*?)^total +(\d+)$", done.stdout, re.M | re.S).groups()
+    expected = Counter()
+    for rule, count in re.findall(r"^(\S+) +(\d+)$", table, re.MULTILINE):
+        # A figure of learning dynamics has its script's name before its own.
+        expected[re.sub(r"draw_.*_(dynamics)", r"draw_\1", rule)] += int(count)
+    assert expected.total() == int(total) > 90
+    assert expected.pop("results/figures/all") == 1
+    (tmp_path / "laid_over.yaml").write_text(yaml.safe_dump(overlay))
+    settings = read_settings([EXPERIMENTS / "smoke.yaml", tmp_path / "laid_over.yaml"])
+    shape, _ = shape_of("tiny", settings.models["tiny"], tmp_path)
+    lengths = {t: lengths_of(settings, t, "tiny", tmp_path) for t in settings.experiment.tasks}
+    jobs = all_jobs(settings, {"tiny": shape}, {"tiny": lengths}, GIVEN)
+    assert Counter(job.rule for job in jobs) == expected
+
+
+def test_a_recipe_that_continues_another_needs_its_run_first(tmp_path):
+    jobs = jobs_of(EXPERIMENTS / "smoke.yaml", tmp_path)
+    assert len({job.name for job in jobs}) == len(jobs)
+    seen = set()
+    for job in jobs:
+        assert seen.issuperset(job.needs), job
+        seen.add(job.name)
+    order = [run[2] for run in runs(read_settings([EXPERIMENTS / "smoke.yaml"]))]
+    assert order.index("finetune") < order.index("continued")
+
+
+def counted_flops(module, inputs, backward=False) -> int:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        logits = module(**inputs).logits
+        if backward:
+            logits.sum().backward()
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_operations_are_those_that_pytorch_counts(backward, tmp_path):
+    from workflow_scripts.model.encoder import classifier_of
+    from workflow_scripts.model.random_model import random_config
+
+    wanted = {"num_hidden_layers": 4, "hidden_size": 96, "num_attention_heads": 3}
+    wanted |= {"intermediate_size": 320, "max_position_embeddings": 64, "vocab_size": 600}
+    module = classifier_of(random_config("bert", wanted, 600), labels=2, attention="eager")
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.02)
+    batch = {
+        "input_ids": torch.randint(0, 600, (16, 24)),
+        "attention_mask": torch.ones(16, 24, dtype=torch.int64),
+    }
+    counted = counted_flops(module.train(backward), batch, backward)
+    source = "random:bert:" + ",".join(f"{key}={value}" for key, value in wanted.items())
+    settings = read_settings([])
+    shape, _ = shape_of("m", settings.models["minilm"].model_copy(update={"source": source}), ROOT)
+    lengths = np.full(16, 24)
+    costs = Costs(settings, shape, {"t": Lengths(lengths, lengths, "")}, GIVEN)
+    recipe = settings.finetune.recipes["finetune"]
+    ours = costs.epoch_flops(lengths, recipe) if backward else costs.forward_flops(lengths)
+    # Left out: pooler and head, once an example, and gradients of the embeddings' own input.
+    assert ours == pytest.approx(counted, rel=0.02)
+
+
+def test_the_engine_has_less_to_do_than_a_plain_forward_pass(tmp_path):
+    settings = read_settings([])
+    shape, _ = shape_of("minilm", settings.models["minilm"], tmp_path)
+    lengths = np.full(32, 25)
+    costs = Costs(settings, shape, {"t": Lengths(lengths, lengths, "")}, GIVEN)
+    engine, plain = costs.engine_flops(lengths), costs.forward_flops(lengths)
+    # 5 of 6 layers, and a sixth that answers for one token of 25: spec of the packed engine.
+    weights = 2 * shape.layer_weights * lengths.sum()
+    assert 5 / 6 < engine / plain < 0.95
+    assert engine > 5 * weights
+    half = costs.engine_flops(lengths, fixed=3)
+    assert half == pytest.approx(engine - 3 * (weights + 4 * 384 * np.square(lengths).sum()))
+
+
+def job(name, seconds, needs=(), threads=1, gpu=False) -> Job:
+    return Job("data", "rule", name, seconds, tuple(needs), gpu, threads)
+
+
+def test_a_schedule_by_hand():
+    jobs = [job("a", 3), job("b", 2), job("c", 2, "b"), job("d", 1, "ac"), job("e", 9, threads=2)]
+    # a and b, then c beside a; d after both; e needs both cores.
+    assert schedule(jobs, 2, 0) == {"b": 2, "a": 3, "c": 4, "d": 5, "e": 14}
+    assert schedule(jobs, 9, 0)["e"] == 9
+    assert sum(j.seconds for j in jobs) == max(schedule(jobs, 1, 0).values()) == 17
+
+
+def test_gpus_are_waited_for():
+    jobs = [job(name, 4, gpu=True) for name in "abcd"] + [job("e", 1)]
+    ends = schedule(jobs, 8, 2)
+    assert max(ends.values()) == 8
+    assert ends["e"] == 1
+
+
+def test_a_rate_scales_the_work_but_not_the_start(tmp_path):
+    slow = Machine("half", 50e9, 100e9, 10e9, False, 2)
+    found = [sum(j.seconds for j in jobs_of(EXPERIMENTS / "smoke.yaml", tmp_path, of))
+             for of in (GIVEN, slow)]  # fmt: skip
+    assert found[0] < found[1] < 1.5 * found[0]  # the smoke experiment is nothing but starts
+
+
+def test_the_paper_is_planned_without_a_network(tmp_path, monkeypatch):
+    def refused(*_):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    paper = [EXPERIMENTS / "paper.yaml"]
+    text = plan(arguments(tmp_path, configfile=paper, cores=16, gpus=4, gpu="h100"))
+    assert "4 jobs that run a model at a time" in text
+    assert "392,702 training examples" in text
+    total = re.search(r"^total +(\d+) +(\S+) +(\S+) +(\S+) (\S+) +(\d+) GB", text, re.MULTILINE)
+    assert int(total[1]) > 500
+    # 7 runs of MNLI's size alone hold 1.3 GB after each of 3 to 16 epochs.
+    checkpoints = sum(
+        read_settings(paper).finetune.recipes[recipe].epochs + 1
+        for _, _, recipe, _ in runs(read_settings(paper))
+    )
+    assert int(total[6]) == pytest.approx(1.334 * checkpoints, rel=0.05)
+
+
+def test_the_plan_tells_of_results_of_other_libraries(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    card = tmp_path / "results/data/nli/card.json"
+    card.parent.mkdir(parents=True)
+    card.write_text("{}")
+    old = {"numpy": "1.0"}
+    write_output_record("results/data/nli/card.json", {"libraries": old, "versions": old})
+    text = plan(arguments(tmp_path, configfile=[EXPERIMENTS / "smoke.yaml"]))
+    assert f"1 results were made with numpy 1.0 (now {versions()['numpy']}): kept" in text
+
+
+def test_the_command():
+    command = [sys.executable, "-m", "workflow_scripts.plan", "--tflops"]
+    done = subprocess.run(
+        [*command, "0.1", "--cores", "3"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "3 jobs at a time on 3 cores" in done.stdout
+    done = subprocess.run([*command, "0"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--tflops: invalid positive number value: '0'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"configfile": ["nowhere.yaml"]}, "nowhere.yaml"),
+        ({"examples": ["nil=1,2,3"]}, "--examples: got 'nil=1,2,3'"),
+        ({"shape": ["minilm"]}, "--shape: got 'minilm'"),
+        ({"shape": ["minilm=/nowhere"]}, "/nowhere/config.json"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(changed, message, tmp_path):
+    changed = {k: [Path(v) for v in vs] if k == "configfile" else vs for k, vs in changed.items()}
+    with pytest.raises(UserError, match=re.escape(message)):
+        plan(arguments(tmp_path, **changed))
+
+
+def test_a_task_that_is_not_known_may_be_given(tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    commit = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
+    overlay.write_text(
+        f'tasks: {{nli: {{source: "hub:nyu-mll/glue/qnli@{commit}", train: null, dev: null}}}}'
+    )
+    with pytest.raises(UserError, match=r"tasks\.nli\.source: .*--examples nli=TRAIN,DEV,TOKENS"):
+        plan(arguments(tmp_path, configfile=[overlay]))
+    text = plan(arguments(tmp_path, configfile=[overlay], examples=["nli=5000,700,50"]))
+    assert "task nli: 5,000 training examples" in text
+
+
+def test_this_machine_is_measured():
+    found = measured(384, 1536, "cpu", 1, 2, 0)
+    twice = measured(384, 1536, "cpu", 2, 2, 0)
+    assert 1e9 < found.flops < 1e13
+    assert 1e8 < found.bytes < 1e13
+    # Rates are measured, not given: two measurements are near each other, and two threads do more.
+    assert twice.flops == pytest.approx(2 * found.flops, rel=0.5)
+
+
+def test_cores_that_share_a_unit_share_its_rate(monkeypatch):
+    monkeypatch.setattr(machines, "_seconds", lambda *_: 1e-3)
+    monkeypatch.setattr(machines, "_physical_cores", lambda: 4)
+    alone, together = (measured(64, 64, "cpu", 1, cores, 0).flops for cores in (4, 8))
+    assert together == alone / 2
+
+
+def test_a_known_gpu():
+    found = known_gpu("a100", 8, 2)
+    assert found.flops == pytest.approx(0.7 * 19.5e12)
+    assert found.gpu
+    assert found.gpus == 2
+
+
+def test_numbers_in_words():
+    assert [hours(s) for s in (36, 7200, 3.6e6)] == ["0.01", "2.0", "1,000"]
+    assert [duration(s) for s in (5, 600, 7200, 864000)] == ["5 s", "10 min", "2.0 h", "10.0 days"]
+    assert [quantity(v) for v in (5, 5.2e3, 2.27e7, 3e12)] == ["5 ", "5.2 k", "22.7 M", "3 T"]
