@@ -63,7 +63,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def write_weights(tensors: dict[str, Tensor], path: Path) -> None:
     """Write tensors as float32 safetensors with the running step's provenance, whole or not at all.
 
-    The bytes depend on the names, the values and the provenance only.
+    What it holds depends on the names, the values and the provenance only; safetensors writes the
+    keys of the metadata in any order.
 
     Parameters
     ----------
