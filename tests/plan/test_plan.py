@@ -192,6 +192,10 @@ def test_the_command():
     done = subprocess.run([*command, "0"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--tflops: invalid positive number value: '0'" in done.stderr
+    done = subprocess.run(
+        [*command[:-1], "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "70% of its data sheet's rates" in done.stdout
 
 
 @pytest.mark.parametrize(

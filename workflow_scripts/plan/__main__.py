@@ -137,7 +137,7 @@ def main() -> None:
     add("--directory", type=Path, default=Path(), help="that of the run (default: here)")
     add("--cores", type=_count, help="processor cores (default: all)")
     add("--gpus", type=_count, help="GPUs at a time (default: those of this machine, or 1)")
-    add("--gpu", choices=sorted(GPUS), help=f"a GPU: {REACHED:.0%} of its data sheet's rates")
+    add("--gpu", choices=sorted(GPUS), help=f"a GPU: {REACHED:.0%}% of its data sheet's rates")
     add("--tflops", type=_positive, help="float32 products of one job, 10^12 operations a second")
     add("--bf16-tflops", type=_positive, help="the same in bfloat16 (default: as --tflops)")
     add("--gbps", type=_positive, default=20, help="with --tflops: memory, 10^9 bytes a second")
