@@ -39,13 +39,12 @@ def rules():
                 continue
             conda = re.search(r'^\s*conda:\s*"([^"]+)"', part, flags=re.M)
             name = re.match(r"(?:rule|checkpoint)\s+(\w+)", part)
-            found.append(
-                (
-                    name.group(1) if name else file.name,
-                    conda and (file.parent / conda.group(1)).resolve(),
-                    (file.parent / script.group(1)).resolve(),
-                )
-            )
+            # A script that the params name may be any of its room.
+            pattern = re.sub(r"{params\.\w+}", "draw_*", script.group(1))
+            paths = sorted((file.parent / pattern).resolve().parent.glob(Path(pattern).name))
+            assert paths, f"{file.name}: no script {script.group(1)}"
+            env = conda and (file.parent / conda.group(1)).resolve()
+            found += [(name.group(1) if name else path.stem, env, path) for path in paths]
     return found
 
 
