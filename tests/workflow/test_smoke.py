@@ -166,7 +166,8 @@ def plain_states(smoke: Path, checkpoint: str, task: str):
     model.eval().double()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for row in table(smoke, f"data/{task}/dev.parquet").itertuples():
-        words = tokenizer(row.sentence1, row.sentence2, return_tensors="pt", truncation=True)
+        pair, cut = (row.sentence1, row.sentence2), {"truncation": True, "max_length": 48}
+        words = tokenizer(*pair, **cut, return_tensors="pt")
         with torch.no_grad():
             got = model.bert(**words, output_attentions=True, output_hidden_states=True)
         yield torch.cat(got.attentions).numpy(), torch.cat(got.hidden_states).numpy()
