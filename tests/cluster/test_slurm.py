@@ -139,19 +139,22 @@ def test_the_smoke_experiment_gives_the_same_bits_as_on_this_machine(
     assert set(snakemake.jobs("%T")) == {"COMPLETED"}
     rules = [comment.split("_wildcards_")[0] for comment in snakemake.jobs("%k")]
     for rule, number in {
-        "rule_finetune_finetune": 2,
+        "rule_finetune_finetune": 4,
         "rule_finetune_scratch": 2,
         "rule_finetune_continued": 1,
         "rule_measure_directions": 7,
         "rule_project_trajectory": 5,
         "rule_roll_back": 2,
+        "rule_compare_attention": 5,
+        "rule_compare_representations": 5,
+        "rule_roll_back_layers": 2,
     }.items():
         assert rules.count(rule) == number
     assert sum(rule.startswith("rule_evaluate_rows") for rule in rules) == 11
-    assert len(rules) == 30  # the others ran beside Snakemake
+    assert len(rules) == 44  # the others ran beside Snakemake
     shown = [lab.run("scontrol", "show", "job", number) for number in snakemake.jobs("%i")]
     asked = sum("TresPerJob=gres:gpu:1" in job for job in shown)
-    assert asked == 30 - 7  # all but the directions
+    assert asked == 44 - 7  # all but the directions
     again = run_snakemake(tmp_path / "run")
     assert "Nothing to be done" in again.stderr
 
