@@ -312,7 +312,7 @@ def test_why_names_the_definition_the_chain_and_the_line(finished):
         said = provenance(repository, "why", output, *where).stdout
     assert "engine.py: Evaluator has changed" in said
     assert "-> workflow_scripts/landscape/setting.py: load_evaluator" in said
-    assert f"-        {old}\n" in said
+    assert re.search(rf"^ +- +{re.escape(old)}$", said, re.MULTILINE)
     assert said.count("has changed") == 1
     with Edit(repository / "experiments/smoke.yaml", "range: [-4, 4]", "range: [-2, 2]"):
         said = provenance(repository, "why", output, *where).stdout
@@ -424,14 +424,16 @@ def records_of(run: Path) -> dict[Path, dict[str, Any]]:
 
 
 def script_of(rule: str) -> str:
-    """Path of the script of a rule that may be made for each recipe or block of rows."""
-    return dict(rules_and_scripts())[re.sub(r"^(evaluate_rows|finetune)_.*", r"\1", rule)]
+    """Path of the script of a rule that may be made for each recipe, block of rows or figure."""
+    return dict(rules_and_scripts())[re.sub(r"^(finetune)_.*", r"\1", of_script(rule))]
 
 
 def rules_and_scripts() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "rules").glob("*.smk")):
-        for script in re.findall(r'"\.\./(workflow_scripts/[\w/]+\.py)"', path.read_text()):
-            yield Path(script).stem, script
+        for script in re.findall(r'"\.\./(workflow_scripts/[\w/{}.]+\.py)"', path.read_text()):
+            # A script that the params name may be any of its room.
+            for found in ROOT.glob(re.sub(r"{params\.\w+}", "draw_*", script)):
+                yield found.stem, str(found.relative_to(ROOT))
 
 
 def test_every_rule_passes_the_hash_of_its_own_script():
@@ -439,10 +441,12 @@ def test_every_rule_passes_the_hash_of_its_own_script():
     for path in sorted((ROOT / "rules").glob("*.smk")):
         rules = re.split(r"^ *(?:rule|checkpoint)\b.*:$", path.read_text(), flags=re.MULTILINE)
         for rule in rules[1:]:
-            script = re.search(r'"\.\./workflow_scripts/([\w/]+)\.py"', rule)
+            script = re.search(r'"\.\./workflow_scripts/([\w/{}.]+)\.py"', rule)
             assert script, f"{path.name}: a rule without a script"
-            assert f'code=code("{script[1]}")' in rule, f"{path.name}: {script[1]}"
-            assert f'"{script[1]}"' in rule.split("libraries=")[1], f"{path.name}: {script[1]}"
+            # In a loop the name is that of the loop's variable.
+            name = script[1].replace("{params.", "{")
+            assert re.search(rf'code=code\(f?"{re.escape(name)}"\)', rule), f"{path.name}: {name}"
+            assert f'"{name}"' in rule.split("libraries=")[1], f"{path.name}: {name}"
             found += 1
     assert found >= 20
 

@@ -24,8 +24,8 @@ from workflow_scripts.common.tables import read_json, read_record, set_record, w
 
 log = logging.getLogger("tunescape")
 
-# Params of a rule that make its outputs stale.
-TRACKED = ("spec", "code", "libraries", "sources")
+# Params of a rule that make its outputs stale; `drawing` names the script of some rules.
+TRACKED = ("spec", "code", "libraries", "sources", "drawing")
 
 
 def run(function: Callable[..., None], snakemake) -> None:
