@@ -6,6 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.conftest import run_snakemake
+from workflow_scripts.common.tables import set_record
+
+
+@pytest.fixture(autouse=True)
+def _outside_any_step():
+    """What one test's step recorded does not end up in another test's files."""
+    yield
+    set_record({})
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
+import filecmp
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import torch
 
 from tests.finetune.toy import arguments, call, recipe_of, write_model
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.stopping import stop_requests
 from workflow_scripts.finetune.batches import epoch_batches
 from workflow_scripts.model.encoder import (
     build_classifier,
@@ -137,9 +140,9 @@ def test_init_and_order_are_separate_seeds(train_run):
         for name, init, order in (("a", 0, 0), ("b", 1, 0), ("c", 0, 1), ("again", 0, 0))
     )
     torch.rand(3)  # the global random state plays no part
-    assert [path.read_bytes() for path in sorted(a.iterdir())] == [
-        path.read_bytes() for path in sorted(again.iterdir())
-    ]
+    names = sorted(path.name for path in a.iterdir())
+    assert names == sorted(path.name for path in again.iterdir())
+    assert filecmp.cmpfiles(a, again, names, shallow=False)[0] == names
     assert same(checkpoint(a, 0), checkpoint(c, 0))
     assert not same(checkpoint(a, 0), checkpoint(b, 0))
     assert tables(a)[0]["tokens"].equals(tables(b)[0]["tokens"])  # the same batches
@@ -318,8 +321,58 @@ def test_a_killed_run_goes_on_to_the_same_bits(toy, tmp_path, train_run, caplog)
     names = sorted(path.name for path in left_alone.iterdir())
     assert names == sorted(path.name for path in (tmp_path / "killed").iterdir())
     for name in names:
-        assert (left_alone / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
+        assert filecmp.cmp(left_alone / name, tmp_path / "killed" / name, shallow=False), name
     assert not Path(given["state"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("stops", "after"),
+    [
+        ([signal.SIGTERM], [9]),  # in the middle of epoch 2
+        ([signal.SIGINT, signal.SIGTERM], [8, 9]),  # at its end, then twice in one epoch
+        ([signal.SIGTERM, signal.SIGTERM, signal.SIGTERM], [1, 2, 11]),
+    ],
+)
+def test_a_run_that_is_asked_to_stop_loses_no_step(
+    toy, tmp_path, train_run, monkeypatch, stops, after
+):
+    """Dropout and the moments of the optimizer go on where they were."""
+    from workflow_scripts.finetune.training import Training
+
+    recipe = recipe_of(epochs=3, dropout=0.3)
+    left_alone = train_run("left alone", recipe)
+    given = arguments(toy, tmp_path / "stopped", recipe)
+    taken = []
+
+    def step(self, batch, original=Training._step):
+        taken.append(batch)
+        if stops and len(taken) == after[0]:
+            after.pop(0)
+            os.kill(os.getpid(), stops.pop(0))
+        return original(self, batch)
+
+    monkeypatch.setattr(Training, "_step", step)
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    for number, last in zip(list(stops), list(after), strict=True):
+        with pytest.raises(UserError, match=f"stopped by {number.name} after step {last} of"):
+            call(given)
+        assert not Path(given["history"]).exists()
+    call(given)
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert len(taken) == tables(left_alone)[0]["step"].iloc[-1]
+    names = sorted(path.name for path in left_alone.iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "stopped").iterdir())
+    assert filecmp.cmpfiles(left_alone, tmp_path / "stopped", names, shallow=False)[0] == names
+    assert not Path(given["state"]).exists()
+
+
+def test_a_second_signal_ends_at_once():
+    with stop_requests() as asked:
+        assert asked() is None
+        os.kill(os.getpid(), signal.SIGINT)
+        assert asked() == "SIGINT"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.parametrize("change", [{"order": 1}, {"recipe": recipe_of(epochs=2, eps=1e-6)}])
@@ -346,9 +399,7 @@ def test_the_state_of_another_run_is_thrown_away(toy, tmp_path, monkeypatch, cap
     assert "starting afresh" in caplog.text
     fresh = tmp_path / "fresh"
     call({**arguments(toy, fresh, recipe_of(epochs=2)), **change})
-    assert (out / "epoch02.safetensors").read_bytes() == (
-        fresh / "epoch02.safetensors"
-    ).read_bytes()
+    assert filecmp.cmp(out / "epoch02.safetensors", fresh / "epoch02.safetensors", shallow=False)
 
 
 def test_an_unreadable_state_is_thrown_away(toy, tmp_path, caplog):

@@ -7,6 +7,7 @@ from typing import Any
 from workflow_scripts.common.device import chosen_token_budget, reproducible
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.step import run
+from workflow_scripts.common.stopping import stop_requests
 from workflow_scripts.common.tables import read_json, read_table, record
 from workflow_scripts.finetune.state import State, digest_of
 from workflow_scripts.finetune.training import Training
@@ -42,7 +43,8 @@ def finetune(
 ) -> None:
     """Train a run and write its checkpoints, history and scores.
 
-    A run that was killed goes on after its last whole epoch, to the same bits.
+    A run that was killed goes on after its last whole epoch, and one that was asked to stop
+    (SIGTERM, Ctrl-C) after its last step, to the same bits.
 
     Parameters
     ----------
@@ -79,8 +81,8 @@ def finetune(
     Raises
     ------
     UserError : if the checkpoints are not one more than the epochs, a file cannot be read, the
-        weights do not fit the model, ``max_length`` is more than the model takes, or the device
-        is not there.
+        weights do not fit the model, ``max_length`` is more than the model takes, the device is
+        not there, or the run was asked to stop.
     """
     labels = len(read_json(card)["labels"])
     if len(checkpoints) != recipe["epochs"] + 1:
@@ -102,7 +104,7 @@ def finetune(
     start = read_weights(weights)
     load_weights(module, start if continues else start_weights(module, start, init))
     del start
-    with reproducible(context) as device:
+    with reproducible(context) as device, stop_requests() as asked_to_stop:
         training = Training(
             module.to(device),
             encode(words, read_table(train), max_length),
@@ -113,6 +115,7 @@ def finetune(
             order,
             device,
             chosen_token_budget(context["token_budget"], device),
+            asked_to_stop,
         )
         kept = State(Path(state), key)
         training.run(kept)

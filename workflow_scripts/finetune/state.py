@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -18,11 +18,24 @@ log = logging.getLogger("tunescape")
 SCORES = ("epoch", "step", "train_loss", "dev_loss", "accuracy", "f1", "mcc", "diverged")
 
 
+class Begun(NamedTuple):
+    """An epoch that was left after some of its steps.
+
+    ``weights`` and ``tensors`` (of the optimizer and of the random state) by name; ``measured``,
+    a row per step, float64.
+    """
+
+    weights: dict[str, torch.Tensor]
+    tensors: dict[str, torch.Tensor]
+    measured: pd.DataFrame
+
+
 class State:
     """A folder with the checkpoints, history and scores of a run's whole epochs.
 
     ``state.json`` is written last in an epoch, by renaming, and names the last whole epoch: a run
     killed at any moment finds all of that epoch's files, or of the one before. Nothing is pickled.
+    A run that is asked to stop leaves the steps of the epoch after that one, too (``leave``).
 
     Parameters
     ----------
@@ -70,6 +83,29 @@ class State:
     def _optimizer(self, epoch: int) -> Path:
         return self.folder / f"optimizer{epoch:02d}.safetensors"
 
+    def leave(
+        self,
+        weights: dict[str, torch.Tensor],
+        tensors: dict[str, torch.Tensor],
+        measured: pd.DataFrame,
+    ) -> None:
+        """Keep an epoch of which only some steps are done; see ``Begun``."""
+        write_weights(weights, self.folder / "begun.weights.safetensors")
+        write_weights(tensors, self.folder / "begun.tensors.safetensors")
+        write_table(measured, self.folder / "begun.measured.parquet")
+        write_json({"epoch": self.epoch + 1}, self.folder / "begun.json")
+
+    def begun(self) -> Begun | None:
+        """What ``leave`` kept of the epoch after the last whole one; None if nothing."""
+        told = self.folder / "begun.json"
+        if not told.exists() or read_json(told)["epoch"] != self.epoch + 1:
+            return None
+        return Begun(
+            read_weights(self.folder / "begun.weights.safetensors"),
+            read_weights(self.folder / "begun.tensors.safetensors"),
+            read_table(self.folder / "begun.measured.parquet"),
+        )
+
     def optimizer(self) -> dict[str, torch.Tensor]:
         """The optimizer's tensors after the last whole epoch; empty before the first step."""
         path = self._optimizer(self.epoch)
@@ -105,6 +141,8 @@ class State:
         scores = [*self.scores, scores]
         write_json({"key": self.key, "epoch": epoch, "scores": scores}, self.folder / "state.json")
         self._optimizer(self.epoch).unlink(missing_ok=True)
+        for path in sorted(self.folder.glob("begun.*")):  # begun.json first
+            path.unlink()
         self.epoch, self.scores = epoch, scores
 
     def publish(self, checkpoints: list[Path], history: Path, scores: Path) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch.nn.functional import cross_entropy
 
+from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.finetune.batches import dropout_seed, epoch_batches
 from workflow_scripts.finetune.optimizer import load_state, make_optimizer, set_step, state_tensors
@@ -38,6 +39,7 @@ class Training:
     recipe : see ``finetune.finetune``.
     order : seed of the order of the examples and of dropout.
     token_budget : padded tokens in one forward pass over the dev set.
+    asked_to_stop : tells the signal that asks for it (``common.stopping``), None as a rule.
     """
 
     def __init__(
@@ -51,10 +53,12 @@ class Training:
         order: int,
         device: torch.device,
         token_budget: int,
+        asked_to_stop: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.module, self.train, self.dev = module, train, dev
         self.classes, self.pad_id, self.recipe, self.order = classes, pad_id, recipe, order
         self.device, self.token_budget = device, token_budget
+        self.asked_to_stop = asked_to_stop
         self.labels = torch.tensor(train.labels, device=device)
         self.optimizer = make_optimizer(module, recipe)
         parts = [part_of(n, module.base_model_prefix) for n, _ in module.named_parameters()]
@@ -73,6 +77,10 @@ class Training:
         is trained to its end and kept as it is, NaN and all; the epochs after it take no steps,
         repeat its weights and scores, and are marked ``diverged`` like it. Epochs after
         ``max_steps`` likewise take no steps and repeat the weights of the last that did.
+
+        Raises
+        ------
+        UserError : if it was asked to stop; ``state`` then holds every step so far.
         """
         if state.epoch < 0:
             scores = {"epoch": 0, "step": 0, "train_loss": math.nan, **self._dev_scores()}
@@ -80,7 +88,8 @@ class Training:
         else:
             load_weights(self.module, read_weights(state.checkpoint(state.epoch)))
             load_state(self.optimizer, state.optimizer())
-        done = state.scores[-1]["step"]
+        begun = state.begun()
+        done = state.scores[-1]["step"] + (len(begun.measured) if begun else 0)
         left = 0 if state.scores[-1]["diverged"] else self.steps - done
         ticks = iter(progress(range(left), "steps"))
         for epoch in range(state.epoch + 1, self.recipe["epochs"] + 1):
@@ -90,7 +99,7 @@ class Training:
                     None, {}, pd.DataFrame(), {**before, "epoch": epoch, "train_loss": math.nan}
                 )
                 continue
-            history = self._train_epoch(epoch, before["step"], ticks)
+            history = self._train_epoch(state, before["step"], ticks)
             scores = {
                 "epoch": epoch,
                 "step": int(history["step"].iloc[-1]),
@@ -124,8 +133,12 @@ class Training:
         scores = classification_scores(self.dev.labels, predictions, self.classes)
         return {"dev_loss": float(losses.mean()), **scores}
 
-    def _train_epoch(self, epoch: int, done: int, ticks: Iterator[int]) -> pd.DataFrame:
-        """Train an epoch after ``done`` steps; its rows of the history."""
+    def _train_epoch(self, state: State, done: int, ticks: Iterator[int]) -> pd.DataFrame:
+        """Train the epoch after those of ``state``, after ``done`` steps; its rows of the history.
+
+        It begins where ``state`` tells that it was left.
+        """
+        epoch = state.epoch + 1
         recipe = self.recipe
         batches = epoch_batches(
             self.train.lengths, recipe["batch_size"], recipe["bucket_batches"], self.order, epoch
@@ -135,26 +148,45 @@ class Training:
             recipe["learning_rate"] * factor(step, self.steps, recipe["schedule"], recipe["warmup"])
             for step in steps
         ]
+        columns = ["loss", "gradient_norm", *(f"gradient_norm_{part}" for part in self.parts)]
         self.module.train()
         torch.manual_seed(dropout_seed(self.order, epoch))
+        before = np.empty((0, len(columns)))
+        begun = state.begun()
+        if begun:
+            before = begun.measured.to_numpy()
+            load_weights(self.module, begun.weights)
+            set_random_state(begun.tensors, self.device)
+            load_state(self.optimizer, begun.tensors)
+            log.info("going on after step %d", done + len(before))
         measured = []  # stays on the device: to look at a number makes the CPU wait for the GPU
-        for step, rate, batch in zip(steps, rates, batches, strict=True):
+
+        def history() -> pd.DataFrame:
+            now = [torch.stack(measured).cpu().numpy()] if measured else []
+            return pd.DataFrame(np.concatenate([before, *now]), columns=columns)
+
+        for step, rate, batch in list(zip(steps, rates, batches, strict=True))[len(before) :]:
             next(ticks)
             set_step(self.optimizer, step, rate, recipe)
             measured.append(self._step(batch))
-        losses, *norms = torch.stack(measured).cpu().numpy().T
-        names = [f"gradient_norm_{part}" for part in self.parts]
+            if asked := self.asked_to_stop():
+                random = random_state(self.device)
+                state.leave(self._weights(), state_tensors(self.optimizer) | random, history())
+                raise UserError(
+                    f"stopped by {asked} after step {step} of {self.steps}, of which nothing is "
+                    "lost: the same command goes on from there"
+                )
         return pd.DataFrame(
             {
                 "step": np.array(steps, np.int64),
                 "epoch": np.full(len(batches), epoch, np.int64),
                 "learning_rate": rates,
-                "loss": losses,
                 "examples": [len(batch) for batch in batches],
                 "tokens": [int(self.train.lengths[batch].sum()) for batch in batches],
-                **dict(zip(["gradient_norm", *names], norms, strict=True)),
             }
-        )
+        ).join(history())[
+            ["step", "epoch", "learning_rate", "loss", "examples", "tokens", *columns[1:]]
+        ]
 
     def _step(self, batch: np.ndarray) -> torch.Tensor:
         """One step of the optimizer; the loss and the gradient's norm, whole and of each part.
@@ -187,3 +219,21 @@ class Training:
         norms = torch.stack(torch._foreach_norm(gradients)).double()
         by_part = self.belongs @ norms.square()
         return torch.cat([by_part.sum()[None], by_part]).sqrt()
+
+
+_RANDOM = "random."
+
+
+def random_state(device: torch.device) -> dict[str, torch.Tensor]:
+    """The state from which dropout masks are drawn, bytes by name."""
+    found = {f"{_RANDOM}cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        found[f"{_RANDOM}cuda"] = torch.cuda.get_rng_state(device)
+    return found
+
+
+def set_random_state(tensors: dict[str, torch.Tensor], device: torch.device) -> None:
+    """Put back what ``random_state`` gave, and take it out of ``tensors``."""
+    torch.set_rng_state(tensors.pop(f"{_RANDOM}cpu").to(torch.uint8))
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(tensors.pop(f"{_RANDOM}cuda").to(torch.uint8), device)

@@ -63,8 +63,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def write_weights(tensors: dict[str, Tensor], path: Path) -> None:
     """Write tensors as float32 safetensors with the running step's provenance, whole or not at all.
 
-    What it holds depends on the names, the values and the provenance only; safetensors writes the
-    keys of the metadata in any order.
+    Its bytes depend on the names, the values and the provenance only.
 
     Parameters
     ----------
@@ -85,6 +84,20 @@ def write_weights(tensors: dict[str, Tensor], path: Path) -> None:
         usual = draft.stat().st_mode
         save_file(ready, draft, metadata)
         draft.chmod(usual)  # safetensors lets only the owner read
+        _sort_header(draft)
+
+
+def _sort_header(path: Path) -> None:
+    """Put the header's keys in order: safetensors writes those of the metadata in any."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.dumps(
+            json.loads(file.read(length)), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode()
+        if len(header) > length:  # the tensors' bytes begin where the header ends
+            raise ValueError(f"{path}: the header grew from {length} to {len(header)} bytes")
+        file.seek(8)
+        file.write(header.ljust(length))
 
 
 def build_classifier(
