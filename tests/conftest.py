@@ -11,8 +11,7 @@ from workflow_scripts.common.tables import set_record
 
 @pytest.fixture(autouse=True)
 def _outside_any_step():
-    """What one test's step recorded does not end up in another test's files."""
-    yield
+    """What the step of an earlier test recorded does not end up in this test's files."""
     set_record({})
 
 
