@@ -27,6 +27,10 @@ onstart:
     keep_sources(SCRIPTS)
 
 
+onsuccess:
+    delete_unneeded_checkpoints()
+
+
 # On a cluster these run where Snakemake runs: they take seconds and no GPU, or need the network,
 # which a cluster's nodes often lack.
 localrules:

@@ -1177,6 +1177,8 @@ CONFIG = [
     config("compute.device", "figures:\n", "compute: {device: cpu}\n\nfigures:\n"),
     config("compute.threads", "figures:\n", "compute: {threads: 2}\n\nfigures:\n"),
     config("compute.token_budget", "figures:\n", "compute: {token_budget: 512}\n\nfigures:\n"),
+    config("compute.cache", "figures:\n", "compute: {cache: kept}\n\nfigures:\n"),
+    config("finetune.keep", "  max_length: 48\n", "  max_length: 48\n  keep: ends\n"),
     config("landscape.rows_per_shard", "rows_per_shard: 4", "rows_per_shard: 2", NOTHING, NOTHING),
     config("models.tiny.source", "seed=0", "seed=1", {FETCH}, ALL - {PREPARE, FETCH, CHOOSE}),
     config(

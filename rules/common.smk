@@ -6,11 +6,12 @@ import re
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 from snakemake.logging import logger
 
 from workflow_scripts.common.adopt import other_versions, unknown_outputs
-from workflow_scripts.common.checks import check_inputs
+from workflow_scripts.common.checks import cache_folder, check_inputs
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.experiment import (
@@ -31,6 +32,7 @@ from workflow_scripts.common.experiment import (
     seeds_name,
     spanning_runs,
     surfaces,
+    unprojected_runs,
 )
 from workflow_scripts.common.gpus import visible_gpus
 from workflow_scripts.common.provenance import code_of, made_with
@@ -110,6 +112,14 @@ def context(wildcards, threads):
         "threads": threads,
         "token_budget": SETTINGS.compute.token_budget,
     }
+
+
+CACHE = checked(cache_folder, SETTINGS)
+
+
+def cached_context(wildcards, threads):
+    """``context`` of rules that are dear enough to be kept for other experiments."""
+    return {**context(wildcards, threads), "cache": CACHE}
 
 
 # What follows a stage runs again only if what the stage's files hold has changed: such a file is
@@ -201,6 +211,23 @@ def run_checkpoints(model, task, start, recipe, seeds):
         run_file(model, task, start, recipe, seeds, f"epoch{epoch:02d}.safetensors")
         for epoch in range(SETTINGS.finetune.recipes[recipe].epochs + 1)
     ]
+
+
+def kept_checkpoints(recipe):
+    """Outputs of a run of a recipe: those between its ends stay only if all are to be kept."""
+    first, *between, last = run_checkpoints(*RUN, recipe, SEEDS)
+    if SETTINGS.finetune.keep == "ends":
+        between = map(temp, between)
+    return [first, *between, last]
+
+
+def delete_unneeded_checkpoints():
+    """Delete what no trajectory shows; Snakemake does it only where another job is last to need it."""
+    if SETTINGS.finetune.keep == "ends":
+        for model in MODELS:
+            for run in unprojected_runs(SETTINGS):
+                for path in run_checkpoints(model, *run)[1:-1]:
+                    Path(path).unlink(missing_ok=True)
 
 
 def atlas_run(model, task, start):

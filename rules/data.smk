@@ -21,7 +21,7 @@ checkpoint prepare_task:
         code=code("data/prepare_task"),
         libraries=libraries("data/prepare_task", task_file("{task}", "card.json")),
         sources=lambda wildcards: source_digests(TASK_FILES[wildcards.task]),
-        context=context,
+        context=cached_context,
     message:
         "Preparing task {wildcards.task}"
     script:

@@ -13,7 +13,7 @@ for recipe in SETTINGS.finetune.recipes:
             card=ancient(task_file("{task}", "card.json")),
             weights=start_weights(recipe),
         output:
-            checkpoints=run_checkpoints(*RUN, recipe, SEEDS),
+            checkpoints=kept_checkpoints(recipe),
             history=run_pattern(recipe, "history.parquet"),
             scores=run_pattern(recipe, "scores.parquet"),
             checkpoints_digest=run_pattern(recipe, "weights.digest"),
@@ -36,7 +36,7 @@ for recipe in SETTINGS.finetune.recipes:
                 "finetune/finetune",
                 run_pattern(recipe, "digest"),
             ),
-            context=context,
+            context=cached_context,
             state=run_state,
         message:
             f"Training on {{wildcards.task}} from {{wildcards.start}}, recipe {recipe}"

@@ -25,7 +25,7 @@ checkpoint fetch_model:
         code=code("model/fetch_model"),
         libraries=libraries("model/fetch_model", model_file("{model}", "card.json")),
         sources=lambda wildcards: source_digests(MODEL_FILES[wildcards.model]),
-        context=context,
+        context=cached_context,
     message:
         "Fetching model {wildcards.model}"
     script:

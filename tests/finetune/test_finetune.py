@@ -298,7 +298,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(toy, tmp_path, train_run, caplog)
         ("Training", "_dev_scores", 2),  # between the last step of epoch 3 and its files
         ("state", "write_weights", 2),  # of epoch 3: weights written, optimizer not
         ("state", "write_json", 2),  # of epoch 4: all written, but not yet declared whole
-        ("state", "_same_file", 3),  # after epoch 5: some outputs are there, some not
+        ("state", "same_file", 3),  # after epoch 5: some outputs are there, some not
     ]
     seen = subprocess.run(
         [sys.executable, "-c", KILLED, json.dumps(given), json.dumps(moments)],

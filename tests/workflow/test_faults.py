@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -95,18 +96,29 @@ def test_a_job_is_killed(folder, smoke_run, outputs, seconds):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_is_asked_to_stop(folder, smoke_run, number):
+@pytest.mark.parametrize("in_training", [False, True], ids=["importing", "training"])
+def test_a_run_is_asked_to_stop(folder, smoke_run, number, in_training):
     """Ctrl-C reaches Snakemake and its job; a batch system's SIGTERM too."""
     shutil.rmtree(folder / RUN)
     master = started(folder, f"{RUN}/digest")
     at_work(folder)
+    end = time.monotonic() + 120
+    while in_training and not (folder / RUN / "state/state.json").exists():  # epoch 0 is kept
+        assert time.monotonic() < end
+        time.sleep(0.001)
     os.killpg(master.pid, number)
     master.communicate(timeout=120)
     assert master.returncode != 0
     assert not in_folder(folder)
     assert not list((folder / "results").rglob(".*.safetensors"))
+    name = "tiny_entailment_pretrained_init0_order0.log"
+    log = folder / "results/logs/finetune/finetune_continued" / name
+    if in_training:
+        assert f"stopped by {number.name} after step" in log.read_text()
     # It let go of the folder: no unlocking is needed.
     goes_on_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
+    if in_training:
+        assert "going on after step" in log.read_text()
 
 
 def test_two_snakemakes_at_once(folder, smoke_run):
@@ -149,3 +161,32 @@ def test_a_full_disk(small_disk, smoke_run, free):
     filler.unlink()
     assert not (folder / RUN / "digest").exists()
     goes_on_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
+
+
+def test_a_training_diverges(folder, smoke_run):
+    """NaN goes through surfaces, trajectories and figures, and is named where it counts."""
+    wild = {"learning_rate": 1e30, "epochs": 2}
+    config = {
+        "finetune": {
+            "recipes": {"wild": wild},
+            "exceptions": {"sentiment": {"scratch": "wild"}},
+        }
+    }
+    done = run_snakemake(folder, "results/figures/all", config=config)
+    assert done.returncode == 0, done.stderr[-3000:]
+    scores = pd.read_parquet(
+        folder / "results/finetune/tiny/sentiment/scratch/wild/init0_order0/scores.parquet"
+    )
+    assert scores["diverged"].tolist() == [False, True, True]
+    surface = pd.read_parquet(folder / "results/landscape/tiny/sentiment_scratch/surface.parquet")
+    ends = surface[surface["anchor"] == "end"]
+    assert ends["train_loss"].isna().all()
+    claims = (folder / "results/report/tiny/claims.md").read_text()
+    assert "undecided" in claims
+    # What has nothing to do with it is as it was.
+    before, after = held(smoke_run), held(folder)
+    apart = [
+        n for n in before if "sentiment_scratch" not in n and n.startswith("results/landscape")
+    ]
+    assert len(apart) > 20
+    assert all(before[name] == after[name] for name in apart)

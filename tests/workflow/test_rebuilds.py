@@ -48,6 +48,7 @@ OTHER = {
     "finetune.recipes.*.continues": "scratch",
     "finetune.runs.pretrained": "scratch",
     "finetune.runs.scratch": "finetune",
+    "finetune.keep": "ends",
     "finetune.exceptions": {"entailment": {"scratch": "finetune"}},
     "landscape.second.*": "paraphrase",
     "landscape.second.paraphrase": "entailment",
@@ -71,6 +72,7 @@ OTHER = {
     "figures.paper_values": {"entailment": "RTE"},
     "compute.device": "cpu",
     "compute.token_budget": 512,
+    "compute.cache": "cache",
 }
 # Refused by themselves: other keys would have to change with them.
 REFUSED = {

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.workflow.conftest import ROOT, run_snakemake
+from workflow_scripts.common.records import content_digest
 from workflow_scripts.common.tables import read_record, read_table
 
 pytestmark = pytest.mark.slow
@@ -74,6 +75,47 @@ def test_a_changed_setting_makes_stale_what_uses_it_and_no_more(smoke):
     assert {"measure_width", "weigh_claims"} <= set(jobs)
     assert not {"finetune_finetune", "draw_figure1", "prepare_task"} & set(jobs)
     assert not any(job.startswith("evaluate_rows") for job in jobs)
+
+
+def test_checkpoints_that_only_a_trajectory_shows_can_be_deleted(smoke, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(smoke, folder)
+    continued = RUN / "entailment/pretrained/continued/init0_order0"
+    second = RUN / "sentiment/pretrained/finetune/init1_order1"
+    trajectory = f"results/landscape/{MODEL}/entailment_pretrained/trajectory_continued.parquet"
+    for run in (continued, second):
+        shutil.rmtree(folder / run)
+    (folder / trajectory).unlink()
+    ends = {"finetune": {"keep": "ends"}}
+    assert run_snakemake(folder, "results/figures/all", config=ends).returncode == 0
+    for run in (continued, second):
+        kept = {path.name for path in (folder / run).glob("epoch*")}
+        assert kept == {"epoch00.safetensors", "epoch02.safetensors"}
+        for name in (*kept, "history.parquet", "scores.parquet"):
+            assert content_digest(folder / run / name) == content_digest(smoke / run / name)
+    assert content_digest(folder / trajectory) == content_digest(smoke / trajectory)
+    for config in (ends, {"finetune": {"keep": "all"}}):
+        done = run_snakemake(folder, "results/figures/all", "--dry-run", config=config)
+        assert "Nothing to be done" in done.stdout + done.stderr, done.stdout[-2000:]
+
+
+def test_a_training_is_taken_from_the_cache_of_another_experiment(smoke, tmp_path):
+    run = RUN / "entailment/pretrained/continued/init0_order0"
+    config = {"compute": {"cache": str(tmp_path / "cache")}}
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        shutil.copytree(smoke, folder)
+        shutil.rmtree(folder / run)
+        done = run_snakemake(folder, f"{run}/digest", config=config)
+        assert done.returncode == 0, done.stderr[-2000:]
+        log = "results/logs/finetune/finetune_continued/tiny_entailment_pretrained_init0_order0.log"
+        taken = "taken from the cache" in (folder / log).read_text()
+        assert taken == (name == "second")
+        for path in (smoke / run).iterdir():
+            assert content_digest(folder / run / path.name) == content_digest(path)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    done = run_snakemake(tmp_path / "second", "results/figures/all", "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr, done.stdout[-2000:]
 
 
 @pytest.mark.parametrize("start", ["pretrained", "scratch"])

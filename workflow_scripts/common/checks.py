@@ -1,8 +1,11 @@
 """What can be told of an experiment's inputs before any job starts."""
 
+import os
+import re
 from pathlib import Path
 
 from workflow_scripts.common.config import Config
+from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.experiment import all_tasks
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.model.checks import check_groups, check_model
@@ -34,3 +37,23 @@ def check_inputs(settings: Config) -> tuple[dict[str, list[Path]], dict[str, lis
         if settings.figures.group_tasks:
             check_groups(model, definition, landscape.groups)
     return tasks, models
+
+
+def cache_folder(settings: Config) -> str | None:
+    """Absolute path of ``compute.cache``; None without one.
+
+    Raises
+    ------
+    UserError : if a variable in it is not set, or something else than a folder is there.
+    """
+    told = settings.compute.cache
+    if told is None:
+        return None
+    path = os.path.expanduser(os.path.expandvars(told))
+    if missing := re.search(r"\$(\w+|\{[^}]*\})", path):
+        raise UserError(
+            f"compute.cache: got {told!r}, the environment variable {missing[0]} is not set"
+        )
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise UserError(f"compute.cache: got {told!r}, which is no folder")
+    return os.path.abspath(path)

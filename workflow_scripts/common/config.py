@@ -153,6 +153,12 @@ class Finetune(Section):
     exceptions: dict[Name, Runs] = Field(
         default_factory=dict, description="task: recipes that differ from `runs`"
     )
+    keep: Literal["all", "ends"] = Field(
+        "all",
+        description="checkpoints that stay: `all`, or the first and last (`ends`) of each run; the "
+        "others are then deleted as soon as no planned job needs them, and trained again where a "
+        "trajectory is to be made anew",
+    )
 
 
 class Width(Section):
@@ -259,6 +265,11 @@ class Compute(Section):
         None,
         description="padded tokens in one forward pass, halved where a GPU's memory is too small; "
         "null for what suits the device",
+    )
+    cache: str | None = Field(
+        None,
+        description="folder, shared by experiments, that keeps fetched models, prepared tasks and "
+        "training runs; `~` and `$VARIABLES` are expanded; null for none",
     )
 
 

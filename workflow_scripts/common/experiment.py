@@ -175,6 +175,17 @@ def runs(settings: Config) -> list[Run]:
     return list(found)
 
 
+def unprojected_runs(settings: Config) -> list[Run]:
+    """Runs of which no trajectory is drawn: only their first and last checkpoints are of use."""
+    projected = {
+        landscape_run(settings, task, start)
+        for task in settings.experiment.tasks
+        for start in STARTS
+    }
+    projected.add(continued_run(settings))
+    return [run for run in runs(settings) if run not in projected]
+
+
 def all_tasks(settings: Config) -> list[str]:
     """Tasks whose data are needed, those of second directions too, sorted."""
     chosen = settings.experiment.tasks

@@ -1,5 +1,6 @@
 """What every script of the workflow does around its one function."""
 
+import functools
 import inspect
 import logging
 import os
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.common.cache import cache_key, keep, take
 from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.common.records import (
     RESULTS,
@@ -44,6 +46,9 @@ def run(function: Callable[..., None], snakemake) -> None:
 
     An input whose bytes are not those that its job wrote is refused.
 
+    Where ``context`` names a ``cache``, the function is not called if another experiment's job
+    has made the same there (``common.cache``).
+
     Messages and tracebacks go to the step's log; the terminal gets one line that says what
     went wrong and where to read more. The exit status is 1 on any error.
     """
@@ -73,13 +78,42 @@ def run(function: Callable[..., None], snakemake) -> None:
         _refuse_damaged(map(str, snakemake.input))
         provenance = _provenance(snakemake, context)
         set_record(provenance)
-        function(**arguments)
+        _call_or_take(functools.partial(function, **arguments), snakemake, context.get("cache"))
         _write_digests(snakemake.output)
         _write_records(snakemake, provenance)
+    except KeyboardInterrupt:
+        sys.exit(f"{snakemake.rule}: stopped by Ctrl-C")
     except Exception as error:
         log.exception("%s failed", snakemake.rule)
         sys.exit(f"{snakemake.rule}: {one_line(error)} (log: {snakemake.log[0]})")
     log.info("done in %.1f s", time.monotonic() - started)
+
+
+def _call_or_take(function: Callable[[], None], snakemake, cache: str | None) -> None:
+    """Make the outputs, or take them from the cache; what was made is kept there."""
+    if cache is None:
+        function()
+        return
+    outputs = [
+        Path(path)
+        for name, paths in snakemake.output.items()
+        if not _is_digest(name)
+        for path in (paths if _is_list(paths) else [paths])
+    ]
+    key = cache_key(
+        {
+            **{name: snakemake.params.get(name) for name in TRACKED if name != "libraries"},
+            "inputs": {
+                name: [content_digest(p) for p in (paths if _is_list(paths) else [paths])]
+                for name, paths in snakemake.input.items()
+            },
+            "outputs": [path.name for path in outputs],
+            "versions": versions(),
+        }
+    )
+    if not take(Path(cache), key, outputs):
+        function()
+        keep(Path(cache), key, outputs)
 
 
 def _refuse_damaged(inputs: Iterable[str]) -> None:

@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from workflow_scripts.common.tables import atomic, read_json, read_table, write_json, write_table
+from workflow_scripts.common.tables import (
+    atomic,
+    read_json,
+    read_table,
+    same_file,
+    write_json,
+    write_table,
+)
 from workflow_scripts.model.encoder import read_weights, write_weights
 
 log = logging.getLogger("tunescape")
@@ -131,7 +138,7 @@ class State:
         target = self.checkpoint(epoch)
         if weights is None:
             with atomic(target) as draft:
-                _same_file(self.checkpoint(epoch - 1), draft)
+                same_file(self.checkpoint(epoch - 1), draft)
         else:
             write_weights(weights, target)
         if optimizer:
@@ -160,7 +167,7 @@ class State:
         """
         for epoch, target in enumerate(checkpoints):
             with atomic(target) as draft:
-                _same_file(self.checkpoint(epoch), draft)
+                same_file(self.checkpoint(epoch), draft)
                 # The checkpoint may be of an earlier attempt, older than a renewed input.
                 os.utime(draft)
         parts = [self._history(epoch) for epoch in range(len(checkpoints))]
@@ -178,11 +185,3 @@ def digest_of(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _same_file(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)

@@ -139,9 +139,10 @@ class Costs:
         seconds += (recipe.epochs + 1) * (dev + 2 * self.weights / HASHING)
         seconds += recipe.epochs * 3 * self.weights / WRITING  # weights and Adam's two moments
         tokens = recipe.batch_size * np.percentile(lengths.train, 99)
+        kept = 2 if self.settings.finetune.keep == "ends" else recipe.epochs + 1
         return {
             "seconds": seconds,
-            "disk": (recipe.epochs + 1) * self.weights + 60 * steps,
+            "disk": kept * self.weights + 60 * steps,
             "memory": 5 * self.weights + self._activations(tokens, lengths.train.max()),
         }
 
