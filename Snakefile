@@ -24,7 +24,7 @@ if workflow.is_main_process:
 
 onstart:
     remember(sys.argv, workflow.rundir)
-    keep_sources(SCRIPTS)
+    keep_code()
 
 
 onsuccess:

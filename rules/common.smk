@@ -12,6 +12,7 @@ from snakemake.logging import logger
 
 from workflow_scripts.common.adopt import other_versions, unknown_outputs
 from workflow_scripts.common.checks import cache_folder, check_inputs
+from workflow_scripts.common.code_hashes import CodeHashes
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.experiment import (
@@ -35,7 +36,7 @@ from workflow_scripts.common.experiment import (
     unprojected_runs,
 )
 from workflow_scripts.common.gpus import visible_gpus
-from workflow_scripts.common.provenance import code_of, made_with
+from workflow_scripts.common.provenance import made_with
 from workflow_scripts.common.records import source_digests
 from workflow_scripts.common.recover import remember
 from workflow_scripts.common.why import keep_sources
@@ -61,6 +62,7 @@ TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
 
 
 SCRIPTS = []
+HASHES = CodeHashes(".snakemake/tunescape_code.json")
 
 
 def tell_of_results():
@@ -86,7 +88,7 @@ def code(path):
     """Params function: hash of what a rule's script means. A job computes its own rule's only."""
     script = f"workflow_scripts/{path}.py"
     SCRIPTS.append(script)
-    return lambda wildcards: code_of(script)
+    return lambda wildcards: HASHES.of(script).code
 
 
 def libraries(path, output):
@@ -97,8 +99,14 @@ def libraries(path, output):
     script = f"workflow_scripts/{path}.py"
     renew = SETTINGS.rebuild.on_library_change
     return lambda wildcards: made_with(
-        script, output.format(**dict(wildcards.items())), renew
+        HASHES.of(script).libraries, output.format(**dict(wildcards.items())), renew
     )
+
+
+def keep_code():
+    """Keep the code of all scripts for ``why``, and its hashes for the jobs and the next run."""
+    HASHES.save(SCRIPTS)
+    keep_sources({script: HASHES.of(script).code for script in SCRIPTS})
 
 
 def context(wildcards, threads):

@@ -6,10 +6,11 @@ import pytest
 
 from workflow_scripts.common import adopt, provenance
 from workflow_scripts.common.adopt import other_versions
-from workflow_scripts.common.provenance import made_with
+from workflow_scripts.common.provenance import made_with, reach
 from workflow_scripts.common.records import write_output_record
 
-SCRIPT = "workflow_scripts/model/draw_scratch.py"  # uses torch and transformers, but no scipy
+# Uses torch and transformers, but no scipy.
+LIBRARIES = reach("workflow_scripts/model/draw_scratch.py").libraries
 OUTPUT = "results/model/tiny/scratch/init0.safetensors"
 NOW = {"python": "3.12.0", "torch": "2", "transformers": "4", "tokenizers": "1", "scipy": "1"}
 USED = {"torch": "2", "transformers": "4", "tokenizers": "1"}
@@ -34,9 +35,9 @@ OLD = USED | {"torch": "1"}
 
 @pytest.mark.parametrize("renew", [False, True])
 def test_without_a_record_the_versions_are_those_of_the_libraries_used(renew):
-    assert made_with(SCRIPT, OUTPUT, renew) == USED
+    assert made_with(LIBRARIES, OUTPUT, renew) == USED
     record(None, NOW)  # of a rule that told none
-    assert made_with(SCRIPT, OUTPUT, renew) == USED
+    assert made_with(LIBRARIES, OUTPUT, renew) == USED
 
 
 @pytest.mark.parametrize(
@@ -54,25 +55,25 @@ def test_what_a_job_is_told_is_what_made_its_file_unless_it_shall_be_made_again(
     told, ran_with, renewed
 ):
     record(told, ran_with)
-    assert made_with(SCRIPT, OUTPUT, renew=False) == told
-    assert made_with(SCRIPT, OUTPUT, renew=True) == renewed
+    assert made_with(LIBRARIES, OUTPUT, renew=False) == told
+    assert made_with(LIBRARIES, OUTPUT, renew=True) == renewed
 
 
 def test_a_file_made_again_is_fresh():
     record(OLD, NOW | OLD)
-    told = made_with(SCRIPT, OUTPUT, renew=True)
+    told = made_with(LIBRARIES, OUTPUT, renew=True)
     record(told, NOW)
-    assert made_with(SCRIPT, OUTPUT, True) == made_with(SCRIPT, OUTPUT, False) == told
+    assert made_with(LIBRARIES, OUTPUT, True) == made_with(LIBRARIES, OUTPUT, False) == told
 
 
 def test_versions_that_come_back_count_too():
     # Told the versions of today it ran with others; Snakemake compares with what it was told.
     record(USED, NOW | OLD)
-    told = made_with(SCRIPT, OUTPUT, renew=True)
+    told = made_with(LIBRARIES, OUTPUT, renew=True)
     assert told != USED
-    assert made_with(SCRIPT, OUTPUT, renew=False) == USED
+    assert made_with(LIBRARIES, OUTPUT, renew=False) == USED
     record(told, NOW)
-    assert made_with(SCRIPT, OUTPUT, renew=True) == told
+    assert made_with(LIBRARIES, OUTPUT, renew=True) == told
     assert other_versions() == {}
 
 

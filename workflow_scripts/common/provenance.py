@@ -11,6 +11,7 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def _reaches(root: Path) -> Reaches:
     return Reaches(root)
 
 
-def made_with(script: str, output: str, renew: bool) -> dict[str, str]:
+def made_with(libraries: Iterable[str], output: str, renew: bool) -> dict[str, str]:
     """Versions of the libraries that a script uses, as the params of the job that makes an output.
 
     Snakemake runs a job again if they differ from those of the job that made the output. So they
@@ -72,12 +73,12 @@ def made_with(script: str, output: str, renew: bool) -> dict[str, str]:
 
     Parameters
     ----------
-    script : path of the script, relative to the repository.
+    libraries : that the script uses, see ``Reach``.
     output : path of one of the job's outputs, relative to the folder of the run.
     renew : the versions installed now count.
     """
     installed = _versions()
-    used = set(reach(script).libraries)
+    used = set(libraries)
     used |= {"tokenizers"} if "transformers" in used else set()
     now = {name: installed[name] for name in LIBRARIES if name in used and name in installed}
     known = read_output_record(output)

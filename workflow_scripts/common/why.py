@@ -26,16 +26,20 @@ _DIFF_LINES = 14  # of one definition
 _WIDTH = 100  # of a line of a diff; a statement is one line, however long
 
 
-def keep_sources(scripts: list[str]) -> None:
+def keep_sources(codes: dict[str, str]) -> None:
     """Keep what the code of scripts is made of, so that ``why`` can later show what has changed.
 
     ``results/code/HASH.json`` holds the text of every definition; a file that is there is right.
+
+    Parameters
+    ----------
+    codes : path of each script, and the hash of its code.
     """
-    for script in dict.fromkeys(scripts):
-        found = reach(script)
-        target = _sources_path(found.code)
+    for script, code in codes.items():
+        target = _sources_path(code)
         if not target.exists():
-            write_text(json.dumps({"script": script, "sources": found.sources()}) + "\n", target)
+            sources = reach(script).sources()
+            write_text(json.dumps({"script": script, "sources": sources}) + "\n", target)
 
 
 def _sources_path(code: str) -> Path:
