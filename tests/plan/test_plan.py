@@ -31,6 +31,7 @@ GIVEN = Machine("as given", 100e9, 200e9, 20e9, False, 2)
 def arguments(folder, **changed) -> SimpleNamespace:
     usual = {"configfile": [], "directory": folder, "cores": 2, "gpus": None, "gpu": None}
     usual |= {"tflops": 0.1, "bf16_tflops": None, "gbps": 20.0, "shape": [], "examples": []}
+    usual |= {"submit": 0.0}
     return SimpleNamespace(**usual | changed)
 
 
@@ -64,6 +65,23 @@ def test_the_jobs_are_those_of_snakemake(overlay, tmp_path):
     lengths = {t: lengths_of(settings, t, "tiny", tmp_path) for t in settings.experiment.tasks}
     jobs = all_jobs(settings, {"tiny": shape}, {"tiny": lengths}, GIVEN)
     assert Counter(job.rule for job in jobs) == expected
+
+
+def test_a_cluster_makes_the_jobs_longer_that_it_runs(tmp_path):
+    folder = tmp_path / "run"
+    files = [EXPERIMENTS / "smoke.yaml", tmp_path / "overlay.yaml"]
+    files[1].write_text("landscape: {rows_per_shard: 50}")
+    one, many = (
+        plan(arguments(folder, configfile=files, cores=1, submit=seconds)).splitlines()
+        for seconds in (0.0, 3600.0)
+    )
+    # As many as tests/cluster/test_slurm.py finds in SLURM's queue.
+    assert "- 44 jobs are submitted, each 3600 s longer than on one machine" in "\n".join(many)
+    assert not any("submitted" in line for line in one)
+    hours_of = [
+        float(line.split()[2]) for lines in (one, many) for line in lines if "total" in line[:5]
+    ]
+    assert hours_of[1] - hours_of[0] == pytest.approx(44, abs=0.1)
 
 
 def test_a_recipe_that_continues_another_needs_its_run_first(tmp_path):

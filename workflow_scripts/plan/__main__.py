@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from workflow_scripts.common.config import Config, validated
@@ -92,13 +93,16 @@ def plan(arguments: argparse.Namespace) -> str:
         }
     largest = max(shapes.values(), key=lambda shape: shape.hidden)
     machine, note = chosen_machine(arguments, settings, largest.hidden, largest.intermediate)
-    jobs = all_jobs(settings, shapes, lengths, machine)
+    jobs = [
+        job if job.local else replace(job, seconds=job.seconds + arguments.submit)
+        for job in all_jobs(settings, shapes, lengths, machine)
+    ]
     ends = schedule(jobs, machine.cores, machine.gpus)
     there = {}
     if run.is_dir():
         with contextlib.chdir(run):
             there = other_versions()
-    return text(settings, facts, lengths, machine, note, jobs, ends, there)
+    return text(settings, facts, lengths, machine, note, jobs, ends, there, arguments.submit)
 
 
 def _named(text: str, option: str, known: dict) -> tuple[str, str]:
@@ -141,6 +145,7 @@ def main() -> None:
     add("--tflops", type=_positive, help="float32 products of one job, 10^12 operations a second")
     add("--bf16-tflops", type=_positive, help="the same in bfloat16 (default: as --tflops)")
     add("--gbps", type=_positive, default=20, help="with --tflops: memory, 10^9 bytes a second")
+    add("--submit", type=_positive, default=0.0, help="seconds that a cluster adds to each job")
     add("--shape", action="append", default=[], metavar="MODEL=FOLDER", help="its config.json")
     add(
         "--examples",

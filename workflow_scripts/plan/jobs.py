@@ -49,7 +49,8 @@ FLOAT = 4  # bytes
 class Job:
     """A job of Snakemake: what it makes, from which jobs, and what it costs.
 
-    ``seconds`` on the clock; ``disk``, ``memory`` in bytes; ``gpu`` whether it takes one.
+    ``seconds`` on the clock; ``disk``, ``memory`` in bytes; ``gpu`` whether it takes one;
+    ``local`` whether it runs where Snakemake does, on a cluster too.
     """
 
     stage: str
@@ -61,6 +62,7 @@ class Job:
     threads: int = 1
     disk: float = 0.0
     memory: float = 0.0
+    local: bool = True
 
 
 @dataclass
@@ -381,7 +383,7 @@ def _model_job(
     threads = costs.settings.compute.threads
     cost = cost | {"memory": cost["memory"] + RUNTIME["model"]}
     gpu = device and costs.machine.gpu
-    return Job(stage, rule, name, needs=needs, gpu=gpu, threads=threads, **cost)
+    return Job(stage, rule, name, needs=needs, gpu=gpu, threads=threads, local=False, **cost)
 
 
 def _training_jobs(settings: Config, costs: Costs, model: str) -> Iterator[Job]:

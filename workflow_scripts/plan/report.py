@@ -17,6 +17,7 @@ def text(
     jobs: list[Job],
     ends: dict[str, float],
     other_versions: dict[str, int],
+    submit: float = 0.0,
 ) -> str:
     """The plan: a table by stage, and what it rests on.
 
@@ -27,6 +28,7 @@ def text(
     note : a line on the choice of the machine; may be empty.
     ends : when each job ends, seconds.
     other_versions : library and versions -> files that were made with it (``adopt``).
+    submit : seconds, counted in ``jobs``, that a cluster adds to each job it runs.
     """
     lines = [f"plan of experiment {settings.experiment.name}, from nothing to all figures", ""]
     lines += table(jobs, ends, machine)
@@ -59,6 +61,12 @@ def text(
     lines.append(f"- share of the rate that is reached: {told} ({known})")
     starts = ", ".join(f"{kind} {seconds:g} s" for kind, seconds in START.items())
     lines.append(f"- start of a job: {starts}; between jobs {BETWEEN:g} s")
+    if submit:
+        remote = sum(not job.local for job in jobs)
+        lines.append(
+            f"- {remote:,} jobs are submitted, each {submit:g} s longer than on one machine; the "
+            f"other {len(jobs) - remote:,} run beside Snakemake"
+        )
     lines.append("- every file is made; nothing waits in a queue or for a download")
     lines += [f"note: {note}"] if note else []
     for library, files in other_versions.items():
