@@ -34,7 +34,7 @@ rule choose_examples:
 rule measure_directions:
     input:
         job_surface_digests,
-        config=ancient(model_file("{model}", "config.json")),
+        encoder=ancient(model_file("{model}", "model.safetensors")),
         card=surface_card,
         start=surface_start,
         end=surface_end,

@@ -61,7 +61,7 @@ def project_trajectory(
         load_model,
         make_plane,
     )
-    from workflow_scripts.model.encoder import load_weights, read_weights
+    from workflow_scripts.model.encoder import encoder_names, load_weights, read_weights
 
     budget = context["token_budget"]
     with reproducible(context) as device:
@@ -70,7 +70,7 @@ def project_trajectory(
         module = load_model(config.parent, labels, read_weights(end), device)
         table = read_table(examples)
         evaluate = load_evaluator(module, config.parent, table, max_length, budget)
-        directions = load_directions(module, start, end, second)
+        directions = load_directions(encoder_names(module), start, end, second)
         plane = make_plane(module, directions, rows=evaluate.rows)
         dev_labels = table.loc[table["split"] == "dev", "label"].to_numpy()
 

@@ -1,5 +1,6 @@
 """What every evaluation on a plane needs: the model, its examples, its directions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,13 @@ class Directions:
 
 
 def load_directions(
-    module: torch.nn.Module, start: Path, end: Path, second: Path | None
+    names: Iterable[str], start: Path, end: Path, second: Path | None
 ) -> Directions:
     """Read the checkpoints of a surface and form its directions.
 
     Parameters
     ----------
-    module : classifier of their architecture; it gives the names of the encoder's parameters,
-        over which the directions run. Its weights are not used.
+    names : full names of the encoder's parameters, over which the directions run.
     start, end : first and last checkpoint of the target run (theta_0 and theta_1).
     second : last checkpoint of the other task's run from the same start (theta_2); None for a
         line.
@@ -66,7 +66,7 @@ def load_directions(
     Hao et al. (2019), section 3.1 (delta_1, encoder only) and 3.2 (delta_2, its scale).
     """
     theta_0, theta_1 = read_weights(start), read_weights(end)
-    names = encoder_names(module)
+    names = list(names)
     delta_1 = difference(theta_1, theta_0, names)
     if second is None:
         return Directions(theta_0, theta_1, delta_1, None, None)
@@ -119,12 +119,14 @@ def make_plane(
     )
 
 
-def surface_layers(module: torch.nn.Module, surface: dict[str, Any]) -> range | None:
+def surface_layers(
+    module_or_names: torch.nn.Module | Iterable[str], surface: dict[str, Any]
+) -> range | None:
     """Layers that a surface moves; None for the whole encoder.
 
     Parameters
     ----------
-    module : classifier; only the names of its parameters are used.
+    module_or_names : classifier, or the names of its parameters.
     surface : ``group``, the name of a layer group or None, and ``groups``, first and last
         layer of each (both included, from 0), or None for the thirds low, middle and high.
 
@@ -135,7 +137,7 @@ def surface_layers(module: torch.nn.Module, surface: dict[str, Any]) -> range | 
     """
     if surface["group"] is None:
         return None
-    return layer_groups(layer_count(module), surface["groups"])[surface["group"]]
+    return layer_groups(layer_count(module_or_names), surface["groups"])[surface["group"]]
 
 
 def load_model(
@@ -231,5 +233,5 @@ def load_surface(
         load_evaluator(module, model_dir, table, max_length, token_budget, layers, dtype)
         for dtype in dtypes
     ]
-    directions = load_directions(module, start, end, second)
+    directions = load_directions(encoder_names(module), start, end, second)
     return make_plane(module, directions, layers, evaluators[0].rows), evaluators
