@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from workflow_scripts.common.tables import read_json, read_table
+from workflow_scripts.landscape.classifier import Classifier, known_architecture
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
 from workflow_scripts.model.encoder import (
@@ -156,7 +157,11 @@ def load_model(
     UserError : if the configuration cannot be read, the architecture is not supported, or the
         weights do not fit it.
     """
-    module = build_classifier(model_dir, labels)
+    architecture = known_architecture(read_json(Path(model_dir) / "config.json"))
+    if architecture is None:
+        module = build_classifier(model_dir, labels)
+    else:
+        module = Classifier(architecture, labels)
     load_weights(module, weights)
     return module.to(device).eval()
 
