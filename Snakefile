@@ -35,6 +35,7 @@ localrules:
     fetch_model,
     draw_scratch,
     choose_examples,
+    encode_examples,
     merge_surface,
     measure_width,
     weigh_claims,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
-from workflow_scripts.common.tables import read_json, read_table
+from workflow_scripts.common.tables import read_json
 from workflow_scripts.landscape.classifier import Classifier, known_architecture
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
+from workflow_scripts.landscape.tokens import Tokens, read_tokens
 from workflow_scripts.model.encoder import (
     build_classifier,
     encoder_names,
@@ -21,7 +21,6 @@ from workflow_scripts.model.encoder import (
     read_weights,
 )
 from workflow_scripts.model.layers import layer_groups
-from workflow_scripts.model.text import encode, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -168,45 +167,30 @@ def load_model(
 
 def load_evaluator(
     module: torch.nn.Module,
-    model_dir: Path,
-    examples: pd.DataFrame,
-    max_length: int,
+    tokens: Tokens,
     token_budget: int | None,
     layers: range | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Evaluator:
-    """Evaluator over the splits ``train`` and ``dev`` of a surface's examples.
+    """Evaluator over the splits of a surface's examples.
 
     Parameters
     ----------
     module : classifier, already on its device; evaluated as it stands at each call.
-    model_dir : folder with the model's tokenizer.
-    examples : table of ``choose_examples``: the task's columns and ``split``.
-    max_length : longest input in tokens; what is longer is cut.
+    tokens : the examples.
     token_budget : most (padded) tokens in one forward pass; None for what suits the device.
     layers : the only layers that will move; None if any weight may.
     dtype : of matrix products, see ``Evaluator``.
-
-    Raises
-    ------
-    UserError : if the tokenizer cannot be read, or ``max_length`` is more than the model takes.
     """
-    tokenizer = load_tokenizer(model_dir)
-    splits = {
-        name: encode(tokenizer, examples[examples["split"] == name], max_length)
-        for name in ("train", "dev")
-    }
     fixed_below = None if layers is None else layers.start
-    return Evaluator(module, splits, tokenizer.pad_token_id, token_budget, fixed_below, dtype)
+    return Evaluator(module, tokens.splits, tokens.pad_id, token_budget, fixed_below, dtype)
 
 
 def load_surface(
     model_dir: Path,
-    card: Path,
-    examples: Path,
+    tokens: Path,
     checkpoints: tuple[Path, Path, Path | None],
     surface: dict[str, Any],
-    max_length: int,
     token_budget: int | None,
     device: torch.device,
     dtypes: tuple[torch.dtype, ...],
@@ -215,12 +199,11 @@ def load_surface(
 
     Parameters
     ----------
-    model_dir : folder with the model's configuration and tokenizer.
-    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    model_dir : folder with the model's ``config.json``.
+    tokens : the surface's examples (``encode_examples``).
     checkpoints : start, end and second, see ``load_directions``. The head is that of the end,
         which the target run learned, at every point (paper, section 3.1).
     surface : ``group`` and ``groups`` (see ``surface_layers``).
-    max_length : longest input in tokens.
     token_budget : most (padded) tokens in one forward pass; None for what suits the device.
     dtypes : of the evaluators' matrix products, one each.
 
@@ -230,13 +213,9 @@ def load_surface(
         or the model lacks the layer group.
     """
     start, end, second = checkpoints
-    labels = len(read_json(card)["labels"])
-    module = load_model(model_dir, labels, read_weights(end), device)
+    examples = read_tokens(tokens)
+    module = load_model(model_dir, examples.labels, read_weights(end), device)
     layers = surface_layers(module, surface)
-    table = read_table(examples)
-    evaluators = [
-        load_evaluator(module, model_dir, table, max_length, token_budget, layers, dtype)
-        for dtype in dtypes
-    ]
+    evaluators = [load_evaluator(module, examples, token_budget, layers, dtype) for dtype in dtypes]
     directions = load_directions(encoder_names(module), start, end, second)
     return make_plane(module, directions, layers, evaluators[0].rows), evaluators

@@ -169,6 +169,12 @@ class Costs:
         ]
         return np.concatenate(parts)
 
+    def encoding(self, task: str) -> dict[str, float]:
+        """Costs of the tokens of a task's surfaces."""
+        lengths = self.surface_lengths(task)
+        seconds = START["model"] + 1e-4 * len(lengths)
+        return {"seconds": seconds, "disk": 3.0 * lengths.sum(), "memory": RUNTIME["model"]}
+
     @property
     def half_surfaces(self) -> bool:
         """Whether surfaces are computed in bfloat16, as far as that is known before."""
@@ -339,6 +345,10 @@ def all_jobs(
 def _jobs_of(settings: Config, costs: Costs, model: str) -> Iterator[Job]:
     surfaces = experiment.surfaces(settings)
     yield from _training_jobs(settings, costs, model)
+    for task in settings.experiment.tasks:
+        name, needs = f"tokens/{model}/{task}", (f"model/{model}", f"examples/{task}")
+        cost = costs.encoding(task)
+        yield Job("landscape", "encode_examples", name, needs=needs, **cost)
     for name, surface in surfaces.items():
         yield from _surface_jobs(settings, costs, model, name, surface)
     yield from _trajectory_jobs(settings, costs, model)
@@ -414,7 +424,7 @@ def _surface_jobs(
 ) -> Iterator[Job]:
     task, _, kind, _ = surface
     needs = tuple(_run(model, run) for run in experiment.spanning_runs(settings, name))
-    needs += (f"examples/{task}",)
+    needs += (f"tokens/{model}/{task}",)
     if settings.landscape.precision != "float32":
         made = f"precision/{model}/{name}"
         cost = costs.calibration(surface)
@@ -455,7 +465,7 @@ def _trajectory_jobs(settings: Config, costs: Costs, model: str) -> Iterator[Job
     wanted.append((continued[0], continued[1], continued))
     for task, start, run in wanted:
         spanning = experiment.spanning_runs(settings, f"{task}_{start}")
-        needs = (*(_run(model, of) for of in (run, *spanning)), f"examples/{task}")
+        needs = (*(_run(model, of) for of in (run, *spanning)), f"tokens/{model}/{task}")
         name = f"trajectory/{model}/{task}/{start}/{run[2]}"
         cost = costs.trajectory(task, run[2])
         yield _model_job("landscape", "project_trajectory", name, needs, costs, cost)
