@@ -29,7 +29,8 @@ SHARES = {  # of the rate of large products that a kind of work reaches
     "cpu": {"engine": 0.78, "forward": 0.7, "training": 0.69},
     "gpu": {"engine": 0.6, "forward": 0.5, "training": 0.5},
 }
-START = {"model": 6.0, "table": 0.7, "figure": 2.5}  # seconds: Python, libraries, records
+# Seconds: Python, libraries, records; those of the engine need no transformers.
+START = {"model": 6.0, "engine": 2.5, "table": 0.7, "figure": 2.5}
 BETWEEN = 0.3  # seconds that Snakemake takes between two jobs
 STEP = 0.02  # seconds of a training step besides its work
 STEP_BYTES = 100  # that a parameter moves in a step: gradient, its norms, clipping, Adam
@@ -183,7 +184,12 @@ class Costs:
             wanted == "auto" and machine.half_flops > 1.3 * machine.flops
         )
 
-    def points(self, surface: experiment.Surface, count: int, start: float = START["model"]):
+    @property
+    def engine_start(self) -> float:
+        """Seconds that a job of a surface takes to start."""
+        return START["engine" if self.shape.packed else "model"]
+
+    def points(self, surface: experiment.Surface, count: int) -> dict[str, float]:
         """Costs of ``count`` points of a surface, in one job."""
         task, _, _, group = surface
         fixed = self.first_layer(group) if group else 0
@@ -194,7 +200,7 @@ class Costs:
         moved = (12 + 6 * self.half_surfaces) * self.shape.moving * count
         spanned = SPAN_BYTES * self.shape.parameters / self.machine.host_bytes
         return {
-            "seconds": start
+            "seconds": self.engine_start
             + self._compute(flops, "engine", self.half_surfaces)
             + self._move(moved)
             + spanned,
@@ -218,13 +224,13 @@ class Costs:
     def directions(self) -> dict[str, float]:
         """Costs of measuring a surface's directions."""
         moved = SPAN_BYTES * self.shape.parameters / self.machine.host_bytes
-        return {"seconds": START["model"] + moved, "memory": 7 * self.weights, "disk": 2e3}
+        return {"seconds": START["engine"] + moved, "memory": 7 * self.weights, "disk": 2e3}
 
     def trajectory(self, task: str, recipe: str) -> dict[str, float]:
         """Costs of four evaluations of each checkpoint of a run."""
         checkpoints = self.settings.finetune.recipes[recipe].epochs + 1
         flops = 4 * checkpoints * self.engine_flops(self.surface_lengths(task))
-        seconds = START["model"] + self._compute(flops, "engine")
+        seconds = self.engine_start + self._compute(flops, "engine")
         seconds += checkpoints * SPAN_BYTES * self.shape.parameters / self.machine.host_bytes
         return {"seconds": seconds, "memory": 16 * self.weights, "disk": 1e4}
 
