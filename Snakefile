@@ -39,6 +39,7 @@ localrules:
     fetch_model,
     draw_scratch,
     choose_examples,
+    encode_examples,
     merge_surface,
     measure_width,
     weigh_claims,

@@ -71,7 +71,8 @@ main(sys.argv[1:])
 # Rules
 
 PREPARE, FETCH, SCRATCH = "prepare_task", "fetch_model", "draw_scratch"
-CHOOSE, DIRECTIONS, ROWS = "choose_examples", "measure_directions", "evaluate_rows"
+CHOOSE, ENCODE = "choose_examples", "encode_examples"
+DIRECTIONS, ROWS = "measure_directions", "evaluate_rows"
 MERGE, TRAJECTORY, WIDTH = "merge_surface", "project_trajectory", "measure_width"
 ROLLBACK, CLAIMS, TABLE1 = "roll_back", "weigh_claims", "draw_table1"
 ATTENTION, STATES, LAYERS_BACK = "compare_attention", "compare_representations", "roll_back_layers"
@@ -89,14 +90,15 @@ MATRICES = {"draw_attention_heads", "draw_layer_matrices"}
 DYNAMICS = CURVES | MATRICES | {DYNAMICS_CLAIMS}
 FIGURES = figures(1, 2, 3, 4, 5, 6, 7) | {TABLE1} | CURVES | MATRICES
 ALL = TRAINING | FIGURES | COMPARING | DYNAMICS
-ALL |= {PREPARE, FETCH, SCRATCH, CHOOSE, DIRECTIONS, ROWS, MERGE, TRAJECTORY, WIDTH}
+ALL |= {PREPARE, FETCH, SCRATCH, CHOOSE, ENCODE, DIRECTIONS, ROWS, MERGE, TRAJECTORY, WIDTH}
 ALL |= {ROLLBACK, CLAIMS}
 NOTHING: set[str] = set()
 
-# Scripts that score a model, that run one at all, and that build one.
+# Scripts that score a model, that run one at all, that build one, and that make tokens.
 FORWARD = {ROWS, TRAJECTORY, ROLLBACK}
 READING = FORWARD | COMPARING
-BUILDING = READING | TRAINING | {FETCH, SCRATCH, DIRECTIONS}
+BUILDING = READING | TRAINING | {FETCH, SCRATCH}
+ENCODING = TRAINING | COMPARING | {ROLLBACK, ENCODE}
 # What shows a surface, and what comes after the runs.
 OF_SURFACES = figures(1, 3, 4, 5, 6, 7) | {WIDTH, CLAIMS}
 AFTER_RUNS = OF_SURFACES | READING | {DIRECTIONS, MERGE, TABLE1} | figures(2) | DYNAMICS
@@ -316,8 +318,8 @@ SAME = [
         "annotation of a result changed",
         "landscape/packed.py",
         swap(
-            "def head(module: nn.Module, states: Tensor) -> Tensor:",
-            'def head(module, states) -> "Tensor":',
+            "def head(architecture: Architecture, weights: Weights, states: Tensor) -> Tensor:",
+            'def head(architecture, weights, states) -> "Tensor":',
         ),
     ),
     code(
@@ -453,7 +455,7 @@ COMMON = [
         "statement of a package: choose_examples imports nothing from it",
         "landscape/__init__.py",
         append("import os\n\nos.umask(0o022)\n"),
-        FORWARD | {DIRECTIONS, MERGE, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
+        FORWARD | {ENCODE, DIRECTIONS, MERGE, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
     ),
     code("unused function added to a grammar", "data/grammars/sentiment.py", append(UNUSED)),
     code(
@@ -480,7 +482,8 @@ COMMON = [
         swap('compression="zstd"', 'compression="snappy"'),
         TRAINING
         | COMPARING
-        | {PREPARE, CHOOSE, ROWS, MERGE, TRAJECTORY, WIDTH, ROLLBACK, CLAIMS, DYNAMICS_CLAIMS},
+        | {PREPARE, CHOOSE, ENCODE, ROWS, MERGE, TRAJECTORY, WIDTH, ROLLBACK}
+        | {CLAIMS, DYNAMICS_CLAIMS},
     ),
     code(
         "helper of error messages",
@@ -610,7 +613,7 @@ MODEL = [
         "pattern of layers",
         "model/encoder.py",
         swap("|albert_layer_groups)", "|albert_layer_groups|blocks)"),
-        BUILDING - {SCRATCH, ATTENTION, STATES},
+        BUILDING - {SCRATCH, ATTENTION, STATES} | {DIRECTIONS},
     ),
     code(
         "helper: layer groups",
@@ -628,7 +631,7 @@ MODEL = [
         "statement that acts on import",
         "model/encoder.py",
         append("\ntorch.set_flush_denormal(True)\n"),
-        BUILDING,
+        BUILDING | {ENCODE, DIRECTIONS},
     ),
     code(
         "class attribute that a method returns",
@@ -647,13 +650,13 @@ MODEL = [
         "helper: tokens",
         "model/text.py",
         swap('truncation="longest_first"', 'truncation="only_first"'),
-        TRAINING | READING,
+        ENCODING,
     ),
     code(
         "constant: tokenizer files",
         "model/checks.py",
         swap('    ("spm.model",),\n', ""),
-        TRAINING | READING | {FETCH},
+        ENCODING | {FETCH},
     ),
     code(
         "constant of a check",
@@ -747,7 +750,7 @@ LANDSCAPE = [
     code(
         "forward pass, with the old time",
         "landscape/packed.py",
-        swap("return states[0]\n", "return states[0] + 0.0\n"),
+        swap("return functional.linear(inner,", "return 0.0 + functional.linear(inner,"),
         FORWARD,
         old_time=True,
     ),
@@ -884,7 +887,23 @@ LANDSCAPE = [
             "return table.iloc[rows].assign(row=rows, split=split)",
         ),
         {CHOOSE},
+        OF_SURFACES | {ENCODE, ROWS, TRAJECTORY, MERGE},
+    ),
+    code(
+        "script",
+        "landscape/encode_examples.py",
+        swap(
+            "    words = load_tokenizer(config.parent)\n",
+            "    words = load_tokenizer(tokenizer.parent)\n",
+        ),
+        {ENCODE},
         OF_SURFACES | {ROWS, TRAJECTORY, MERGE},
+    ),
+    code(
+        "architecture without transformers",
+        "landscape/classifier.py",
+        swap('"swish": functional.silu', '"swish": functional.mish'),
+        FORWARD,
     ),
     code("script", "landscape/merge_surface.py", swap("ddof=1", "ddof=0"), {MERGE}, OF_SURFACES),
     code(
@@ -1207,7 +1226,7 @@ CONFIG = [
         "tasks:\n  entailment",
         "tasks:\n  nli: {train: 20}\n  entailment",
     ),
-    config("finetune.max_length", "max_length: 48", "max_length: 40", TRAINING | READING),
+    config("finetune.max_length", "max_length: 48", "max_length: 40", ENCODING),
     config(
         "learning rate: pre-trained start",
         TINY,
@@ -1258,7 +1277,7 @@ CONFIG = [
         "train_examples: 16",
         "train_examples: 12",
         {CHOOSE},
-        OF_SURFACES | {ROWS, TRAJECTORY, MERGE},
+        OF_SURFACES | {ENCODE, ROWS, TRAJECTORY, MERGE},
     ),
     config("landscape.seed", "train_examples: 16", "seed: 1\n  train_examples: 16", {CHOOSE}),
     config(

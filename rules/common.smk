@@ -308,6 +308,10 @@ def examples_file(task):
     return f"results/landscape/examples_{task}.parquet"
 
 
+def tokens_file(model, task):
+    return f"results/landscape/{model}/tokens_{task}.parquet"
+
+
 SURFACES = surfaces(SETTINGS)
 
 
@@ -351,42 +355,30 @@ def surface_digests(surfaces, *, tasks=(), runs=()):
     return digests([*spanned, *runs], tasks)
 
 
-def of_surface(function):
-    """Input function: calls ``function(model, task, start, kind)`` for the job's surface."""
-
-    def answer(wildcards):
-        task, start, kind, _ = SURFACES[wildcards.surface]
-        return function(wildcards.model, task, start, kind)
-
-    return answer
+def surface_task(wildcards):
+    """Task of a job's surface."""
+    return SURFACES[wildcards.surface][0]
 
 
-surface_start = of_surface(
-    lambda model, task, start, kind: ancient(
-        run_checkpoints(*atlas_run(model, task, start))[0]
-    )
-)
-surface_end = of_surface(
-    lambda model, task, start, kind: ancient(
-        run_checkpoints(*atlas_run(model, task, start))[-1]
-    )
-)
-surface_examples = of_surface(lambda model, task, start, kind: examples_file(task))
-surface_card = of_surface(
-    lambda model, task, start, kind: ancient(task_file(task, "card.json"))
-)
-# The other task's run has the same start: the same model or, from scratch, the same seed.
-surface_second = of_surface(
-    lambda model, task, start, kind: (
-        []
-        if kind == "line"
-        else ancient(
-            run_checkpoints(*atlas_run(model, SETTINGS.landscape.second[task], start))[
-                -1
-            ]
-        )
-    )
-)
+def spanning(wildcards):
+    """Input function: checkpoints that span a job's surface, by their scripts' names for them."""
+    task, start, kind, _ = SURFACES[wildcards.surface]
+    checkpoints = run_checkpoints(*atlas_run(wildcards.model, task, start))
+    found = {"start": ancient(checkpoints[0]), "end": ancient(checkpoints[-1])}
+    if kind != "line":
+        # The other task's run has the same start: the same model or, from scratch, the same seed.
+        second = atlas_run(wildcards.model, SETTINGS.landscape.second[task], start)
+        found["second"] = ancient(run_checkpoints(*second)[-1])
+    return found
+
+
+def evaluating(wildcards):
+    """Input function: what the points of a job's surface are evaluated with."""
+    return {
+        **spanning(wildcards),
+        "config": ancient(model_file(wildcards.model, "config.json")),
+        "tokens": tokens_file(wildcards.model, surface_task(wildcards)),
+    }
 
 
 def job_surface_digests(wildcards):
@@ -428,7 +420,6 @@ def precision_spec(surface):
     auto = settings.precision == "auto"
     return {
         "surface": surface_spec(surface),
-        "max_length": SETTINGS.finetune.max_length,
         "wanted": settings.precision,
         "tolerance": settings.precision_tolerance if auto else None,
     }

@@ -31,14 +31,45 @@ rule choose_examples:
         "../workflow_scripts/landscape/choose_examples.py"
 
 
+# What the jobs of a surface need of tokenizer and task, so that none of them reads these.
+rule encode_examples:
+    input:
+        model_file("{model}", "digest"),
+        task_file("{task}", "digest"),
+        **architecture(),
+        card=ancient(task_file("{task}", "card.json")),
+        examples=examples_file("{task}"),
+    output:
+        tokens=tokens_file("{model}", "{task}"),
+    log:
+        "results/logs/landscape/encode_examples/{model}_{task}.log",
+    benchmark:
+        "results/benchmarks/landscape/encode_examples/{model}_{task}.jsonl"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        spec={"max_length": SETTINGS.finetune.max_length},
+        code=code("landscape/encode_examples"),
+        libraries=libraries(
+            "landscape/encode_examples", tokens_file("{model}", "{task}")
+        ),
+        context=context,
+    message:
+        "Encoding the examples of {wildcards.task} for {wildcards.model}"
+    script:
+        "../workflow_scripts/landscape/encode_examples.py"
+
+
 rule measure_directions:
     input:
         job_surface_digests,
-        config=ancient(model_file("{model}", "config.json")),
-        card=surface_card,
-        start=surface_start,
-        end=surface_end,
-        second=surface_second,
+        unpack(spanning),
+        encoder=ancient(model_file("{model}", "model.safetensors")),
+        card=lambda wildcards: ancient(task_file(surface_task(wildcards), "card.json")),
     output:
         geometry=surface_file("{model}", "{surface}", "geometry.json"),
     log:
@@ -68,12 +99,7 @@ rule measure_directions:
 rule calibrate_precision:
     input:
         job_surface_digests,
-        **architecture(),
-        card=surface_card,
-        examples=surface_examples,
-        start=surface_start,
-        end=surface_end,
-        second=surface_second,
+        unpack(evaluating),
     output:
         precision=surface_file("{model}", "{surface}", "precision.json"),
     log:
@@ -110,12 +136,7 @@ for kind, first, last in row_shards(SETTINGS):
             f"evaluate_rows_{kind}_{first}_{last}"
         input:
             job_surface_digests,
-            **architecture(),
-            card=surface_card,
-            examples=surface_examples,
-            start=surface_start,
-            end=surface_end,
-            second=surface_second,
+            unpack(evaluating),
             precision=surface_precision,
         output:
             rows=[
@@ -135,10 +156,7 @@ for kind, first, last in row_shards(SETTINGS):
             runtime=lambda wildcards, attempt: 120 * attempt,
             gpu=gpus(),
         params:
-            spec=lambda wildcards: {
-                "surface": surface_spec(wildcards.surface),
-                "max_length": SETTINGS.finetune.max_length,
-            },
+            spec=lambda wildcards: {"surface": surface_spec(wildcards.surface)},
             code=code("landscape/evaluate_rows"),
             libraries=libraries(
                 "landscape/evaluate_rows", row_file("{model}", "{surface}", first)
@@ -154,7 +172,7 @@ rule merge_surface:
     input:
         job_surface_digests,
         shards=lambda wildcards: surface_rows(wildcards.model, wildcards.surface),
-        examples=surface_examples,
+        examples=lambda wildcards: examples_file(surface_task(wildcards)),
         precision=surface_precision,
     output:
         surface=surface_file("{model}", "{surface}", "surface.parquet"),
@@ -186,13 +204,8 @@ rule merge_surface:
 rule project_trajectory:
     input:
         trajectory_digests,
-        **architecture(),
-        card=surface_card,
-        examples=surface_examples,
+        unpack(evaluating),
         checkpoints=trajectory_checkpoints,
-        start=surface_start,
-        end=surface_end,
-        second=surface_second,
     output:
         trajectory=surface_file("{model}", "{surface}", "trajectory_{run}.parquet"),
     log:
@@ -207,10 +220,7 @@ rule project_trajectory:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=gpus(),
     params:
-        spec=lambda wildcards: {
-            "run_name": wildcards.run,
-            "max_length": SETTINGS.finetune.max_length,
-        },
+        spec=lambda wildcards: {"run_name": wildcards.run},
         code=code("landscape/project_trajectory"),
         libraries=libraries(
             "landscape/project_trajectory",

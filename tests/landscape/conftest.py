@@ -11,6 +11,7 @@ from transformers import (
     RobertaConfig,
 )
 
+from workflow_scripts.landscape.classifier import Classifier, known_architecture
 from workflow_scripts.model.encoder import classifier_of, draw_encoder, load_weights, start_weights
 from workflow_scripts.model.text import Encoded
 
@@ -37,6 +38,16 @@ def classifier(architecture: str, labels: int = 3, seed: int = 0) -> torch.nn.Mo
     encoder = {name: t * 10 if t.ndim > 1 else t for name, t in encoder.items()}
     load_weights(module, start_weights(module, encoder, seed))
     return module
+
+
+def light(module: torch.nn.Module) -> torch.nn.Module:
+    """The same classifier as the steps of a surface build it: without transformers if they can."""
+    architecture = known_architecture(module.config.to_dict())
+    if architecture is None:
+        return module
+    own = Classifier(architecture, module.config.num_labels)
+    load_weights(own, dict(module.named_parameters()))
+    return own
 
 
 def moved(weights: dict, seed: int, length: float = 0.05) -> dict:

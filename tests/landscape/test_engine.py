@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.landscape.conftest import CONFIGS, classifier, moved, sentences
+from tests.landscape.conftest import CONFIGS, classifier, light, moved, sentences
 from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.engine import Evaluator, evaluate_points
 from workflow_scripts.landscape.plane import Plane, difference, second_scale
@@ -41,7 +41,7 @@ def weights_of(module) -> dict:
 
 def scene(architecture: str):
     """A classifier with a start, an end and a second direction."""
-    module = classifier(architecture)
+    module = light(classifier(architecture))
     start = weights_of(module)
     end, other = moved(start, 1), moved(start, 2)
     names = encoder_names(module)
@@ -127,7 +127,8 @@ def test_on_a_plane_no_weight_is_copied(architecture):
     module, directions = scene(architecture)
     plane = make_plane(module, directions)
     space = plane.buffer.data_ptr(), plane.buffer.data_ptr() + plane.buffer.nbytes
-    for layer in packed.read_layers(module):
+    layers = packed.read_layers(packed.architecture_of(module), dict(module.named_parameters()))
+    for layer in layers:
         for weights in vars(layer).values():
             assert all(space[0] <= tensor.data_ptr() < space[1] for tensor in weights)
 
@@ -149,7 +150,7 @@ def test_only_the_used_rows_of_the_word_embeddings_move(architecture):
 
     (all_rows, _, _), (some, module, directions) = logits(False), logits(True)
     assert torch.equal(all_rows, some)
-    name = packed.word_embeddings(module)
+    name = packed.word_embeddings(packed.architecture_of(module))
     words, end = dict(module.named_parameters())[name], directions.end[name]
     used = sorted({i for ids in examples.input_ids for i in ids})
     unused = sorted(set(range(len(words))) - set(used))

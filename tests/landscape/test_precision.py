@@ -78,12 +78,11 @@ def test_auto_takes_bfloat16_where_it_is_near_enough_and_faster(
 
     monkeypatch.setattr(setting, "load_surface", load_surface)
     monkeypatch.setattr(device, "multiplies_bfloat16", lambda _: units)
-    names = "config", "tokenizer", "tokenizer_config", "card", "examples", "start", "end"
+    names = "config", "tokens", "start", "end"
     calibrate_precision(
         **{name: tmp_path / name for name in names},
         precision=tmp_path / "precision.json",
         surface={"kind": "plane", "range": [-1, 1], "points": 5, "group": None, "groups": None},
-        max_length=30,
         wanted=wanted,
         tolerance=tolerance,
         context={"device": "cpu", "threads": 1, "token_budget": 256},

@@ -21,6 +21,7 @@ from workflow_scripts.model.encoder import (
     layer_of,
     load_weights,
     names_in_layers,
+    names_with_prefix,
     part_of,
     quiet,
     read_config,
@@ -276,6 +277,14 @@ def test_dropout_of_the_recipe_is_used_everywhere(model_dir):
 def test_unset_dropout_is_the_models_own(bert_dir):
     module = build_classifier(bert_dir, 2)
     assert {m.p for m in module.modules() if isinstance(m, torch.nn.Dropout)} == {0.1}
+
+
+def test_names_with_prefix_are_the_modules_own(model_dir):
+    module, weights = started(model_dir)
+    encoder = read_weights(model_dir / "model.safetensors")
+    assert sorted(names_with_prefix(encoder, weights)) == sorted(encoder_names(module))
+    with pytest.raises(UserError, match="lack parameters of its encoder"):
+        names_with_prefix([*encoder, "embeddings.more.weight"], weights)
 
 
 def test_a_forgotten_load_shows(bert_dir):

@@ -352,6 +352,7 @@ TOKENS = {name: f"{MODEL}/{name}.json" for name in ("config", "tokenizer", "toke
 TASK = "results/data/entailment"
 RUN = "results/finetune/tiny/entailment/pretrained/finetune/init0_order0"
 LINE = "results/landscape/tiny/entailment_pretrained_line"
+ENCODED = "results/landscape/tiny/tokens_entailment.parquet"
 TINY = "random:bert:num_hidden_layers=3,hidden_size=32,num_attention_heads=2,intermediate_size=64"
 
 
@@ -395,15 +396,22 @@ def choose(train_examples: int = 4) -> None:
     step(choose_examples, inputs, outputs, spec)
 
 
-def evaluate() -> None:
-    from workflow_scripts.landscape.evaluate_rows import evaluate_rows
+def encode() -> None:
+    from workflow_scripts.landscape.encode_examples import encode_examples
 
     inputs = TOKENS | {"card": f"{TASK}/card.json"}
     inputs |= {"examples": "results/landscape/examples_entailment.parquet"}
+    step(encode_examples, inputs, {"tokens": ENCODED}, {"max_length": 48})
+
+
+def evaluate() -> None:
+    from workflow_scripts.landscape.evaluate_rows import evaluate_rows
+
+    inputs = {"config": TOKENS["config"], "tokens": ENCODED}
     inputs |= {"start": f"{RUN}/epoch00.safetensors", "end": f"{RUN}/epoch01.safetensors"}
     surface = {"kind": "line", "range": [-1, 1], "points": 3, "group": None, "groups": None}
     outputs = {"rows": [f"{LINE}/rows/000.parquet"]}
-    step(evaluate_rows, inputs, outputs, {"surface": surface, "max_length": 48})
+    step(evaluate_rows, inputs, outputs, {"surface": surface})
 
 
 def merge() -> None:
@@ -424,6 +432,7 @@ def made(tmp_path_factory) -> Path:
         fetch()
         train()
         choose()
+        encode()
         evaluate()
         merge()
     return folder
@@ -463,6 +472,7 @@ READ_BY = {
     f"{RUN}/epoch00.safetensors": evaluate,
     f"{RUN}/epoch01.safetensors": evaluate,
     "results/landscape/examples_entailment.parquet": merge,
+    ENCODED: evaluate,
     f"{LINE}/rows/000.parquet": merge,
 }
 
@@ -598,7 +608,7 @@ JOB_CASES = {
         ["epoch01.safetensors", "no such file"],
     ),
     "weights of another task": (
-        lambda d: (other_labels(), evaluate()),
+        lambda d: (other_labels(), encode(), evaluate()),
         ["weights do not fit"],
     ),
 }

@@ -83,19 +83,20 @@ def reproducible(context: dict[str, Any]) -> Iterator[torch.device]:
 def _repeatable(device: torch.device, threads: int | None) -> Iterator[torch.device]:
     before = torch.get_num_threads()
     precision = torch.get_float32_matmul_precision()
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     filled = torch.utils.deterministic.fill_uninitialized_memory
     # cuBLAS reads this when it starts; without it deterministic mode refuses matrix products.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         torch.set_num_threads(threads or before)
         torch.set_float32_matmul_precision("highest")  # no TF32
-        torch.use_deterministic_algorithms(True)
+        # As torch.use_deterministic_algorithms(True), which imports PyTorch's compiler besides.
+        torch.set_deterministic_debug_mode("error")
         torch.utils.deterministic.fill_uninitialized_memory = False  # a pass over every new tensor
         with torch.random.fork_rng(devices=[0] if device.type == "cuda" else []):
             yield device
     finally:
         torch.set_num_threads(before)
         torch.set_float32_matmul_precision(precision)
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode(deterministic)
         torch.utils.deterministic.fill_uninitialized_memory = filled

@@ -16,15 +16,11 @@ POINTS = 20  # besides the corners and the checkpoints
 
 def calibrate_precision(
     config: Path,
-    tokenizer: Path,
-    tokenizer_config: Path,
-    card: Path,
-    examples: Path,
+    tokens: Path,
     start: Path,
     end: Path,
     precision: Path,
     surface: dict[str, Any],
-    max_length: int,
     wanted: str,
     tolerance: float | None,
     context: dict[str, Any],
@@ -34,15 +30,14 @@ def calibrate_precision(
 
     Parameters
     ----------
-    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
-    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    config : the model's ``config.json``.
+    tokens : the surface's examples (``encode_examples``).
     start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
     precision : JSON to write: ``precision`` (``float32`` or ``bfloat16``); ``largest_difference``
         of a point's mean loss from float32, training or dev, in nats (null for one that is
         finite in one precision alone, or if nothing was measured); ``tolerance`` and ``points``,
         for each ``alpha``, ``beta`` and ``difference``.
     surface : as in ``evaluate_rows``.
-    max_length : longest input in tokens.
     wanted : ``bfloat16``, or ``auto``: float32 where ``tolerance`` (nats) is exceeded, or the
         device does not multiply bfloat16 any faster.
     context : ``device``, ``threads``, ``token_budget``.
@@ -64,11 +59,9 @@ def calibrate_precision(
         else:
             evaluated = load_surface(
                 config.parent,
-                card,
-                examples,
+                tokens,
                 (start, end, second),
                 surface,
-                max_length,
                 context["token_budget"],
                 device,
                 (torch.float32, torch.bfloat16),

@@ -37,7 +37,8 @@ class Evaluator:
 
     Parameters
     ----------
-    module : a sequence classifier; put into evaluation mode.
+    module : a sequence classifier; put into evaluation mode. Its weights may change, its parameters
+        must stay the same objects.
     splits : name of a split -> its encoded examples with labels.
     pad_id : token that fills up short examples, where there is padding.
     token_budget : most (padded) tokens in one forward pass; None for what suits the device.
@@ -69,11 +70,14 @@ class Evaluator:
         self._sizes = {name: len(split) for name, split in splits.items()}
         self._examples = joined(list(splits.values()))
         self._labels = torch.from_numpy(self._examples.labels)
+        self._weights = dict(module.named_parameters())
+        self._architecture = packed.architecture_of(module)
         name = type(module).__name__
-        if packed.can_pack(module):
-            log.info("%s: without padding, %s", name, dtype)
+        if self._architecture is not None:
+            log.info("%s %s: without padding, %s", self._architecture.model_type, name, dtype)
             used = np.unique([i for ids in self._examples.input_ids for i in ids])
-            self.rows[packed.word_embeddings(module)] = torch.from_numpy(used.astype(np.int64))
+            words = packed.word_embeddings(self._architecture)
+            self.rows[words] = torch.from_numpy(used.astype(np.int64))
             self._prepare, self._forward = self._pack, self._packed_forward
         else:
             log.info("%s: through its own forward, padded, %s", name, dtype)
@@ -95,20 +99,21 @@ class Evaluator:
             return [self.module(**batch).logits.float() for batch in self._inputs]
 
     def _pack(self, batch: np.ndarray) -> packed.Packed:
-        return packed.pack(self.module, self._examples, batch, self.device)
+        return packed.pack(self._architecture, self._examples, batch, self.device)
 
     def _packed_forward(self) -> list[torch.Tensor]:
-        layers = packed.read_layers(self.module, self.dtype)
+        architecture, weights = self._architecture, self._weights
+        layers = packed.read_layers(architecture, weights, self.dtype)
         fixed = self._fixed_below or 0
 
         def run(one: packed.Packed, states: torch.Tensor, some: range) -> torch.Tensor:
             for index in some:
                 last = index == len(layers) - 1
-                states = packed.run_layer(self.module.config, layers[index], one, states, last)
+                states = packed.run_layer(architecture, layers[index], one, states, last)
             return states
 
         def prefix(one: packed.Packed) -> torch.Tensor:
-            return run(one, packed.embed(self.module, one), range(fixed))
+            return run(one, packed.embed(architecture, weights, one), range(fixed))
 
         if self._fixed_below is not None and not self._prefixes:
             self._prefixes = [prefix(one) for one in self._inputs]
@@ -116,7 +121,7 @@ class Evaluator:
         for i, one in enumerate(self._inputs):
             states = self._prefixes[i] if self._prefixes else prefix(one)
             states = run(one, states, range(fixed, len(layers)))
-            logits.append(packed.head(self.module, states))
+            logits.append(packed.head(architecture, weights, states))
         return logits
 
     @torch.inference_mode()

@@ -12,15 +12,11 @@ from workflow_scripts.common.tables import read_json, write_table
 
 def evaluate_rows(
     config: Path,
-    tokenizer: Path,
-    tokenizer_config: Path,
-    card: Path,
-    examples: Path,
+    tokens: Path,
     start: Path,
     end: Path,
     rows: list[Path],
     surface: dict[str, Any],
-    max_length: int,
     context: dict[str, Any],
     second: Path | None = None,
     precision: Path | None = None,
@@ -29,14 +25,13 @@ def evaluate_rows(
 
     Parameters
     ----------
-    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
-    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    config : the model's ``config.json``.
+    tokens : the surface's examples (``encode_examples``).
     start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
     rows : to write: a file per row, named by its number, such as ``007.parquet``; in each a line
         per point, with the columns of ``grid.surface_points`` and ``tabulate``.
     surface : ``kind``, ``range`` and ``points`` (see ``grid.surface_points``), ``group`` and
         ``groups`` (see ``setting.surface_layers``).
-    max_length : longest input in tokens.
     context : ``device``, ``threads``, ``token_budget``.
     precision : of ``calibrate_precision``: the precision of matrix products; float32 by default.
 
@@ -62,11 +57,9 @@ def evaluate_rows(
     with reproducible(context) as device:
         plane, (evaluate,) = load_surface(
             config.parent,
-            card,
-            examples,
+            tokens,
             (start, end, second),
             surface,
-            max_length,
             context["token_budget"],
             device,
             (dtype,),

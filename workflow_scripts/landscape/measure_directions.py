@@ -9,11 +9,11 @@ from workflow_scripts.common.tables import read_json, write_json
 from workflow_scripts.landscape.plane import inner, squared_sum
 from workflow_scripts.landscape.setting import Directions, load_directions, surface_layers
 from workflow_scripts.landscape.width import filter_distance
-from workflow_scripts.model.encoder import build_classifier, names_in_layers
+from workflow_scripts.model.encoder import names_in_layers, names_with_prefix, read_weights
 
 
 def measure_directions(
-    config: Path,
+    encoder: Path,
     card: Path,
     start: Path,
     end: Path,
@@ -25,7 +25,7 @@ def measure_directions(
 
     Parameters
     ----------
-    config, card : the model's ``config.json`` and the task's card.
+    encoder, card : the model's ``model.safetensors``, for its names, and the task's card.
     start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
     geometry : JSON to write: ``task``, ``synthetic``, ``labels`` (K), ``chance_loss`` (ln K, nats),
         all of ``surface``, ``layers`` (first and last that move; null for all) and ``lengths``.
@@ -33,13 +33,13 @@ def measure_directions(
 
     Raises
     ------
-    UserError : if a file cannot be read, a run did not move the encoder, or the model lacks the
-        layer group.
+    UserError : if a file cannot be read or does not fit the model, a run did not move the
+        encoder, or the model lacks the layer group.
     """
     task = read_json(card)
-    module = build_classifier(config.parent, len(task["labels"]))
-    directions = load_directions(module, start, end, second)
-    layers = surface_layers(module, surface)
+    names = names_with_prefix(read_weights(encoder), read_weights(start))
+    directions = load_directions(names, start, end, second)
+    layers = surface_layers(names, surface)
     facts = {
         "task": task["name"],
         "synthetic": task["synthetic"],

@@ -6,7 +6,7 @@ no keys and values for it. The weights are the model's own, wherever they lie. E
 forward within 1e-5 in logits (float32, other order of sums).
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,39 +14,42 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import (
-    AlbertForSequenceClassification,
-    BertForSequenceClassification,
-    ElectraForSequenceClassification,
-    RobertaForSequenceClassification,
-)
-from transformers.activations import ACT2FN
 
+from workflow_scripts.landscape.classifier import (
+    ACTIVATIONS,
+    Architecture,
+    Classifier,
+    known_architecture,
+)
 from workflow_scripts.model.text import Encoded
 
-_FAMILIES = (
-    AlbertForSequenceClassification,
-    BertForSequenceClassification,
-    ElectraForSequenceClassification,
-    RobertaForSequenceClassification,
-)
+Weights = Mapping[str, Tensor]  # a classifier's parameters by full name
 
 
-def can_pack(module: nn.Module) -> bool:
-    """Whether a classifier's architecture is one that this module computes."""
-    return type(module) in _FAMILIES and not getattr(module.config, "is_decoder", False)
+def architecture_of(module: nn.Module) -> Architecture | None:
+    """A classifier's architecture, if this module computes it.
+
+    Parameters
+    ----------
+    module : a ``Classifier``, or a Hugging Face module with its configuration.
+    """
+    if isinstance(module, Classifier):
+        return module.config
+    found = known_architecture(module.config.to_dict())
+    named = {name for name, _ in module.named_parameters()}
+    return found if found and found.shapes(labels=2).keys() == named else None
 
 
-def word_embeddings(module: nn.Module) -> str:
+def word_embeddings(architecture: Architecture) -> str:
     """Name of the parameter whose rows are looked up by tokens, and used for nothing else."""
-    return f"{module.base_model_prefix}.embeddings.word_embeddings.weight"
+    return f"{architecture.embeddings}.word_embeddings.weight"
 
 
 @dataclass(frozen=True)
 class Packed:
     """Examples of one pass: T tokens of N examples, sorted by length.
 
-    ``tokens``, ``positions``, ``types`` : shape [1, T], as the embeddings take them.
+    ``tokens``, ``positions``, ``types`` : shape [T].
     ``groups`` : examples of one length, as (first example, first token, examples, length).
     ``firsts`` : place of every example's first token [N].
     """
@@ -58,22 +61,21 @@ class Packed:
     firsts: Tensor
 
 
-def pack(module: nn.Module, encoded: Encoded, indices: np.ndarray, device) -> Packed:
+def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, device) -> Packed:
     """Lay out the examples of one pass in a line, without padding.
 
     Parameters
     ----------
-    module : classifier for which ``can_pack`` holds.
+    architecture : of ``architecture_of``.
     encoded : the split's examples.
     indices : places in ``encoded`` [N], by increasing length.
-    device : where the module is.
+    device : where the weights are.
     """
     rows = [encoded.input_ids[i] for i in indices]
-    # RoBERTa counts positions from behind its padding token.
-    offset = getattr(module.base_model.embeddings, "padding_idx", -1) + 1
+    offset = architecture.first_position
     types = (
         [encoded.token_type_ids[i] for i in indices]
-        if encoded.token_type_ids is not None and module.config.type_vocab_size > 1
+        if encoded.token_type_ids is not None and architecture.type_vocab_size > 1
         else [[0] * len(row) for row in rows]
     )
     lengths = encoded.lengths[indices]
@@ -81,7 +83,7 @@ def pack(module: nn.Module, encoded: Encoded, indices: np.ndarray, device) -> Pa
     sizes, places, counts = np.unique(lengths, return_index=True, return_counts=True)
 
     def line(values: list[list[int]]) -> Tensor:
-        return torch.tensor([[v for row in values for v in row]], device=device)
+        return torch.tensor([v for row in values for v in row], device=device)
 
     return Packed(
         tokens=line(rows),
@@ -109,49 +111,31 @@ class Layer:
     down_norm: Matrix
 
 
-def read_layers(module: nn.Module, dtype: torch.dtype = torch.float32) -> list[Layer]:
+def read_layers(
+    architecture: Architecture, weights: Weights, dtype: torch.dtype = torch.float32
+) -> list[Layer]:
     """Weights of all layers as they are now, for matrix products in ``dtype``.
 
-    In float32 they are the module's own, not copies, wherever query, key and value lie one behind
+    In float32 they are the model's own, not copies, wherever query, key and value lie one behind
     the other in memory, as a ``Plane`` lays them. LayerNorms stay float32, and so does ``qkv`` of
     the last layer, which has little to compute.
     """
-    layers, parts = [], list(_parts(module))
-    for index, ((query, key, value), mix, mix_norm, up, down, down_norm) in enumerate(parts):
-        first = torch.float32 if index == len(parts) - 1 else dtype
-        layers.append(
-            Layer(
-                qkv=(
-                    _stacked(query.weight, key.weight, value.weight).to(first),
-                    _stacked(query.bias, key.bias, value.bias).to(first),
-                ),
-                mix=(mix.weight.to(dtype), mix.bias.to(dtype)),
-                mix_norm=(mix_norm.weight, mix_norm.bias),
-                up=(up.weight.to(dtype), up.bias.to(dtype)),
-                down=(down.weight.to(dtype), down.bias.to(dtype)),
-                down_norm=(down_norm.weight, down_norm.bias),
-            )
-        )
+    layers, names = [], architecture.layers()
+    for index, parts in enumerate(names):
+        found = {part: _matrix(weights, name) for part, name in parts.items()}
+        three = [found.pop(part) for part in ("query", "key", "value")]
+        first = torch.float32 if index == len(names) - 1 else dtype
+        qkv = tuple(_stacked(*tensors).to(first) for tensors in zip(*three, strict=True))
+        rest = {
+            part: pair if part.endswith("norm") else tuple(tensor.to(dtype) for tensor in pair)
+            for part, pair in found.items()
+        }
+        layers.append(Layer(qkv=qkv, **rest))
     return layers
 
 
-def _parts(module: nn.Module) -> Iterator[tuple]:
-    """The modules of every layer, in the order of the fields of ``Layer``."""
-    encoder, config = module.base_model.encoder, module.config
-    if isinstance(module, AlbertForSequenceClassification):
-        for index in range(config.num_hidden_layers):
-            group = int(index / (config.num_hidden_layers / config.num_hidden_groups))
-            for layer in encoder.albert_layer_groups[group].albert_layers:
-                at = layer.attention
-                three = at.query, at.key, at.value
-                norm = layer.full_layer_layer_norm
-                yield three, at.dense, at.LayerNorm, layer.ffn, layer.ffn_output, norm
-    else:
-        for layer in encoder.layer:
-            at, mix, out = layer.attention.self, layer.attention.output, layer.output
-            three = at.query, at.key, at.value
-            up = layer.intermediate.dense
-            yield three, mix.dense, mix.LayerNorm, up, out.dense, out.LayerNorm
+def _matrix(weights: Weights, name: str) -> Matrix:
+    return weights[f"{name}.weight"], weights[f"{name}.bias"]
 
 
 def _stacked(*tensors: Tensor) -> Tensor:
@@ -165,28 +149,36 @@ def _stacked(*tensors: Tensor) -> Tensor:
     return first.as_strided((len(tensors) * len(first), *first.shape[1:]), first.stride())
 
 
-def embed(module: nn.Module, packed: Packed) -> Tensor:
+def embed(architecture: Architecture, weights: Weights, packed: Packed) -> Tensor:
     """Hidden states below the first layer, float32 of shape [T, H].
 
-    The module must be in ``eval()`` mode (no dropout) and on the device of ``packed``.
+    The weights must be on the device of ``packed``.
     """
-    base = module.base_model
-    states = base.embeddings(
-        input_ids=packed.tokens, token_type_ids=packed.types, position_ids=packed.positions
-    )
-    if hasattr(base, "embeddings_project"):  # ELECTRA
-        states = base.embeddings_project(states)
-    if hasattr(base.encoder, "embedding_hidden_mapping_in"):  # ALBERT
-        states = base.encoder.embedding_hidden_mapping_in(states)
-    return states[0]
+
+    def looked_up(table: str, rows: Tensor) -> Tensor:
+        return weights[f"{architecture.embeddings}.{table}_embeddings.weight"][rows]
+
+    states = looked_up("word", packed.tokens) + looked_up("token_type", packed.types)
+    states = states + looked_up("position", packed.positions)
+    scale = _matrix(weights, f"{architecture.embeddings}.LayerNorm")
+    states = _norm(architecture, states, scale)
+    if architecture.between:
+        states = functional.linear(states, *_matrix(weights, architecture.between))
+    return states
 
 
-def run_layer(config, layer: Layer, packed: Packed, states: Tensor, last: bool) -> Tensor:
+def _norm(architecture: Architecture, states: Tensor, weights: Matrix) -> Tensor:
+    return functional.layer_norm(states, states.shape[1:], *weights, architecture.layer_norm_eps)
+
+
+def run_layer(
+    architecture: Architecture, layer: Layer, packed: Packed, states: Tensor, last: bool
+) -> Tensor:
     """Hidden states behind a layer, float32.
 
     Parameters
     ----------
-    config : the model's configuration.
+    architecture : of ``architecture_of``.
     layer : of ``read_layers``.
     states : hidden states of all tokens before the layer, float32 of shape [T, H].
     last : whether the layer is the model's last.
@@ -195,29 +187,22 @@ def run_layer(config, layer: Layer, packed: Packed, states: Tensor, last: bool) 
     -------
     Shape [T, H]; behind the last layer the first token's alone, [N, H].
     """
-
-    def norm(states: Tensor, weights: Matrix) -> Tensor:
-        return functional.layer_norm(states, states.shape[1:], *weights, config.layer_norm_eps)
-
+    heads = architecture.num_attention_heads
     if last:
-        context = _attend_first(config.num_attention_heads, layer, packed, states)
+        context = _attend_first(heads, layer, packed, states)
         states = states[packed.firsts]
     else:
-        context = _attend(config.num_attention_heads, layer, packed, states)
-    states = norm(states + _linear(context, layer.mix), layer.mix_norm)
-    inner = _linear(states, layer.up, config.hidden_act)
-    return norm(states + _linear(inner, layer.down), layer.down_norm)
+        context = _attend(heads, layer, packed, states)
+    states = _norm(architecture, states + _linear(context, layer.mix), layer.mix_norm)
+    inner = _linear(states, layer.up, architecture.hidden_act)
+    return _norm(architecture, states + _linear(inner, layer.down), layer.down_norm)
 
 
-def head(module: nn.Module, states: Tensor) -> Tensor:
+def head(architecture: Architecture, weights: Weights, states: Tensor) -> Tensor:
     """Logits [N, K] of the first tokens' hidden states [N, H] behind the last layer."""
-    states = states[:, None]
-    pooler = getattr(module.base_model, "pooler", None)
-    if isinstance(module, AlbertForSequenceClassification):
-        states = module.base_model.pooler_activation(pooler(states[:, 0]))
-    elif pooler is not None:
-        states = pooler(states)
-    return module.classifier(states)
+    dense, activation, out = architecture.head
+    inner = ACTIVATIONS[activation](functional.linear(states, *_matrix(weights, dense)))
+    return functional.linear(inner, *_matrix(weights, out))
 
 
 def _attend(heads: int, layer: Layer, packed: Packed, states: Tensor) -> Tensor:
@@ -273,6 +258,6 @@ def _linear(states: Tensor, weights: Matrix, activation: str | None = None) -> T
     if weight.device.type == "cpu" and _has_onednn(weight.dtype):
         fused = ("gelu", [], _GELU[activation]) if activation in _GELU else ("none", [], "")
         out = torch.ops.mkldnn._linear_pointwise(states, weight, bias, *fused)
-        return out if activation is None or activation in _GELU else ACT2FN[activation](out)
+        return out if activation is None or activation in _GELU else ACTIVATIONS[activation](out)
     out = functional.linear(states, weight, bias)
-    return out if activation is None else ACT2FN[activation](out)
+    return out if activation is None else ACTIVATIONS[activation](out)

@@ -8,20 +8,16 @@ import pandas as pd
 
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.step import run
-from workflow_scripts.common.tables import read_json, read_table, write_table
+from workflow_scripts.common.tables import write_table
 
 
 def project_trajectory(
     config: Path,
-    tokenizer: Path,
-    tokenizer_config: Path,
-    card: Path,
-    examples: Path,
+    tokens: Path,
     checkpoints: list[Path],
     second: Path,
     trajectory: Path,
     run_name: str,
-    max_length: int,
     context: dict[str, Any],
     start: Path | None = None,
     end: Path | None = None,
@@ -30,8 +26,8 @@ def project_trajectory(
 
     Parameters
     ----------
-    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
-    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    config : the model's ``config.json``.
+    tokens : the surface's examples (``encode_examples``).
     checkpoints : of the run, after epoch 0, 1, …
     second : last checkpoint of the other task's run, for the second direction.
     trajectory : to write: a row per checkpoint: ``run`` (``run_name``), ``epoch`` (from 0), the
@@ -39,7 +35,6 @@ def project_trajectory(
         as ``…_train_loss`` and ``…_dev_error``: ``true`` with the checkpoint's encoder and the
         head of ``end``, ``plane`` at the least-squares coordinates, ``paper`` at the paper's
         coordinates, ``own`` with the checkpoint's own head.
-    max_length : longest input in tokens.
     context : ``device``, ``threads``, ``token_budget``.
     start, end : span the plane; they are the trajectory's own ends by default.
 
@@ -61,18 +56,17 @@ def project_trajectory(
         load_model,
         make_plane,
     )
-    from workflow_scripts.model.encoder import load_weights, read_weights
+    from workflow_scripts.landscape.tokens import read_tokens
+    from workflow_scripts.model.encoder import encoder_names, load_weights, read_weights
 
-    budget = context["token_budget"]
     with reproducible(context) as device:
         start, end = start or checkpoints[0], end or checkpoints[-1]
-        labels = len(read_json(card)["labels"])
-        module = load_model(config.parent, labels, read_weights(end), device)
-        table = read_table(examples)
-        evaluate = load_evaluator(module, config.parent, table, max_length, budget)
-        directions = load_directions(module, start, end, second)
+        examples = read_tokens(tokens)
+        module = load_model(config.parent, examples.labels, read_weights(end), device)
+        evaluate = load_evaluator(module, examples, context["token_budget"])
+        directions = load_directions(encoder_names(module), start, end, second)
         plane = make_plane(module, directions, rows=evaluate.rows)
-        dev_labels = table.loc[table["split"] == "dev", "label"].to_numpy()
+        dev_labels = examples.splits["dev"].labels
 
         def measured(prefix: str) -> dict[str, float]:
             outcome = evaluate()

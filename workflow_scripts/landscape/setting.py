@@ -1,15 +1,17 @@
 """What every evaluation on a plane needs: the model, its examples, its directions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
-from workflow_scripts.common.tables import read_json, read_table
+from workflow_scripts.common.tables import read_json
+from workflow_scripts.landscape.classifier import Classifier, known_architecture
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
+from workflow_scripts.landscape.tokens import Tokens, read_tokens
 from workflow_scripts.model.encoder import (
     build_classifier,
     encoder_names,
@@ -19,7 +21,6 @@ from workflow_scripts.model.encoder import (
     read_weights,
 )
 from workflow_scripts.model.layers import layer_groups
-from workflow_scripts.model.text import encode, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,13 @@ class Directions:
 
 
 def load_directions(
-    module: torch.nn.Module, start: Path, end: Path, second: Path | None
+    names: Iterable[str], start: Path, end: Path, second: Path | None
 ) -> Directions:
     """Read the checkpoints of a surface and form its directions.
 
     Parameters
     ----------
-    module : classifier of their architecture; it gives the names of the encoder's parameters,
-        over which the directions run. Its weights are not used.
+    names : full names of the encoder's parameters, over which the directions run.
     start, end : first and last checkpoint of the target run (theta_0 and theta_1).
     second : last checkpoint of the other task's run from the same start (theta_2); None for a
         line.
@@ -66,7 +66,7 @@ def load_directions(
     Hao et al. (2019), section 3.1 (delta_1, encoder only) and 3.2 (delta_2, its scale).
     """
     theta_0, theta_1 = read_weights(start), read_weights(end)
-    names = encoder_names(module)
+    names = list(names)
     delta_1 = difference(theta_1, theta_0, names)
     if second is None:
         return Directions(theta_0, theta_1, delta_1, None, None)
@@ -119,12 +119,14 @@ def make_plane(
     )
 
 
-def surface_layers(module: torch.nn.Module, surface: dict[str, Any]) -> range | None:
+def surface_layers(
+    module_or_names: torch.nn.Module | Iterable[str], surface: dict[str, Any]
+) -> range | None:
     """Layers that a surface moves; None for the whole encoder.
 
     Parameters
     ----------
-    module : classifier; only the names of its parameters are used.
+    module_or_names : classifier, or the names of its parameters.
     surface : ``group``, the name of a layer group or None, and ``groups``, first and last
         layer of each (both included, from 0), or None for the thirds low, middle and high.
 
@@ -135,7 +137,7 @@ def surface_layers(module: torch.nn.Module, surface: dict[str, Any]) -> range | 
     """
     if surface["group"] is None:
         return None
-    return layer_groups(layer_count(module), surface["groups"])[surface["group"]]
+    return layer_groups(layer_count(module_or_names), surface["groups"])[surface["group"]]
 
 
 def load_model(
@@ -154,52 +156,41 @@ def load_model(
     UserError : if the configuration cannot be read, the architecture is not supported, or the
         weights do not fit it.
     """
-    module = build_classifier(model_dir, labels)
+    architecture = known_architecture(read_json(Path(model_dir) / "config.json"))
+    if architecture is None:
+        module = build_classifier(model_dir, labels)
+    else:
+        module = Classifier(architecture, labels)
     load_weights(module, weights)
     return module.to(device).eval()
 
 
 def load_evaluator(
     module: torch.nn.Module,
-    model_dir: Path,
-    examples: pd.DataFrame,
-    max_length: int,
+    tokens: Tokens,
     token_budget: int | None,
     layers: range | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Evaluator:
-    """Evaluator over the splits ``train`` and ``dev`` of a surface's examples.
+    """Evaluator over the splits of a surface's examples.
 
     Parameters
     ----------
     module : classifier, already on its device; evaluated as it stands at each call.
-    model_dir : folder with the model's tokenizer.
-    examples : table of ``choose_examples``: the task's columns and ``split``.
-    max_length : longest input in tokens; what is longer is cut.
+    tokens : the examples.
     token_budget : most (padded) tokens in one forward pass; None for what suits the device.
     layers : the only layers that will move; None if any weight may.
     dtype : of matrix products, see ``Evaluator``.
-
-    Raises
-    ------
-    UserError : if the tokenizer cannot be read, or ``max_length`` is more than the model takes.
     """
-    tokenizer = load_tokenizer(model_dir)
-    splits = {
-        name: encode(tokenizer, examples[examples["split"] == name], max_length)
-        for name in ("train", "dev")
-    }
     fixed_below = None if layers is None else layers.start
-    return Evaluator(module, splits, tokenizer.pad_token_id, token_budget, fixed_below, dtype)
+    return Evaluator(module, tokens.splits, tokens.pad_id, token_budget, fixed_below, dtype)
 
 
 def load_surface(
     model_dir: Path,
-    card: Path,
-    examples: Path,
+    tokens: Path,
     checkpoints: tuple[Path, Path, Path | None],
     surface: dict[str, Any],
-    max_length: int,
     token_budget: int | None,
     device: torch.device,
     dtypes: tuple[torch.dtype, ...],
@@ -208,12 +199,11 @@ def load_surface(
 
     Parameters
     ----------
-    model_dir : folder with the model's configuration and tokenizer.
-    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    model_dir : folder with the model's ``config.json``.
+    tokens : the surface's examples (``encode_examples``).
     checkpoints : start, end and second, see ``load_directions``. The head is that of the end,
         which the target run learned, at every point (paper, section 3.1).
     surface : ``group`` and ``groups`` (see ``surface_layers``).
-    max_length : longest input in tokens.
     token_budget : most (padded) tokens in one forward pass; None for what suits the device.
     dtypes : of the evaluators' matrix products, one each.
 
@@ -223,13 +213,9 @@ def load_surface(
         or the model lacks the layer group.
     """
     start, end, second = checkpoints
-    labels = len(read_json(card)["labels"])
-    module = load_model(model_dir, labels, read_weights(end), device)
+    examples = read_tokens(tokens)
+    module = load_model(model_dir, examples.labels, read_weights(end), device)
     layers = surface_layers(module, surface)
-    table = read_table(examples)
-    evaluators = [
-        load_evaluator(module, model_dir, table, max_length, token_budget, layers, dtype)
-        for dtype in dtypes
-    ]
-    directions = load_directions(module, start, end, second)
+    evaluators = [load_evaluator(module, examples, token_budget, layers, dtype) for dtype in dtypes]
+    directions = load_directions(encoder_names(module), start, end, second)
     return make_plane(module, directions, layers, evaluators[0].rows), evaluators

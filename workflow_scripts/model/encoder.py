@@ -341,6 +341,26 @@ def encoder_names(module: nn.Module) -> list[str]:
     return [name for name in _parameters(module) if name.startswith(_prefix(module))]
 
 
+def names_with_prefix(encoder: Iterable[str], classifier: Iterable[str]) -> list[str]:
+    """What a classifier calls its encoder's parameters, in the encoder's order.
+
+    Parameters
+    ----------
+    encoder : names without prefix, such as those in a model's ``model.safetensors``.
+    classifier : full names of all parameters, such as those in a checkpoint.
+
+    Raises
+    ------
+    UserError : if there is no prefix with which the classifier has all of the encoder's names.
+    """
+    encoder, known = list(encoder), set(classifier)
+    for name in sorted(known):
+        prefix, _, rest = name.partition(".")
+        if rest == encoder[0] and known.issuperset(f"{prefix}.{other}" for other in encoder):
+            return [f"{prefix}.{other}" for other in encoder]
+    raise UserError("weights do not fit the model: they lack parameters of its encoder")
+
+
 def head_names(module: nn.Module) -> list[str]:
     """Full names of the head's parameters, in the module's order."""
     return [name for name in _parameters(module) if not name.startswith(_prefix(module))]

@@ -29,7 +29,8 @@ SHARES = {  # of the rate of large products that a kind of work reaches
     "cpu": {"engine": 0.78, "forward": 0.7, "training": 0.69},
     "gpu": {"engine": 0.6, "forward": 0.5, "training": 0.5},
 }
-START = {"model": 6.0, "table": 0.7, "figure": 2.5}  # seconds: Python, libraries, records
+# Seconds: Python, libraries, records; those of the engine need no transformers.
+START = {"model": 6.0, "engine": 2.5, "table": 0.7, "figure": 2.5}
 BETWEEN = 0.3  # seconds that Snakemake takes between two jobs
 STEP = 0.02  # seconds of a training step besides its work
 STEP_BYTES = 100  # that a parameter moves in a step: gradient, its norms, clipping, Adam
@@ -172,6 +173,12 @@ class Costs:
         ]
         return np.concatenate(parts)
 
+    def encoding(self, task: str) -> dict[str, float]:
+        """Costs of the tokens of a task's surfaces."""
+        lengths = self.surface_lengths(task)
+        seconds = START["model"] + 1e-4 * len(lengths)
+        return {"seconds": seconds, "disk": 3.0 * lengths.sum(), "memory": RUNTIME["model"]}
+
     @property
     def half_surfaces(self) -> bool:
         """Whether surfaces are computed in bfloat16, as far as that is known before."""
@@ -180,7 +187,12 @@ class Costs:
             wanted == "auto" and machine.half_flops > 1.3 * machine.flops
         )
 
-    def points(self, surface: experiment.Surface, count: int, start: float = START["model"]):
+    @property
+    def engine_start(self) -> float:
+        """Seconds that a job of a surface takes to start."""
+        return START["engine" if self.shape.packed else "model"]
+
+    def points(self, surface: experiment.Surface, count: int) -> dict[str, float]:
         """Costs of ``count`` points of a surface, in one job."""
         task, _, _, group = surface
         fixed = self.first_layer(group) if group else 0
@@ -191,7 +203,7 @@ class Costs:
         moved = (12 + 6 * self.half_surfaces) * self.shape.moving * count
         spanned = SPAN_BYTES * self.shape.parameters / self.machine.host_bytes
         return {
-            "seconds": start
+            "seconds": self.engine_start
             + self._compute(flops, "engine", self.half_surfaces)
             + self._move(moved)
             + spanned,
@@ -215,13 +227,13 @@ class Costs:
     def directions(self) -> dict[str, float]:
         """Costs of measuring a surface's directions."""
         moved = SPAN_BYTES * self.shape.parameters / self.machine.host_bytes
-        return {"seconds": START["model"] + moved, "memory": 7 * self.weights, "disk": 2e3}
+        return {"seconds": START["engine"] + moved, "memory": 7 * self.weights, "disk": 2e3}
 
     def trajectory(self, task: str, recipe: str) -> dict[str, float]:
         """Costs of four evaluations of each checkpoint of a run."""
         checkpoints = self.settings.finetune.recipes[recipe].epochs + 1
         flops = 4 * checkpoints * self.engine_flops(self.surface_lengths(task))
-        seconds = START["model"] + self._compute(flops, "engine")
+        seconds = self.engine_start + self._compute(flops, "engine")
         seconds += checkpoints * SPAN_BYTES * self.shape.parameters / self.machine.host_bytes
         return {"seconds": seconds, "memory": 16 * self.weights, "disk": 1e4}
 
@@ -342,6 +354,10 @@ def all_jobs(
 def _jobs_of(settings: Config, costs: Costs, model: str) -> Iterator[Job]:
     surfaces = experiment.surfaces(settings)
     yield from _training_jobs(settings, costs, model)
+    for task in settings.experiment.tasks:
+        name, needs = f"tokens/{model}/{task}", (f"model/{model}", f"examples/{task}")
+        cost = costs.encoding(task)
+        yield Job("landscape", "encode_examples", name, needs=needs, **cost)
     for name, surface in surfaces.items():
         yield from _surface_jobs(settings, costs, model, name, surface)
     yield from _trajectory_jobs(settings, costs, model)
@@ -417,7 +433,7 @@ def _surface_jobs(
 ) -> Iterator[Job]:
     task, _, kind, _ = surface
     needs = tuple(_run(model, run) for run in experiment.spanning_runs(settings, name))
-    needs += (f"examples/{task}",)
+    needs += (f"tokens/{model}/{task}",)
     if settings.landscape.precision != "float32":
         made = f"precision/{model}/{name}"
         cost = costs.calibration(surface)
@@ -458,7 +474,7 @@ def _trajectory_jobs(settings: Config, costs: Costs, model: str) -> Iterator[Job
     wanted.append((continued[0], continued[1], continued))
     for task, start, run in wanted:
         spanning = experiment.spanning_runs(settings, f"{task}_{start}")
-        needs = (*(_run(model, of) for of in (run, *spanning)), f"examples/{task}")
+        needs = (*(_run(model, of) for of in (run, *spanning)), f"tokens/{model}/{task}")
         name = f"trajectory/{model}/{task}/{start}/{run[2]}"
         cost = costs.trajectory(task, run[2])
         yield _model_job("landscape", "project_trajectory", name, needs, costs, cost)

@@ -1,0 +1,91 @@
+"""Classifiers that are built without transformers, against those of transformers."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from transformers import AlbertConfig, AutoConfig, ElectraConfig
+
+from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, sentences
+from tests.landscape.test_engine import plain_logits, weights_of
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.landscape.classifier import Classifier, known_architecture
+from workflow_scripts.landscape.engine import Evaluator
+from workflow_scripts.landscape.setting import load_model
+from workflow_scripts.model.encoder import classifier_of
+
+KNOWN = sorted(set(CONFIGS) - {"distilbert"})
+OTHERS = {
+    "albert of several groups": AlbertConfig(
+        **SIZES, **BERT_LIKE, embedding_size=32, num_hidden_groups=2, inner_group_num=2
+    ),
+    "electra with wide embeddings": ElectraConfig(**SIZES, **BERT_LIKE, embedding_size=32),
+}
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+def test_keys_that_are_left_out_mean_what_they_mean_to_transformers(kind):
+    theirs = AutoConfig.for_model(kind).to_dict()
+    own = asdict(known_architecture({"model_type": kind}))
+    if kind != "roberta":
+        del own["pad_token_id"]
+    if kind in ("bert", "roberta"):
+        assert own.pop("embedding_size") == own["hidden_size"]
+    if kind != "albert":
+        del own["num_hidden_groups"], own["inner_group_num"]
+    assert own == {key: theirs[key] for key in own}
+
+
+@pytest.mark.parametrize("config", [*(CONFIGS[kind] for kind in KNOWN), *OTHERS.values()])
+def test_names_and_shapes_are_those_of_transformers(config):
+    theirs = {n: tuple(p.shape) for n, p in classifier_of(config, 3).named_parameters()}
+    architecture = known_architecture(config.to_dict())
+    assert architecture.shapes(3) == theirs
+    own = {n: tuple(p.shape) for n, p in Classifier(architecture, 3).named_parameters()}
+    assert own == theirs
+
+
+@pytest.mark.parametrize("name", [*CONFIGS, *OTHERS])
+def test_a_loaded_model_gives_the_logits_of_transformers(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.landscape.conftest.CONFIGS", CONFIGS | OTHERS)
+    theirs = classifier(name)
+    theirs.config.save_pretrained(tmp_path)
+    own = load_model(tmp_path, 3, weights_of(theirs), torch.device("cpu"))
+    assert isinstance(own, Classifier) == (name != "distilbert")
+    examples = sentences(30, pairs=name not in ("roberta", "distilbert"))
+    got = Evaluator(own, {"train": examples}, 0, 128).logits().numpy()
+    assert np.abs(got - plain_logits(theirs, examples)).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model_type": "distilbert"},
+        {"is_decoder": True},
+        {"add_cross_attention": True},
+        {"position_embedding_type": "relative_key"},
+        {"hidden_act": "mish"},
+        {"hidden_size": 32.0},
+        {"num_hidden_layers": None},
+        {"num_attention_heads": 5},
+        {"layer_norm_eps": "1e-12"},
+    ],
+)
+def test_what_is_unusual_is_left_to_transformers(change):
+    facts = CONFIGS["bert"].to_dict()
+    assert known_architecture(facts) is not None
+    assert known_architecture(facts | change) is None
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_weights_that_do_not_fit_are_refused(labels, tmp_path):
+    facts = CONFIGS["bert"].to_dict()
+    (tmp_path / "config.json").write_text(json.dumps(facts))
+    weights = weights_of(classifier("bert"))
+    if labels == 3:
+        del weights["bert.pooler.dense.bias"]
+    expected = {2: r"classifier\.weight has shape \[3, 32\]", 3: r"pooler\.dense\.bias missing"}
+    with pytest.raises(UserError, match=f"weights do not fit .*{expected[labels]}"):
+        load_model(tmp_path, labels, weights, torch.device("cpu"))

@@ -1,0 +1,41 @@
+"""Turn the examples of a task's surfaces into a model's tokens, once for all jobs."""
+
+from pathlib import Path
+
+from workflow_scripts.common.step import run
+from workflow_scripts.common.tables import read_json, read_table, write_table
+from workflow_scripts.landscape.tokens import tabulate
+from workflow_scripts.model.text import encode, load_tokenizer
+
+
+def encode_examples(
+    config: Path,
+    tokenizer: Path,
+    tokenizer_config: Path,
+    card: Path,
+    examples: Path,
+    tokens: Path,
+    max_length: int,
+) -> None:
+    """Write the tokens of all examples of a task's surfaces, see ``tokens.tabulate``.
+
+    Parameters
+    ----------
+    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
+    card, examples : the task's card and its surfaces' examples (``choose_examples``).
+    tokens : table to write.
+    max_length : longest input in tokens; what is longer is cut.
+
+    Raises
+    ------
+    UserError : if a file cannot be read, or ``max_length`` is more than the model takes.
+    """
+    words = load_tokenizer(config.parent)
+    table = read_table(examples)
+    encoded = encode(words, table, max_length)
+    labels = len(read_json(card)["labels"])
+    write_table(tabulate(table["split"], encoded, words.pad_token_id, labels), tokens)
+
+
+if __name__ == "__main__":
+    run(encode_examples, snakemake)
