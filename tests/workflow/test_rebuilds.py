@@ -152,7 +152,7 @@ def expected(name: str) -> set[str]:
     table = documented()
     rules = set(re.findall(r"`([a-z_0-9]+R?)`", table[matching(table, name)]))
     if name == "experiment.models":
-        return expected(EVERYTHING) | {"fetch_model"}  # all of the new model
+        return expected(EVERYTHING) | {"fetch_model", "encode_examples"}  # all of the new model
     if name == "figures.overfitting_recipe":
         rules.add("finetune_more")
     if name.startswith("finetune.recipes."):
