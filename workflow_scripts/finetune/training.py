@@ -15,7 +15,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.finetune.batches import dropout_seed, epoch_batches
 from workflow_scripts.finetune.optimizer import load_state, make_optimizer, set_step, state_tensors
-from workflow_scripts.finetune.packed import forward_of
+from workflow_scripts.finetune.packed import RowGradient, can_train_packed, forward_of
 from workflow_scripts.finetune.schedule import factor
 from workflow_scripts.finetune.scores import classification_scores, evaluate
 from workflow_scripts.finetune.state import State
@@ -61,6 +61,7 @@ class Training:
         self.device, self.token_budget = device, token_budget
         self.asked_to_stop = asked_to_stop
         self.forward = forward_of(module, pad_id, device)
+        self.embeddings = RowGradient(module) if can_train_packed(module, device) else None
         self.labels = torch.tensor(train.labels, device=device)
         self.optimizer = make_optimizer(module, recipe)
         parts = [part_of(n, module.base_model_prefix) for n, _ in module.named_parameters()]
@@ -200,6 +201,8 @@ class Training:
         loss = cross_entropy(logits.float(), labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if self.embeddings is not None:
+            self.embeddings.fill()
         norms = self._gradient_norms()
         if self.recipe["gradient_clip"] is not None:
             torch.nn.utils.clip_grads_with_norm_(
