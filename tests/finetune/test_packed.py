@@ -152,6 +152,21 @@ def test_dropout_in_each_place_has_the_padded_forwards_distribution(architecture
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dropped", [0.05, 0.1, 0.5])
+def test_masks_drop_as_often_as_they_should_and_keep_the_mean(dropped):
+    torch.manual_seed(0)
+    mask = packed._mask(torch.empty(1001, 999), dropped)
+    assert mask.dtype == torch.float32
+    assert mask.unique().tolist() == pytest.approx([0, 1 / (1 - dropped)])
+    spread = (dropped * (1 - dropped)) ** 0.5
+    assert abs(float((mask == 0).double().mean()) - dropped) < 4 * spread / mask.numel() ** 0.5
+    # No number follows from its neighbours, in a row or in a column.
+    lots = ((mask == 0).double() - dropped) / spread
+    for one, other in ((lots[1:], lots[:-1]), (lots[:, 1:], lots[:, :-1])):
+        assert abs(float((one * other).mean())) < 4 / mask.numel() ** 0.5
+    assert packed._mask(torch.empty(3, dtype=torch.bfloat16), dropped).dtype == torch.float32
+
+
 def test_gradients_flow_through_the_masks_that_were_drawn():
     module = with_dropout(classifier("bert"), 0.3).double()
     encoded = sentences(6, True)

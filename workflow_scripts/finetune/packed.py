@@ -116,20 +116,24 @@ def logits(module: nn.Module, packed: Packed) -> Tensor:
 
 @dataclass(frozen=True)
 class Layer:
-    """The modules of one layer, and the probability of dropping a token from attention."""
+    """The modules of one layer, and probabilities of dropping a unit.
+
+    ``dropped`` of attention, ``mix_dropped`` behind its output, ``down_dropped`` behind the outer
+    matrices; 0 in ``eval()`` mode.
+    """
 
     query: nn.Linear
     key: nn.Linear
     value: nn.Linear
     mix: nn.Linear
-    mix_dropout: nn.Module
     mix_norm: nn.LayerNorm
     up: nn.Linear
     activation: Callable[[Tensor], Tensor]
     down: nn.Linear
-    down_dropout: nn.Module
     down_norm: nn.LayerNorm
     dropped: float
+    mix_dropped: float
+    down_dropped: float
 
 
 def _layers(module: nn.Module) -> Iterator[Layer]:
@@ -144,12 +148,14 @@ def _layers(module: nn.Module) -> Iterator[Layer]:
             group = int(index / (config.num_hidden_layers / config.num_hidden_groups))
             for layer in encoder.albert_layer_groups[group].albert_layers:
                 at = layer.attention
-                mix = at.dense, at.output_dropout, at.LayerNorm
-                # Its own forward pass has no dropout here.
-                down = layer.ffn_output, nn.Identity(), layer.full_layer_layer_norm
-                dropped = probability(at.attention_dropout)
-                three = at.query, at.key, at.value
-                yield Layer(*three, *mix, layer.ffn, layer.activation, *down, dropped)
+                yield Layer(
+                    *(at.query, at.key, at.value),
+                    *(at.dense, at.LayerNorm),
+                    *(layer.ffn, layer.activation),
+                    *(layer.ffn_output, layer.full_layer_layer_norm),
+                    *(probability(at.attention_dropout), probability(at.output_dropout)),
+                    0.0,  # its own forward pass has no dropout here
+                )
     else:
         for layer in encoder.layer:
             at, mix, inner, out = (
@@ -160,20 +166,36 @@ def _layers(module: nn.Module) -> Iterator[Layer]:
             )
             yield Layer(
                 *(at.query, at.key, at.value),
-                *(mix.dense, mix.dropout, mix.LayerNorm),
+                *(mix.dense, mix.LayerNorm),
                 *(inner.dense, inner.intermediate_act_fn),
-                *(out.dense, out.dropout, out.LayerNorm),
-                probability(at.dropout),
+                *(out.dense, out.LayerNorm),
+                *(probability(each.dropout) for each in (at, mix, out)),
             )
 
 
 def _rest(layer: Layer, states: Tensor, context: Tensor) -> Tensor:
     """What a layer does token by token, from its input and attention's answer, both [T, H]."""
-    mixed = layer.mix_dropout(_linear(context, layer.mix.weight, layer.mix.bias))
-    states = layer.mix_norm(states + mixed)
+    mixed = _linear(context, layer.mix.weight, layer.mix.bias)
+    states = layer.mix_norm(states + _dropout(mixed, layer.mix_dropped))
     inner = layer.activation(_linear(states, layer.up.weight, layer.up.bias))
-    outer = layer.down_dropout(_linear(inner, layer.down.weight, layer.down.bias))
-    return layer.down_norm(states + outer)
+    outer = _linear(inner, layer.down.weight, layer.down.bias)
+    return layer.down_norm(states + _dropout(outer, layer.down_dropped))
+
+
+def _dropout(states: Tensor, dropped: float) -> Tensor:
+    """What ``nn.Dropout`` gives with other masks, in float32 at least."""
+    return states * _mask(states, dropped) if dropped else states
+
+
+def _mask(like: Tensor, dropped: float) -> Tensor:
+    """0 with a probability, else what keeps the mean; of a tensor's shape, in float32 at least.
+
+    From 32 random bits each, two in an integer: PyTorch's own draws take three times as long.
+    """
+    bits = torch.empty((like.numel() + 1) // 2, dtype=torch.int64).random_(-(2**63), None)
+    lots = bits.view(torch.int32)[: like.numel()].view(like.shape)
+    kept = lots >= round(dropped * 2**32) - 2**31
+    return kept.to(torch.promote_types(like.dtype, torch.float32)).mul_(1 / (1 - dropped))
 
 
 def _head(module: nn.Module, states: Tensor) -> Tensor:
@@ -216,12 +238,13 @@ class _Attention(torch.autograd.Function):
                 query, key, value = three.to(kind).contiguous()
                 query = query * query.shape[-1] ** -0.5
                 used = weights = (query @ key.transpose(-1, -2)).softmax(-1)
-                kept = None
+                mask = None
                 if dropped:
-                    used, kept = torch.native_dropout(weights, dropped, True)
+                    mask = _mask(weights, dropped)
+                    used = weights * mask
                 answer.copy_(used @ value)
-                saved += [query, key, value, weights, used, kept]
-        ctx.groups, ctx.heads, ctx.dropped = groups, heads, dropped
+                saved += [query, key, value, weights, used, mask]
+        ctx.groups, ctx.heads = groups, heads
         ctx.save_for_backward(*saved)
         return answers
 
@@ -232,15 +255,14 @@ class _Attention(torch.autograd.Function):
         of_answers = _by_length(gradient, ctx.groups, 1, ctx.heads)
         of_three = _by_length(result, ctx.groups, 3, ctx.heads)
         saved = zip(*[iter(ctx.saved_tensors)] * 6, strict=True)
-        for (query, key, value, weights, used, kept), (by,), (to_query, to_key, to_value) in zip(
+        for (query, key, value, weights, used, mask), (by,), (to_query, to_key, to_value) in zip(
             saved, of_answers, of_three, strict=True
         ):
             by = by.to(weights.dtype).contiguous()
             to_value.copy_(used.transpose(-1, -2) @ by)
             to_weights = by @ value.transpose(-1, -2)
-            if kept is not None:
-                to_weights *= kept
-                to_weights /= 1 - ctx.dropped
+            if mask is not None:
+                to_weights *= mask
             to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
             to_query.copy_(to_scores @ key * query.shape[-1] ** -0.5)
             to_key.copy_(to_scores.transpose(-1, -2) @ query)
@@ -280,7 +302,7 @@ def _attend_first(
         ):
             own = own.unflatten(0, (len(asks), -1))
             weights = (asks @ own.transpose(1, 2) + adds).softmax(-1)
-            weights = functional.dropout(weights, layer.dropped)
+            weights = _dropout(weights, layer.dropped)
             taken.append(weights @ own)
             sums.append(weights.sum(-1, keepdim=True))
         context = torch.einsum("nhx,hdx->nhd", torch.cat(taken), by_head(layer.value.weight))
@@ -294,7 +316,7 @@ def _linear(states: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 class _Linear(torch.autograd.Function):
-    """``states weight' + bias``, with products in float32 by oneDNN where it is the faster.
+    """``states weight' + bias``; products in float32 by oneDNN where it is the faster.
 
     On AMD's processors (AVX-512) its products take a sixth less time than those of MKL, which
     PyTorch's own linear layer calls. Not so for the gradient of square weights; that of others is
