@@ -184,12 +184,12 @@ def minilm(examples: Callable) -> Scene:
     return Scene(build_classifier(folder, 2), encoder, examples(load_tokenizer(folder)))
 
 
-def real_sentences(task: str, folder: str) -> Callable:
+def real_sentences(task: str, folder: str, count: int = EXAMPLES) -> Callable:
     """Examples of a task's training set; of MRPC, MNLI, RTE (pairs) or SST-2."""
 
     def examples(tokenizer) -> Encoded:
         table = pd.read_csv(Path(folder) / task / "train.tsv", sep="\t", quoting=3)
-        table = table.sample(EXAMPLES, random_state=0)
+        table = table.sample(count, random_state=0)
         table["label"] = pd.factorize(table["label"])[0] % 2
         return encode(tokenizer, table, MAX_LENGTH)
 

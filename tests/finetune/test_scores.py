@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.finetune.toy import toy_table
+from workflow_scripts.finetune.packed import forward_of
 from workflow_scripts.finetune.scores import classification_scores, evaluate
 
 
@@ -60,10 +61,9 @@ def classifier(toy):
 @pytest.mark.parametrize("budget", [12, 64, 10_000])
 def test_losses_are_those_of_one_example_at_a_time(classifier, budget):
     module, encoded = classifier
-    module.train()
-    losses, predictions = evaluate(module, encoded, 0, torch.device("cpu"), budget)
+    forward = forward_of(module, 0, torch.device("cpu"))
+    losses, predictions = evaluate(forward, encoded, budget)
     assert losses.dtype == np.float64
-    assert not module.training
     for i, ids in enumerate(encoded.input_ids):
         with torch.no_grad():
             logits = module(input_ids=torch.tensor([ids])).logits[0].double()
@@ -76,6 +76,7 @@ def test_what_is_not_a_number_has_no_prediction(classifier):
     module, encoded = classifier
     with torch.no_grad():
         module.classifier.bias[1] = torch.nan
-    losses, predictions = evaluate(module, encoded, 0, torch.device("cpu"), 256)
+    forward = forward_of(module, 0, torch.device("cpu"))
+    losses, predictions = evaluate(forward, encoded, 256)
     assert np.isnan(losses).all()
     assert (predictions == -1).all()

@@ -3,22 +3,20 @@
 import numpy as np
 import torch
 
-from workflow_scripts.model.text import Encoded, collate, token_batches
+from workflow_scripts.finetune.packed import Forward
+from workflow_scripts.model.text import Encoded, token_batches
 
 
 def evaluate(
-    module: torch.nn.Module, encoded: Encoded, pad_id: int, device: torch.device, token_budget: int
+    forward: Forward, encoded: Encoded, token_budget: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Loss and prediction of every example, in fp32, without dropout.
-
-    Leaves ``module`` in eval mode.
+    """Loss and prediction of every example, in fp32.
 
     Parameters
     ----------
-    module : classifier on ``device``.
+    forward : of ``packed.forward_of``, for a classifier in ``eval()`` mode (no dropout).
     encoded : N examples, N > 0.
-    pad_id : token that fills up the shorter examples of a batch.
-    token_budget : padded tokens in one forward pass; it moves a loss by rounding only.
+    token_budget : tokens, with padding, in one forward pass; it moves a loss by rounding only.
 
     Returns
     -------
@@ -29,17 +27,13 @@ def evaluate(
     ------
     ValueError : if there are no examples.
     """
-    module.eval()
     batches = token_batches(encoded.lengths, token_budget)
-    outputs = []
     with torch.inference_mode():
-        for batch in batches:
-            inputs = collate(encoded, batch, pad_id, device)
-            outputs.append(module(**inputs).logits.float())
+        logits = torch.cat([forward(encoded, batch).float() for batch in batches])
         # Batches come in their own order: put the rows back into the data set's.
-        where = torch.from_numpy(np.argsort(np.concatenate(batches))).to(device)
-        logits = torch.cat(outputs)[where]
-        labels = torch.tensor(encoded.labels, device=device)
+        where = torch.from_numpy(np.argsort(np.concatenate(batches))).to(logits.device)
+        logits = logits[where]
+        labels = torch.tensor(encoded.labels, device=logits.device)
         losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
         predictions = logits.argmax(1).masked_fill(~logits.isfinite().all(1), -1)
         return losses.double().cpu().numpy(), predictions.cpu().numpy()

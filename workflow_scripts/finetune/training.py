@@ -15,11 +15,12 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.finetune.batches import dropout_seed, epoch_batches
 from workflow_scripts.finetune.optimizer import load_state, make_optimizer, set_step, state_tensors
+from workflow_scripts.finetune.packed import RowGradient, can_train_packed, forward_of
 from workflow_scripts.finetune.schedule import factor
 from workflow_scripts.finetune.scores import classification_scores, evaluate
 from workflow_scripts.finetune.state import State
 from workflow_scripts.model.encoder import load_weights, part_of, read_weights
-from workflow_scripts.model.text import Encoded, collate
+from workflow_scripts.model.text import Encoded
 
 log = logging.getLogger("tunescape")
 
@@ -38,7 +39,7 @@ class Training:
     pad_id : token that fills up the shorter examples of a batch.
     recipe : see ``finetune.finetune``.
     order : seed of the order of the examples and of dropout.
-    token_budget : padded tokens in one forward pass over the dev set.
+    token_budget : tokens, with padding, in one forward pass over the dev set.
     asked_to_stop : tells the signal that asks for it (``common.stopping``), None as a rule.
     """
 
@@ -56,9 +57,11 @@ class Training:
         asked_to_stop: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.module, self.train, self.dev = module, train, dev
-        self.classes, self.pad_id, self.recipe, self.order = classes, pad_id, recipe, order
+        self.classes, self.recipe, self.order = classes, recipe, order
         self.device, self.token_budget = device, token_budget
         self.asked_to_stop = asked_to_stop
+        self.forward = forward_of(module, pad_id, device)
+        self.embeddings = RowGradient(module) if can_train_packed(module, device) else None
         self.labels = torch.tensor(train.labels, device=device)
         self.optimizer = make_optimizer(module, recipe)
         parts = [part_of(n, module.base_model_prefix) for n, _ in module.named_parameters()]
@@ -127,9 +130,8 @@ class Training:
         return {name: p.detach() for name, p in self.module.named_parameters()}
 
     def _dev_scores(self) -> dict[str, float]:
-        losses, predictions = evaluate(
-            self.module, self.dev, self.pad_id, self.device, self.token_budget
-        )
+        self.module.eval()
+        losses, predictions = evaluate(self.forward, self.dev, self.token_budget)
         scores = classification_scores(self.dev.labels, predictions, self.classes)
         return {"dev_loss": float(losses.mean()), **scores}
 
@@ -193,13 +195,14 @@ class Training:
 
         Float64, ``[2 + parts]``, on the device.
         """
-        inputs = collate(self.train, batch, self.pad_id, self.device)
         labels = self.labels[torch.from_numpy(batch).to(self.device)]
         with self._autocast():
-            logits = self.module(**inputs).logits
+            logits = self.forward(self.train, batch)
         loss = cross_entropy(logits.float(), labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if self.embeddings is not None:
+            self.embeddings.fill()
         norms = self._gradient_norms()
         if self.recipe["gradient_clip"] is not None:
             torch.nn.utils.clip_grads_with_norm_(

@@ -107,8 +107,15 @@ class Costs:
 
     def epoch_flops(self, lengths: np.ndarray, recipe) -> float:
         """Of an epoch of training: a forward pass, and backward twice as much."""
+        if self._trains_packed:
+            return 3 * self.engine_flops(lengths)
         batches = epoch_batches(lengths, recipe.batch_size, recipe.bucket_batches, 0, 1)
         return 3 * self._flops(*_padded(lengths, batches), self.shape.layers)
+
+    @property
+    def _trains_packed(self) -> bool:
+        """Whether training and its scores leave out what the engine does: finetune/packed.py."""
+        return self.shape.packed and not self.machine.gpu
 
     def _flops(self, tokens: float, squares: float, layers: float) -> float:
         """Products with weights, 2 per weight and token; scores and sums of attention."""
@@ -138,7 +145,8 @@ class Costs:
         flops = self.epoch_flops(lengths.train, recipe) * steps / steps_of_epoch
         seconds = START["model"] + self._compute(flops, "training", recipe.autocast != "none")
         seconds += steps * (STEP + self._move(STEP_BYTES * self.shape.parameters))
-        dev = self._compute(self.forward_flops(lengths.dev), "forward")
+        of_dev = self.engine_flops if self._trains_packed else self.forward_flops
+        dev = self._compute(of_dev(lengths.dev), "forward")
         seconds += (recipe.epochs + 1) * (dev + 2 * self.weights / HASHING)
         seconds += recipe.epochs * 3 * self.weights / WRITING  # weights and Adam's two moments
         tokens = recipe.batch_size * np.percentile(lengths.train, 99)

@@ -17,7 +17,7 @@ from workflow_scripts.model.checks import local_folder, parse_source, random_set
 if TYPE_CHECKING:
     import pandas as pd
 
-# Architectures that the engine evaluates without padding (landscape/packed.py).
+# Architectures without padding in the engine (landscape/packed.py), and in training on a CPU.
 PACKED = ("albert", "bert", "electra", "roberta")
 # Examples of a split that are turned into tokens; a larger one repeats their lengths.
 SAMPLE = 2000
@@ -42,7 +42,7 @@ class Shape:
 
     @property
     def packed(self) -> bool:
-        """Whether the engine evaluates it without padding."""
+        """Whether the engine evaluates it, and a CPU trains it, without padding."""
         return self.kind in PACKED
 
     @property
