@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy, linear
 
 from tests.landscape.conftest import CONFIGS, classifier, sentences
 from workflow_scripts.finetune import packed
-from workflow_scripts.landscape.packed import pack
+from workflow_scripts.landscape.packed import architecture_of, pack
 from workflow_scripts.model.text import Encoded, collate
 
 CPU = torch.device("cpu")
@@ -170,7 +170,7 @@ def test_masks_drop_as_often_as_they_should_and_keep_the_mean(dropped):
 def test_gradients_flow_through_the_masks_that_were_drawn():
     module = with_dropout(classifier("bert"), 0.3).double()
     encoded = sentences(6, True)
-    batch = pack(module, encoded, np.argsort(encoded.lengths), CPU)
+    batch = pack(architecture_of(module), encoded, np.argsort(encoded.lengths), CPU)
     parameters = dict(module.named_parameters())
 
     def loss() -> torch.Tensor:

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from transformers import AlbertForSequenceClassification, BertForSequenceClassification
 
-from workflow_scripts.landscape.packed import Packed, can_pack, pack
+from workflow_scripts.landscape.packed import Packed, architecture_of, pack
 from workflow_scripts.model.text import Encoded, collate
 
 log = logging.getLogger("tunescape")
@@ -42,10 +42,11 @@ def forward_of(module: nn.Module, pad_id: int, device: torch.device) -> Forward:
         log.info("%s: trained through its own forward pass, padded", name)
         return lambda encoded, indices: module(**collate(encoded, indices, pad_id, device)).logits
     log.info("%s: trained without padding", name)
+    architecture = architecture_of(module)
 
     def forward(encoded: Encoded, indices: np.ndarray) -> Tensor:
         order = np.argsort(encoded.lengths[indices], kind="stable")
-        found = logits(module, pack(module, encoded, indices[order], device))
+        found = logits(module, pack(architecture, encoded, indices[order], device))
         return found.index_select(0, torch.from_numpy(np.argsort(order)).to(device))
 
     return forward
@@ -56,7 +57,7 @@ def can_train_packed(module: nn.Module, device: torch.device) -> bool:
 
     On a GPU it does not: attention to many groups of few examples waits for their launches.
     """
-    return device.type == "cpu" and can_pack(module)
+    return device.type == "cpu" and architecture_of(module) is not None
 
 
 class RowGradient:
@@ -67,7 +68,8 @@ class RowGradient:
 
     Parameters
     ----------
-    module : classifier for which ``can_pack`` holds; backward passes then leave a sparse gradient.
+    module : classifier for which ``can_train_packed`` holds; backward passes then leave a sparse
+        gradient.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -95,12 +97,14 @@ def logits(module: nn.Module, packed: Packed) -> Tensor:
 
     Parameters
     ----------
-    module : classifier for which ``can_pack`` holds, on the CPU.
+    module : classifier for which ``can_train_packed`` holds.
     packed : of ``landscape.packed.pack``.
     """
     base, layers = module.base_model, list(_layers(module))
     states = base.embeddings(
-        input_ids=packed.tokens, token_type_ids=packed.types, position_ids=packed.positions
+        input_ids=packed.tokens[None],
+        token_type_ids=packed.types[None],
+        position_ids=packed.positions[None],
     )
     if hasattr(base, "embeddings_project"):  # ELECTRA
         states = base.embeddings_project(states)
