@@ -37,7 +37,7 @@ from workflow_scripts.finetune.training import Training
 from workflow_scripts.model.encoder import load_weights
 from workflow_scripts.model.text import collate
 
-EXAMPLES, STEPS, RATE = 512, 5, 2e-5
+EXAMPLES, STEPS, RATE = 512, 4, 2e-5
 
 Step = Callable[[np.ndarray], float]  # a step of training on a batch, and its loss
 
