@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from transformers import AlbertForSequenceClassification, BertForSequenceClassification
 
-from workflow_scripts.landscape.packed import Packed, architecture_of, pack
+from workflow_scripts.landscape.packed import Packed, architecture_of, has_onednn, pack
 from workflow_scripts.model.text import Encoded, collate
 
 log = logging.getLogger("tunescape")
@@ -349,11 +349,6 @@ class _Linear(torch.autograd.Function):
 
 def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     """``left right' + bias``."""
-    if _HAS_ONEDNN and left.dtype == torch.float32:
+    if left.dtype == torch.float32 and has_onednn(left.dtype):
         return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
     return functional.linear(left, right, bias)
-
-
-_HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(
-    torch.ops.mkldnn, "_linear_pointwise"
-)

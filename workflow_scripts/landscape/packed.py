@@ -238,7 +238,8 @@ def _attend_first(heads: int, layer: Layer, packed: Packed, states: Tensor) -> T
 
 
 @cache
-def _has_onednn(dtype: torch.dtype) -> bool:
+def has_onednn(dtype: torch.dtype) -> bool:
+    """Whether PyTorch's build has oneDNN's products, and this processor those of the type."""
     there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     return there and (dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
@@ -255,7 +256,7 @@ def _linear(states: Tensor, weights: Matrix, activation: str | None = None) -> T
     """
     weight, bias = weights
     states = states.to(weight.dtype)
-    if weight.device.type == "cpu" and _has_onednn(weight.dtype):
+    if weight.device.type == "cpu" and has_onednn(weight.dtype):
         fused = ("gelu", [], _GELU[activation]) if activation in _GELU else ("none", [], "")
         out = torch.ops.mkldnn._linear_pointwise(states, weight, bias, *fused)
         return out if activation is None or activation in _GELU else ACTIVATIONS[activation](out)
