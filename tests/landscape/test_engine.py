@@ -119,7 +119,7 @@ def test_bfloat16_is_near_float32_and_no_copy_of_it(architecture):
 
 def test_products_are_those_of_onednn_on_this_processor():
     # Without it nothing is wrong, but slower: a new version of torch may have renamed it.
-    assert packed._has_onednn(torch.float32) == torch.backends.mkldnn.is_available()
+    assert packed.has_onednn(torch.float32) == torch.backends.mkldnn.is_available()
 
 
 @pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
