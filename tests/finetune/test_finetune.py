@@ -325,6 +325,15 @@ def test_a_killed_run_goes_on_to_the_same_bits(toy, tmp_path, train_run, caplog)
     assert not Path(given["state"]).exists()
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as in a terminal: where the tests run in the background, it may be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize(
     ("stops", "after"),
     [
@@ -366,6 +375,7 @@ def test_a_run_that_is_asked_to_stop_loses_no_step(
     assert not Path(given["state"]).exists()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_signal_ends_at_once():
     with stop_requests() as asked:
         assert asked() is None
@@ -373,6 +383,15 @@ def test_a_second_signal_ends_at_once():
         assert asked() == "SIGINT"
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_a_signal_that_is_ignored_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stop_requests() as asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert asked() is None
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 @pytest.mark.parametrize("change", [{"order": 1}, {"recipe": recipe_of(epochs=2, eps=1e-6)}])

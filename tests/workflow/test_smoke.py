@@ -86,6 +86,7 @@ def test_checkpoints_that_only_a_trajectory_shows_can_be_deleted(smoke, tmp_path
     for run in (continued, second):
         shutil.rmtree(folder / run)
     (folder / trajectory).unlink()
+    (folder / f"results/dynamics/{MODEL}/seeds_sentiment/attention.parquet").unlink()
     ends = {"finetune": {"keep": "ends"}}
     assert run_snakemake(folder, "results/figures/all", config=ends).returncode == 0
     for run in (continued, second):

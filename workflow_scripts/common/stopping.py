@@ -12,6 +12,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def stop_requests() -> Iterator[Callable[[], str | None]]:
     """Note SIGTERM and SIGINT (Ctrl-C) instead of ending at once; a second one ends at once.
 
+    A signal that the process ignores, as one that a script starts with ``&`` does Ctrl-C, stays so.
     SLURM sends SIGTERM before the time limit's SIGKILL, half a minute as a rule (KillWait).
 
     Yields
@@ -20,6 +21,7 @@ def stop_requests() -> Iterator[Callable[[], str | None]]:
     """
     came: list[str] = []
     before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: old for number, old in before.items() if old != signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -29,7 +31,7 @@ def stop_requests() -> Iterator[Callable[[], str | None]]:
         came.append(signal.Signals(number).name)
         restore()
 
-    for number in _SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield lambda: came[0] if came else None
