@@ -85,16 +85,19 @@ def test_checkpoints_that_only_a_trajectory_shows_can_be_deleted(smoke, tmp_path
     trajectory = f"results/landscape/{MODEL}/entailment_pretrained/trajectory_continued.parquet"
     for run in (continued, second):
         shutil.rmtree(folder / run)
-    (folder / trajectory).unlink()
-    (folder / f"results/dynamics/{MODEL}/seeds_sentiment/attention.parquet").unlink()
+    attention = f"results/dynamics/{MODEL}/seeds_sentiment/attention.parquet"
+    for path in (trajectory, attention):
+        (folder / path).unlink()
     ends = {"finetune": {"keep": "ends"}}
-    assert run_snakemake(folder, "results/figures/all", config=ends).returncode == 0
+    done = run_snakemake(folder, trajectory, attention, "results/figures/all", config=ends)
+    assert done.returncode == 0, done.stderr[-2000:]
     for run in (continued, second):
         kept = {path.name for path in (folder / run).glob("epoch*")}
         assert kept == {"epoch00.safetensors", "epoch02.safetensors"}
         for name in (*kept, "history.parquet", "scores.parquet"):
             assert content_digest(folder / run / name) == content_digest(smoke / run / name)
-    assert content_digest(folder / trajectory) == content_digest(smoke / trajectory)
+    for path in (trajectory, attention):
+        assert content_digest(folder / path) == content_digest(smoke / path)
     for config in (ends, {"finetune": {"keep": "all"}}):
         done = run_snakemake(folder, "results/figures/all", "--dry-run", config=config)
         assert "Nothing to be done" in done.stdout + done.stderr, done.stdout[-2000:]
