@@ -418,7 +418,7 @@ SAME = [
         {
             "landscape/projection.py": both(
                 cut("Coordinates"),
-                swap("import Weights, inner", "import Coordinates, Weights, inner"),
+                swap("import Weights, gram", "import Coordinates, Weights, gram"),
             ),
             "landscape/plane.py": both(
                 swap("import math\n", "import math\nfrom dataclasses import asdict, dataclass\n"),
@@ -437,7 +437,7 @@ SAME = [
         },
     ),
     code("functions in another order", "landscape/grid.py", to_end("axis")),
-    code("functions in another order", "landscape/plane.py", to_end("inner")),
+    code("functions in another order", "landscape/plane.py", to_end("gram")),
     code(
         "another way to import",
         "rollback/roll_back.py",
@@ -778,9 +778,9 @@ LANDSCAPE = [
     ),
     code(
         "field of a dataclass",
-        "landscape/packed.py",
+        "model/packing.py",
         swap("    firsts: Tensor\n", "    firsts: np.ndarray\n"),
-        FORWARD,
+        FORWARD | TRAINING,
     ),
     code(
         "method that one script calls: a class counts as one",
@@ -791,8 +791,8 @@ LANDSCAPE = [
     code(
         "helper",
         "landscape/plane.py",
-        swap("for name in first\n", "for name in sorted(first)\n"),
-        {DIRECTIONS, TRAJECTORY},
+        swap("for name in deltas[0]:", "for name in sorted(deltas[0]):"),
+        {DIRECTIONS, ROWS, TRAJECTORY},
     ),
     code(
         "helper",
@@ -901,9 +901,9 @@ LANDSCAPE = [
     ),
     code(
         "architecture without transformers",
-        "landscape/classifier.py",
+        "model/architecture.py",
         swap('"swish": functional.silu', '"swish": functional.mish'),
-        FORWARD,
+        FORWARD | TRAINING,
     ),
     code("script", "landscape/merge_surface.py", swap("ddof=1", "ddof=0"), {MERGE}, OF_SURFACES),
     code(

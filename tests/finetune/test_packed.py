@@ -7,7 +7,8 @@ from torch.nn.functional import cross_entropy, linear
 
 from tests.landscape.conftest import CONFIGS, classifier, sentences
 from workflow_scripts.finetune import packed
-from workflow_scripts.landscape.packed import architecture_of, pack
+from workflow_scripts.model.architecture import architecture_of
+from workflow_scripts.model.packing import pack
 from workflow_scripts.model.text import Encoded, collate
 
 CPU = torch.device("cpu")

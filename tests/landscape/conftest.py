@@ -11,7 +11,7 @@ from transformers import (
     RobertaConfig,
 )
 
-from workflow_scripts.landscape.classifier import Classifier, known_architecture
+from workflow_scripts.model.architecture import Classifier, known_architecture
 from workflow_scripts.model.encoder import classifier_of, draw_encoder, load_weights, start_weights
 from workflow_scripts.model.text import Encoded
 

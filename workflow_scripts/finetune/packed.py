@@ -17,7 +17,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from transformers import AlbertForSequenceClassification, BertForSequenceClassification
 
-from workflow_scripts.landscape.packed import Packed, architecture_of, has_onednn, pack
+from workflow_scripts.model.architecture import architecture_of
+from workflow_scripts.model.packing import Packed, has_onednn, pack
 from workflow_scripts.model.text import Encoded, collate
 
 log = logging.getLogger("tunescape")
@@ -98,7 +99,7 @@ def logits(module: nn.Module, packed: Packed) -> Tensor:
     Parameters
     ----------
     module : classifier for which ``can_train_packed`` holds.
-    packed : of ``landscape.packed.pack``.
+    packed : of ``model.packing.pack``.
     """
     base, layers = module.base_model, list(_layers(module))
     states = base.embeddings(

@@ -16,6 +16,8 @@ import torch
 from workflow_scripts.common.device import chosen_token_budget
 from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.plane import Plane
+from workflow_scripts.model.architecture import architecture_of
+from workflow_scripts.model.packing import pack
 from workflow_scripts.model.text import Encoded, collate, joined, token_batches
 
 log = logging.getLogger("tunescape")
@@ -71,7 +73,7 @@ class Evaluator:
         self._examples = joined(list(splits.values()))
         self._labels = torch.from_numpy(self._examples.labels)
         self._weights = dict(module.named_parameters())
-        self._architecture = packed.architecture_of(module)
+        self._architecture = architecture_of(module)
         name = type(module).__name__
         if self._architecture is not None:
             log.info("%s %s: without padding, %s", self._architecture.model_type, name, dtype)
@@ -99,7 +101,7 @@ class Evaluator:
             return [self.module(**batch).logits.float() for batch in self._inputs]
 
     def _pack(self, batch: np.ndarray) -> packed.Packed:
-        return packed.pack(self._architecture, self._examples, batch, self.device)
+        return pack(self._architecture, self._examples, batch, self.device)
 
     def _packed_forward(self) -> list[torch.Tensor]:
         architecture, weights = self._architecture, self._weights

@@ -6,7 +6,7 @@ from typing import Any
 
 from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, write_json
-from workflow_scripts.landscape.plane import inner, squared_sum
+from workflow_scripts.landscape.plane import gram
 from workflow_scripts.landscape.setting import Directions, load_directions, surface_layers
 from workflow_scripts.landscape.width import filter_distance
 from workflow_scripts.model.encoder import names_in_layers, names_with_prefix, read_weights
@@ -81,18 +81,18 @@ def lengths(directions: Directions, layers: range | None) -> dict[str, float | N
     delta_1 = {name: directions.delta_1[name] for name in names}
     end = {name: directions.end[name] for name in names}
     found: dict[str, float | None] = {
-        "norm_1": squared_sum(delta_1.values()) ** 0.5,
+        "norm_1": float(gram(delta_1)[0, 0] ** 0.5),
         "norm_2": None,
         "cosine": None,
-        "norm_end": squared_sum(end.values()) ** 0.5,
+        "norm_end": float(gram(end)[0, 0] ** 0.5),
         "filter_distance": filter_distance(delta_1, end),
         "filter_distance_2": None,
     }
     if directions.delta_2 is not None:
         delta_2 = {name: directions.delta_2[name] for name in names}
-        norm_2 = squared_sum(delta_2.values()) ** 0.5
-        found["norm_2"] = norm_2 / directions.scale
-        found["cosine"] = inner(delta_1, delta_2) / (found["norm_1"] * norm_2)
+        (square_1, both), (_, square_2) = gram(delta_1, delta_2).tolist()
+        found["norm_2"] = square_2**0.5 / directions.scale
+        found["cosine"] = both / (square_1 * square_2) ** 0.5
         found["filter_distance_2"] = filter_distance(delta_2, end)
     return found
 

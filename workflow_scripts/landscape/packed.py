@@ -8,92 +8,20 @@ forward within 1e-5 in logits (float32, other order of sums).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from workflow_scripts.landscape.classifier import (
-    ACTIVATIONS,
-    Architecture,
-    Classifier,
-    known_architecture,
-)
-from workflow_scripts.model.text import Encoded
+from workflow_scripts.model.architecture import ACTIVATIONS, Architecture
+from workflow_scripts.model.packing import Packed, has_onednn
 
 Weights = Mapping[str, Tensor]  # a classifier's parameters by full name
-
-
-def architecture_of(module: nn.Module) -> Architecture | None:
-    """A classifier's architecture, if this module computes it.
-
-    Parameters
-    ----------
-    module : a ``Classifier``, or a Hugging Face module with its configuration.
-    """
-    if isinstance(module, Classifier):
-        return module.config
-    found = known_architecture(module.config.to_dict())
-    named = {name for name, _ in module.named_parameters()}
-    return found if found and found.shapes(labels=2).keys() == named else None
 
 
 def word_embeddings(architecture: Architecture) -> str:
     """Name of the parameter whose rows are looked up by tokens, and used for nothing else."""
     return f"{architecture.embeddings}.word_embeddings.weight"
-
-
-@dataclass(frozen=True)
-class Packed:
-    """Examples of one pass: T tokens of N examples, sorted by length.
-
-    ``tokens``, ``positions``, ``types`` : shape [T].
-    ``groups`` : examples of one length, as (first example, first token, examples, length).
-    ``firsts`` : place of every example's first token [N].
-    """
-
-    tokens: Tensor
-    positions: Tensor
-    types: Tensor
-    groups: list[tuple[int, int, int, int]]
-    firsts: Tensor
-
-
-def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, device) -> Packed:
-    """Lay out the examples of one pass in a line, without padding.
-
-    Parameters
-    ----------
-    architecture : of ``architecture_of``.
-    encoded : the split's examples.
-    indices : places in ``encoded`` [N], by increasing length.
-    device : where the weights are.
-    """
-    rows = [encoded.input_ids[i] for i in indices]
-    offset = architecture.first_position
-    types = (
-        [encoded.token_type_ids[i] for i in indices]
-        if encoded.token_type_ids is not None and architecture.type_vocab_size > 1
-        else [[0] * len(row) for row in rows]
-    )
-    lengths = encoded.lengths[indices]
-    firsts = np.cumsum(lengths) - lengths
-    sizes, places, counts = np.unique(lengths, return_index=True, return_counts=True)
-
-    def line(values: list[list[int]]) -> Tensor:
-        return torch.tensor([v for row in values for v in row], device=device)
-
-    return Packed(
-        tokens=line(rows),
-        positions=line([list(range(offset, offset + len(row))) for row in rows]),
-        types=line(types),
-        groups=list(
-            zip(*(array.tolist() for array in (places, firsts[places], counts, sizes)), strict=True)
-        ),
-        firsts=torch.from_numpy(firsts).to(device),
-    )
 
 
 Matrix = tuple[Tensor, Tensor]  # weight [out, in] and bias [out]; of a LayerNorm both [H]
@@ -235,13 +163,6 @@ def _attend_first(heads: int, layer: Layer, packed: Packed, states: Tensor) -> T
         taken[chosen] = (asking[chosen] @ own.transpose(1, 2)).softmax(-1) @ own
     context = torch.einsum("nhx,hdx->nhd", taken, value) + bias.view(3, heads, -1)[2]
     return context.flatten(1)
-
-
-@cache
-def has_onednn(dtype: torch.dtype) -> bool:
-    """Whether PyTorch's build has oneDNN's products, and this processor those of the type."""
-    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    return there and (dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 # The two forms of GELU that oneDNN computes as part of a product.

@@ -4,34 +4,37 @@ import math
 import re
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 
 from workflow_scripts.common.errors import UserError
 
 Weights = dict[str, torch.Tensor]
 
-
-def squared_sum(tensors: Iterable[torch.Tensor]) -> float:
-    """Sum of squares over all entries of all tensors, accumulated in float64."""
-    return sum(float(torch.sum(t.double().square())) for t in tensors)
+# Entries of a tensor that are turned into float64 at a time: a processor's cache holds them.
+_BLOCK = 2**16
 
 
-def inner(first: Weights, second: Weights) -> float:
-    """Inner product over all entries of all tensors, accumulated in float64.
+def gram(*deltas: Weights) -> np.ndarray:
+    """Inner products of every two of K sets of weights, float64 [K, K].
+
+    Each runs over all entries of all tensors, accumulated in float64, in one pass over the memory.
 
     Parameters
     ----------
-    first, second : tensors by name, of equal sizes and on one device; names that only
-        ``second`` has do not count.
+    deltas : tensors by name, of equal sizes and on one device; names that the first lacks do not
+        count.
 
     Raises
     ------
-    KeyError : if ``second`` lacks a name of ``first``.
+    KeyError : if another lacks a name of the first.
     """
-    return sum(
-        float(torch.dot(first[name].double().flatten(), second[name].double().flatten()))
-        for name in first
-    )
+    total = torch.zeros(len(deltas), len(deltas), dtype=torch.float64)
+    for name in deltas[0]:
+        for blocks in zip(*(delta[name].flatten().split(_BLOCK) for delta in deltas), strict=True):
+            rows = torch.stack(blocks).double()
+            total += (rows @ rows.T).cpu()
+    return total.numpy()
 
 
 def difference(end: Weights, start: Weights, names: Iterable[str]) -> Weights:
@@ -65,11 +68,11 @@ def second_scale(delta_1: Weights, delta_2: Weights) -> float:
     ----------
     Hao et al. (2019), section 3.2.
     """
-    norm_1, norm_2 = squared_sum(delta_1.values()) ** 0.5, squared_sum(delta_2.values()) ** 0.5
+    norm_1, norm_2 = (gram(delta)[0, 0] ** 0.5 for delta in (delta_1, delta_2))
     for which, norm in (("first", norm_1), ("second", norm_2)):
         if norm == 0:
             raise UserError(f"the {which} direction has length 0: its run did not move the encoder")
-    return norm_1 / norm_2
+    return float(norm_1 / norm_2)
 
 
 class Plane:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from workflow_scripts.landscape.plane import Weights, inner, squared_sum
+from workflow_scripts.landscape.plane import Weights, gram
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,11 @@ def project(delta_i: Weights, delta_1: Weights, delta_2: Weights) -> Coordinates
     ----------
     Hao et al. (2019), section 3.3, equations 3 to 5 (the paper's cross is an inner product).
     """
-    delta_i, delta_1, delta_2 = (_named(delta) for delta in (delta_i, delta_1, delta_2))
-    ii, g11, g22 = (squared_sum(delta.values()) for delta in (delta_i, delta_1, delta_2))
-    i1, i2, g12 = inner(delta_i, delta_1), inner(delta_i, delta_2), inner(delta_1, delta_2)
+    products = gram(*(_named(delta) for delta in (delta_i, delta_1, delta_2)))
+    (ii, i1, i2), (_, g11, g12), (*_, g22) = products.tolist()
     norm = np.sqrt(ii / g11)
     d_alpha = i1 / g11
-    if not np.isfinite([ii, g11, g22, i1, i2, g12]).all():
+    if not np.isfinite(products).all():
         return Coordinates(*[float("nan")] * 7)
     best, *_ = np.linalg.lstsq(np.array([[g11, g12], [g12, g22]]), np.array([i1, i2]), rcond=None)
     residual = max(0.0, ii - float(best @ np.array([i1, i2])))

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from workflow_scripts.common.tables import read_json
-from workflow_scripts.landscape.classifier import Classifier, known_architecture
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
 from workflow_scripts.landscape.tokens import Tokens, read_tokens
+from workflow_scripts.model.architecture import Classifier, known_architecture
 from workflow_scripts.model.encoder import (
     build_classifier,
     encoder_names,

@@ -1,4 +1,6 @@
-"""BERT, RoBERTa, ELECTRA and ALBERT classifiers as names and shapes; ``packed.py`` computes them.
+"""BERT, RoBERTa, ELECTRA and ALBERT classifiers as names and shapes.
+
+``landscape/packed.py`` computes them, and ``finetune/packed.py`` trains them.
 
 Read from ``config.json`` as transformers reads it, without importing it: that takes longer than
 many a job of a surface. What is unusual there is left to transformers.
@@ -226,3 +228,17 @@ class Classifier(nn.Module):
                     part.add_module(step, nn.Module())
                 part = part.get_submodule(step)
             part.register_parameter(last, nn.Parameter(torch.empty(shape)))
+
+
+def architecture_of(module: nn.Module) -> Architecture | None:
+    """A classifier's architecture, if this module computes it.
+
+    Parameters
+    ----------
+    module : a ``Classifier``, or a Hugging Face module with its configuration.
+    """
+    if isinstance(module, Classifier):
+        return module.config
+    found = known_architecture(module.config.to_dict())
+    named = {name for name, _ in module.named_parameters()}
+    return found if found and found.shapes(labels=2).keys() == named else None

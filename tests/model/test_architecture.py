@@ -11,9 +11,9 @@ from transformers import AlbertConfig, AutoConfig, ElectraConfig
 from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, sentences
 from tests.landscape.test_engine import plain_logits, weights_of
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.landscape.classifier import Classifier, known_architecture
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.setting import load_model
+from workflow_scripts.model.architecture import Classifier, known_architecture
 from workflow_scripts.model.encoder import classifier_of
 
 KNOWN = sorted(set(CONFIGS) - {"distilbert"})
