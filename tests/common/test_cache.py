@@ -118,6 +118,15 @@ def test_a_step_is_taken_from_the_cache_only_if_it_is_the_same(tmp_path):
     assert len(list(cache.iterdir())) == 5
 
 
+def test_an_entry_that_cannot_be_read_counts_as_none(cache, tmp_path, caplog):
+    manifest = cache / KEY / "manifest.json"
+    manifest.unlink()
+    manifest.mkdir()
+    assert not take(cache, KEY, [tmp_path / "a2.txt", tmp_path / "b2.json"])
+    assert "cannot be read" in caplog.text
+    assert manifest.exists()
+
+
 def test_where_the_cache_is(monkeypatch, tmp_path):
     def folder(path: str | None) -> str | None:
         settings = read_settings([])

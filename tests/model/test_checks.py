@@ -62,7 +62,7 @@ def test_a_commit_may_be_abbreviated():
         ("dir:", "expected dir:/FOLDER"),
         ("dir:models/mine", "expected an absolute path"),
         ("dir:/no/such/place", "/no/such/place: no such folder"),
-        ("dir:$NO_SUCH_VARIABLE/m", "environment variable NO_SUCH_VARIABLE is not set"),
+        ("dir:$NO_SUCH_VARIABLE/m", r"environment variable \$NO_SUCH_VARIABLE is not set"),
         ("hub:google/bert", "got no revision, expected .* 40 hex digits"),
         ("hub:google/bert@main", "got revision 'main'.*google/bert/commits/main"),
         ("hub:google/bert@06fa25dc1", "got revision '06fa25dc1', expected .* first 10 or more"),

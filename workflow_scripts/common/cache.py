@@ -45,7 +45,8 @@ def take(cache: Path, key: str, outputs: list[Path]) -> bool:
 
     Returns
     -------
-    Whether there is such an entry; one that is damaged is deleted and counts as none.
+    Whether there is such an entry; one that is damaged is deleted, and counts as none like one
+    that may not be read.
     """
     entry = Path(cache) / key
     try:
@@ -58,6 +59,9 @@ def take(cache: Path, key: str, outputs: list[Path]) -> bool:
         whole = False
     except ValueError:
         whole = False
+    except OSError as error:
+        log.warning("the cache's entry %s cannot be read: %s", entry, one_line(error))
+        return False
     if not whole:
         log.warning("the cache's entry %s is damaged: deleted", entry)
         shutil.rmtree(entry, ignore_errors=True)

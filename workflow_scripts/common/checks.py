@@ -1,12 +1,12 @@
 """What can be told of an experiment's inputs before any job starts."""
 
 import os
-import re
 from pathlib import Path
 
 from workflow_scripts.common.config import Config
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.experiment import all_tasks
+from workflow_scripts.common.paths import expanded
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.model.checks import check_groups, check_model
 
@@ -49,11 +49,7 @@ def cache_folder(settings: Config) -> str | None:
     told = settings.compute.cache
     if told is None:
         return None
-    path = os.path.expanduser(os.path.expandvars(told))
-    if missing := re.search(r"\$(\w+|\{[^}]*\})", path):
-        raise UserError(
-            f"compute.cache: got {told!r}, the environment variable {missing[0]} is not set"
-        )
-    if os.path.exists(path) and not os.path.isdir(path):
+    path = expanded(told, f"compute.cache: got {told!r}")
+    if path.exists() and not path.is_dir():
         raise UserError(f"compute.cache: got {told!r}, which is no folder")
     return os.path.abspath(path)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workflow_scripts.common.errors import UserError, nearest, one_line
+from workflow_scripts.common.paths import expanded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,18 +98,12 @@ def _parse_hub(rest: str) -> Hub:
 
 def _parse_files(rest: str) -> Files:
     first, comma, second = rest.partition(",")
-    train = _expanded(first, rest)
+    told = f"source 'dir:{rest}'"
+    train = expanded(first, told)
     if not comma:
         return Files(train, None, None)
     # The second name stands beside the first; an absolute one stands for itself.
-    return Files(train.parent, train, train.parent / _expanded(second.strip(), rest))
-
-
-def _expanded(path: str, rest: str) -> Path:
-    expanded = os.path.expanduser(os.path.expandvars(path))
-    if missing := re.search(r"\$(\w+|\{[^}]*\})", expanded):
-        raise UserError(f"source 'dir:{rest}': the environment variable {missing[0]} is not set")
-    return Path(expanded)
+    return Files(train.parent, train, train.parent / expanded(second.strip(), told))
 
 
 def find_files(source: Files, dev_split: str | None = None) -> tuple[Path, Path]:

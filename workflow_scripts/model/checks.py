@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.paths import expanded
 
 SCHEMES = {
     "package": "package:NAME/FOLDER",
@@ -218,10 +219,7 @@ def _package_folder(place: str) -> Path:
 
 
 def _directory(place: str) -> Path:
-    expanded = os.path.expanduser(os.path.expandvars(place))
-    if unset := re.search(r"\$\{?(\w+)", expanded):
-        raise UserError(f"got {place!r}, but the environment variable {unset[1]} is not set")
-    folder = Path(expanded)
+    folder = expanded(place, f"got {place!r}")
     if not folder.is_absolute():
         raise UserError(f"got {place!r}, expected an absolute path (variables are expanded)")
     if not folder.is_dir():
