@@ -189,7 +189,7 @@ class Tables:
         if holes:
             lost = ((a > 2.6) & (b > 2.9)) | ((np.abs(a + 2) < 0.11) & (np.abs(b + 2) < 0.11))
             table.loc[lost, table.columns[4:]] = np.nan
-        return table
+        return table.assign(precision="float32", precision_error=0.0)
 
     def _geometry(self, place, index, t, start, kind, group=None, layers=()) -> None:
         write_json(

@@ -8,6 +8,7 @@ import pytest
 
 from tests.figures.words import check_words, words_in
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.figures.inputs import Surface, precision_note
 
 STARTS = ["scratch", "pretrained"]
 GROUPS = ["low", "middle", "high"]
@@ -202,6 +203,32 @@ def test_a_run_that_diverged_is_still_drawn(tables):
     table.loc[3:5, table.columns[2:]] = np.nan
     table.to_parquet(given["trajectories"][0], index=False)
     script("figure3")(**given, **made.outputs("figure3"))
+
+
+@pytest.mark.parametrize("name", [f"figure{i}" for i in (1, 3, 4, 5, 6, 7)])
+def test_a_lower_precision_is_told_with_its_error(name, tables, drawn, monkeypatch):
+    made = tables()
+    points = made._points
+    rough = {"precision": "bfloat16", "precision_error": 4.2e-4}
+    monkeypatch.setattr(made, "_points", lambda *a, **more: points(*a, **more).assign(**rough))
+    draw(name, made)
+    draw(name, tables())
+    told = [" ".join(text.get_text() for text, _ in words_in(figure)) for figure in drawn]
+    assert "Computed in bfloat16: mean losses within 4.2e-04 nats of float32." in told[0]
+    assert "float32" not in told[1]
+
+
+def test_precision_is_that_of_all_surfaces():
+    def surface(precision: str, error: float) -> Surface:
+        return Surface({}, pd.DataFrame({"precision": [precision], "precision_error": [error]}))
+
+    exact, near, far = surface("float32", 0), surface("bfloat16", 1e-4), surface("bfloat16", 2e-4)
+    assert precision_note([exact, exact]) == ""
+    assert "bfloat16: mean losses within 2.0e-04 nats" in precision_note([near, far])
+    assert "bfloat16 on 2 of 3 surfaces: mean losses within 2.0e" in precision_note(
+        [near, exact, far]
+    )
+    assert "are not finite" in precision_note([near, surface("bfloat16", np.nan)])
 
 
 def test_synthetic_tasks_are_named_so(tables, drawn):

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.figures import style
-from workflow_scripts.figures.inputs import Surface, find, labelled
+from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
     Footer,
     Sheet,
@@ -206,6 +206,7 @@ def loss_lines(
         "Loss along δ₁ = θ₁ − θ₀; the distance is α − 1 times the length of δ₁ with each filter "
         f"in units of its norm in θ₁; curves end where α leaves {_alpha_range(numbers)}."
         + (" A curve breaks where its loss is not finite." if gaps else "")
+        + precision_note(chosen.values())
     )
     page, titles, columns = _small_multiples(tasks, Footer(keys, caption), 0.5)
     for index, task in enumerate(tasks):

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workflow_scripts.figures import scales, style
-from workflow_scripts.figures.inputs import Surface, find, labelled
+from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
     Footer,
     blocks_of,
@@ -75,6 +75,7 @@ def start_and_end_surfaces(
             "task and as long as δ₁; lines at every 10 %, but not along plateaus; in the corner, "
             "error at the start → at the end."
         )
+    caption += precision_note(chosen.values())
     if gaps:
         keys.append(style.missing_key())
 
@@ -168,7 +169,7 @@ def group_surfaces(
     caption = (
         f"Mean loss on {_examples(chosen.values(), 'train')} at θ₁ + αδ₁ᴳ + βδ₂ᴳ, where only the "
         f"layers of group G move; lines at {_words(lines)} nats; in the corner, loss fine-tuned → "
-        "rolled back."
+        f"rolled back.{precision_note(chosen.values())}"
     )
     sides = broken_titles([style.task_title(task) for task in tasks], FRAME["widest"])
     frame = {"left": row_margin(sides, "−4"), **FRAME}

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.figures import scales, style
-from workflow_scripts.figures.inputs import Surface, find, labelled
+from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
     Footer,
     broken_titles,
@@ -85,7 +85,7 @@ def loss_trajectories(
     caption = (
         "Numbers: epochs; fill of a marker: training loss of the checkpoint itself, on the "
         "surface's scale; in the corner, share of ‖θᵢ − θ₀‖ that lies outside the plane before "
-        "the last epoch."
+        f"the last epoch.{precision_note(every)}"
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−0.5"), **FRAME}
@@ -170,7 +170,7 @@ def overfitting(
         f"Left: error rate on {examples:,} dev examples; paths at the "
         "paper's coordinates, fill of a marker: error of the checkpoint's encoder under θ₁'s "
         "head, on the surface's scale. Right: error of each checkpoint with its own head, with "
-        "its 95 % interval." + (f" {note.rstrip('.')}." if note else "")
+        "its 95 % interval." + (f" {note.rstrip('.')}." if note else "") + precision_note([surface])
     )
     frame = {"left": 0.5, "bar": 2.85, "gap": 0.16, "widest": 2.95}
     titles = broken_titles([style.task_title(task).replace("\n", " ")], 2.95)
