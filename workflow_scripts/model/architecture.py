@@ -231,7 +231,7 @@ class Classifier(nn.Module):
 
 
 def architecture_of(module: nn.Module) -> Architecture | None:
-    """A classifier's architecture, if this module computes it.
+    """A classifier's architecture, if it is one that ``Architecture`` describes.
 
     Parameters
     ----------
