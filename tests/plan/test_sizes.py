@@ -73,7 +73,8 @@ def test_lengths_of_a_synthetic_task_are_those_that_training_reads(tmp_path):
 
     settings = read_settings([])
     found = lengths_of(settings, "nli", "minilm", tmp_path)
-    train, dev, _ = generate("nli", 800, 320, 0)
+    task = settings.tasks["nli"]
+    train, dev, _ = generate("nli", task.train, task.dev, task.seed)
     folder = shape_of("minilm", settings.models["minilm"], tmp_path)[1]
     tokenizer = load_tokenizer(folder.removesuffix("/config.json"))
     assert np.array_equal(found.train, encode(tokenizer, train, 64).lengths)
