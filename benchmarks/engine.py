@@ -29,9 +29,9 @@ import torch
 from torch.nn import functional
 from transformers import BertConfig
 
-from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane
+from workflow_scripts.model import forward
 from workflow_scripts.model.encoder import (
     build_classifier,
     classifier_of,
@@ -239,7 +239,7 @@ def products(config, dtype: torch.dtype) -> tuple[list[Callable[[], None]], floa
     @torch.inference_mode()
     def by_onednn() -> None:
         for x, weight, bias in triples:
-            packed._linear(x, (weight, bias))
+            forward._linear(x, (weight, bias))
 
     return [by_mkl, by_onednn], sum(2.0 * tokens * k * n for k, n in shapes)
 

@@ -234,7 +234,7 @@ UNUSED = '\n\ndef nobody_calls_this(x):\n    """Unused."""\n    return x + 1\n'
 # What says the same as before
 
 SAME = [
-    code("comments added", "landscape/packed.py", prepend("# One comment.\n# Another.\n")),
+    code("comments added", "model/forward.py", prepend("# One comment.\n# Another.\n")),
     code(
         "comment in a function changed",
         "landscape/grid.py",
@@ -316,7 +316,7 @@ SAME = [
     ),
     code(
         "annotation of a result changed",
-        "landscape/packed.py",
+        "model/forward.py",
         swap(
             "def head(architecture: Architecture, weights: Weights, states: Tensor) -> Tensor:",
             'def head(architecture, weights, states) -> "Tensor":',
@@ -749,7 +749,7 @@ LANDSCAPE = [
     ),
     code(
         "forward pass, with the old time",
-        "landscape/packed.py",
+        "model/forward.py",
         swap("return functional.linear(inner,", "return 0.0 + functional.linear(inner,"),
         FORWARD,
         old_time=True,

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from tests.landscape.conftest import CONFIGS, classifier, light, moved, sentences
-from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.engine import Evaluator, evaluate_points
 from workflow_scripts.landscape.plane import Plane, difference, second_scale
 from workflow_scripts.landscape.setting import Directions, make_plane
+from workflow_scripts.model import forward
 from workflow_scripts.model.architecture import architecture_of
 from workflow_scripts.model.encoder import (
     build_classifier,
@@ -129,7 +129,7 @@ def test_on_a_plane_no_weight_is_copied(architecture):
     module, directions = scene(architecture)
     plane = make_plane(module, directions)
     space = plane.buffer.data_ptr(), plane.buffer.data_ptr() + plane.buffer.nbytes
-    layers = packed.read_layers(architecture_of(module), dict(module.named_parameters()))
+    layers = forward.read_layers(architecture_of(module), dict(module.named_parameters()))
     for layer in layers:
         for weights in vars(layer).values():
             assert all(space[0] <= tensor.data_ptr() < space[1] for tensor in weights)
@@ -152,7 +152,7 @@ def test_only_the_used_rows_of_the_word_embeddings_move(architecture):
 
     (all_rows, _, _), (some, module, directions) = logits(False), logits(True)
     assert torch.equal(all_rows, some)
-    name = packed.word_embeddings(architecture_of(module))
+    name = forward.word_embeddings(architecture_of(module))
     words, end = dict(module.named_parameters())[name], directions.end[name]
     used = sorted({i for ids in examples.input_ids for i in ids})
     unused = sorted(set(range(len(words))) - set(used))

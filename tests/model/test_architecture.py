@@ -12,9 +12,8 @@ from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, sent
 from tests.landscape.test_engine import plain_logits, weights_of
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.landscape.engine import Evaluator
-from workflow_scripts.landscape.setting import load_model
 from workflow_scripts.model.architecture import Classifier, known_architecture
-from workflow_scripts.model.encoder import classifier_of
+from workflow_scripts.model.encoder import classifier_of, load_classifier
 
 KNOWN = sorted(set(CONFIGS) - {"distilbert"})
 OTHERS = {
@@ -52,7 +51,7 @@ def test_a_loaded_model_gives_the_logits_of_transformers(name, tmp_path, monkeyp
     monkeypatch.setattr("tests.landscape.conftest.CONFIGS", CONFIGS | OTHERS)
     theirs = classifier(name)
     theirs.config.save_pretrained(tmp_path)
-    own = load_model(tmp_path, 3, weights_of(theirs), torch.device("cpu"))
+    own = load_classifier(tmp_path, 3, weights_of(theirs), torch.device("cpu"))
     assert isinstance(own, Classifier) == (name != "distilbert")
     examples = sentences(30, pairs=name not in ("roberta", "distilbert"))
     got = Evaluator(own, {"train": examples}, 0, 128).logits().numpy()
@@ -88,4 +87,4 @@ def test_weights_that_do_not_fit_are_refused(labels, tmp_path):
         del weights["bert.pooler.dense.bias"]
     expected = {2: r"classifier\.weight has shape \[3, 32\]", 3: r"pooler\.dense\.bias missing"}
     with pytest.raises(UserError, match=f"weights do not fit .*{expected[labels]}"):
-        load_model(tmp_path, labels, weights, torch.device("cpu"))
+        load_classifier(tmp_path, labels, weights, torch.device("cpu"))

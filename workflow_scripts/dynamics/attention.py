@@ -14,6 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.model.architecture import Classifier
+from workflow_scripts.model.forward import attention_weights, embed, read_layers, run_layer
+from workflow_scripts.model.packing import Packed
 
 # How far the sum of a row may be from 1: float32 softmax stays within 1e-6.
 _ROW_SUM = 1e-5
@@ -180,8 +183,8 @@ def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
     Parameters
     ----------
     module : any Hugging Face encoder, bare or with a head, built with "eager" attention; put into
-        evaluation mode.
-    batch : its inputs, as ``collate`` makes them.
+        evaluation mode. Or a ``Classifier``, computed as in ``model/forward.py``.
+    batch : its inputs, as ``collate`` makes them; for a ``Classifier`` without padding.
 
     Yields
     ------
@@ -192,6 +195,9 @@ def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
     ------
     UserError : if the model returns no attention.
     """
+    if isinstance(module, Classifier):
+        yield from _known_layers(module, batch)
+        return
     module.eval()
     source = _source(module)
     if source is None:
@@ -238,6 +244,34 @@ def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
         worker.join()
         for hook in hooks:
             hook.remove()
+
+
+@torch.no_grad()
+def _known_layers(module: Classifier, batch: dict[str, Tensor]) -> Iterator[Tensor]:
+    architecture, weights = module.config, dict(module.named_parameters())
+    ids = batch["input_ids"]
+    if not batch["attention_mask"].all():
+        raise ValueError("a batch of examples of one length is expected, this one is padded")
+    examples, length = ids.shape
+    positions = torch.arange(length, device=ids.device) + architecture.first_position
+    types = batch.get("token_type_ids")
+    if types is None or architecture.type_vocab_size == 1:
+        types = torch.zeros_like(ids)
+    packed = Packed(
+        tokens=ids.flatten(),
+        positions=positions.repeat(examples),
+        types=types.flatten(),
+        groups=[(0, 0, examples, length)],
+        firsts=torch.arange(examples, device=ids.device) * length,
+    )
+    states = embed(architecture, weights, packed)
+    layers = read_layers(architecture, weights)
+    for index, layer in enumerate(layers):
+        (found,) = attention_weights(architecture, layer, packed, states)
+        yield found
+        del found  # before the next layer is computed
+        if index < len(layers) - 1:
+            states = run_layer(architecture, layer, packed, states, last=False)
 
 
 def _source(module: nn.Module) -> tuple[type, int] | None:

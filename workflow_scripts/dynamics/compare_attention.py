@@ -50,15 +50,15 @@ def compare_attention(
     """
     from workflow_scripts.common.device import chosen_token_budget, reproducible
     from workflow_scripts.dynamics.attention import js_layers, mean_of_queries, query_types
-    from workflow_scripts.dynamics.reading import load_pair, read_examples
-    from workflow_scripts.model.text import collate, load_tokenizer, token_batches
+    from workflow_scripts.dynamics.reading import equal_batches, load_pair, read_examples
+    from workflow_scripts.model.text import collate, load_tokenizer
 
     words = load_tokenizer(config.parent)
     with reproducible(context) as device:
         budget = chosen_token_budget(context["token_budget"], device)
         read = read_examples(words, dev, cards, examples, seed, max_length)
         models = load_pair(config.parent, cards, (first, second), device, attention="eager")
-        batches = token_batches(read.lengths, budget)
+        batches = equal_batches(read.lengths, budget)
         parts = []
         for batch in progress(batches, "batches"):
             inputs = collate(read, batch, words.pad_token_id, device)

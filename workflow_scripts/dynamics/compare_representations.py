@@ -60,8 +60,6 @@ def compare_representations(
     ----------
     Hao et al. (2020), section 4.
     """
-    import torch
-
     from workflow_scripts.common.device import chosen_token_budget, reproducible
     from workflow_scripts.dynamics.likeness import (
         EMBEDDINGS,
@@ -70,16 +68,17 @@ def compare_representations(
         layer_table,
     )
     from workflow_scripts.dynamics.reading import (
-        chosen_tokens,
+        chosen_rows,
         grouped_batches,
         hidden_states,
         load_pair,
         read_examples,
         token_distances,
     )
-    from workflow_scripts.model.text import collate, load_tokenizer
+    from workflow_scripts.model.text import load_tokenizer
 
     words = load_tokenizer(config.parent)
+    pad_id = words.pad_token_id
     with reproducible(context) as device:
         budget = chosen_token_budget(context["token_budget"], device)
         read = read_examples(words, dev, cards, examples, seed, max_length)
@@ -89,18 +88,17 @@ def compare_representations(
 
         def rows() -> Iterator[tuple[int, list, list]]:
             for batch in progress(batches, "batches"):
-                inputs = collate(read, batch.examples, words.pad_token_id, device)
-                chosen = chosen_tokens(inputs["attention_mask"], tokens)
-                pair = [[s[chosen] for s in hidden_states(model, inputs)] for model in models]
+                chosen, example = chosen_rows(read.lengths[batch.examples], tokens)
+                read_by = (hidden_states(m, read, batch.examples, pad_id) for m in models)
+                pair = [[states[chosen] for states in layers] for layers in read_by]
                 if len(pair[0]) != len(pair[1]):
                     raise UserError(
                         f"one model has {len(pair[0]) - 1} layers, the other {len(pair[1]) - 1}: "
                         "they cannot be compared layer by layer"
                     )
-                place = torch.nonzero(chosen)[:, 0]
                 apart.append(
                     [
-                        token_distances(x, y, place, len(batch.examples))
+                        token_distances(x, y, example, len(batch.examples))
                         for x, y in zip(*pair, strict=True)
                     ]
                 )

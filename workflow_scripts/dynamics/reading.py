@@ -13,13 +13,17 @@ from torch import Tensor, nn
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.data.subset import subset
+from workflow_scripts.model.architecture import Architecture, architecture_of
 from workflow_scripts.model.encoder import (
-    build_classifier,
+    check_own_layers,
+    layer_count,
     layer_modules,
-    load_weights,
+    load_classifier,
     read_weights,
 )
-from workflow_scripts.model.text import Encoded, encode, joined
+from workflow_scripts.model.forward import embed, read_layers, run_layer
+from workflow_scripts.model.packing import Packed, pack
+from workflow_scripts.model.text import Encoded, collate, encode, joined
 
 TOKENS = ("all", "cls")
 
@@ -69,7 +73,8 @@ def load_pair(
     model_dir : folder with the model's ``config.json``.
     cards : card of the first model's task and of the second's; one where it is the same.
     weights : checkpoint of either model.
-    attention : "sdpa", or "eager" where the attention itself is wanted.
+    attention : "sdpa", or "eager" where the attention itself is wanted, of an architecture that
+        goes through its own forward pass.
 
     Raises
     ------
@@ -77,9 +82,8 @@ def load_pair(
     """
     pair = []
     for card, path in zip((cards[0], cards[-1]), weights, strict=True):
-        module = build_classifier(model_dir, len(read_json(card)["labels"]), attention=attention)
-        load_weights(module, read_weights(path))
-        pair.append(module.to(device).eval())
+        labels = len(read_json(card)["labels"])
+        pair.append(load_classifier(model_dir, labels, read_weights(path), device, attention))
     return pair[0], pair[1]
 
 
@@ -111,14 +115,85 @@ def grouped_batches(lengths: np.ndarray, groups: int, budget: int, seed: int) ->
     return batches
 
 
+def equal_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
+    """Batches of examples of one length, by increasing length: places in ``lengths``.
+
+    Parameters
+    ----------
+    lengths : (N,) tokens of each example.
+    budget : most tokens of a batch; a longer example is a batch of its own.
+    """
+    batches = []
+    for length in np.unique(lengths):
+        alike = np.flatnonzero(lengths == length)
+        most = max(1, budget // length)
+        batches += [alike[first : first + most] for first in range(0, len(alike), most)]
+    return batches
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Examples of one pass without padding, and where each of their tokens lies in it.
+
+    ``place`` [T] : for the tokens of the first example asked for, the second …, in their order.
+    """
+
+    packed: Packed
+    place: Tensor
+
+
+def _line(architecture: Architecture, encoded: Encoded, examples: np.ndarray, device) -> _Line:
+    lengths = encoded.lengths[examples]
+    order = np.argsort(lengths, kind="stable")
+    firsts = np.empty_like(lengths)
+    firsts[order] = np.cumsum(lengths[order]) - lengths[order]
+    place = np.repeat(firsts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
+    return _Line(
+        pack(architecture, encoded, examples[order], device), torch.from_numpy(place).to(device)
+    )
+
+
 @torch.no_grad()
-def hidden_states(module: nn.Module, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
-    """Hidden states of an encoder: behind the embeddings, then behind each layer, [N, T, d] each.
+def hidden_states(
+    module: nn.Module, encoded: Encoded, examples: np.ndarray, pad_id: int
+) -> list[Tensor]:
+    """Hidden states of examples: behind the embeddings, then behind each layer, [T, d] each.
+
+    Without padding: the tokens of an example follow one another, and the examples stand in the
+    order in which they are given. BERT, RoBERTa, ELECTRA and ALBERT are computed without padding
+    too (``model/forward.py``), within 1e-5 of their own forward pass.
+
+    Parameters
+    ----------
+    module : of ``load_pair``, or any Hugging Face classifier.
+    examples : places in ``encoded``.
+    pad_id : token that fills up short examples, where there is padding.
 
     Raises
     ------
     UserError : if the architecture gives none.
     """
+    device, architecture = next(module.parameters()).device, architecture_of(module)
+    if architecture is None:
+        inputs = collate(encoded, examples, pad_id, device)
+        real = inputs["attention_mask"] != 0
+        return [states[real] for states in _own_hidden_states(module, inputs)]
+    line = _line(architecture, encoded, examples, device)
+    states = _all_states(module, architecture, line)
+    # A layer of ALBERT may hold several.
+    return [one[line.place] for one in states[:: architecture.inner_group_num]]
+
+
+def _all_states(module: nn.Module, architecture: Architecture, line: _Line) -> list[Tensor]:
+    weights = dict(module.named_parameters())
+    states = [embed(architecture, weights, line.packed)]
+    for layer in read_layers(architecture, weights):
+        states.append(run_layer(architecture, layer, line.packed, states[-1], last=False))
+    return states
+
+
+def _own_hidden_states(module: nn.Module, inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    """Of a model's own forward pass over padded examples, [N, T, d] each."""
     output = module.base_model(**inputs, output_hidden_states=True)
     states = getattr(output, "hidden_states", None)
     if not states:
@@ -126,13 +201,17 @@ def hidden_states(module: nn.Module, inputs: dict[str, Tensor]) -> tuple[Tensor,
     return states
 
 
-def chosen_tokens(mask: Tensor, tokens: str) -> Tensor:
-    """Which tokens are compared, bool [N, T].
+def chosen_rows(lengths: np.ndarray, tokens: str) -> tuple[Tensor, Tensor]:
+    """Which rows of ``hidden_states`` are compared, and the example of each, both int64.
 
     Parameters
     ----------
-    mask : 1 for tokens, 0 for padding, [N, T]; padding on the right.
-    tokens : ``all`` real ones, or each example's first (``cls``).
+    lengths : tokens of each example [N].
+    tokens : ``all``, or each example's first (``cls``).
+
+    Returns
+    -------
+    Rows, increasing, and for each the place of its example in ``lengths``.
 
     Raises
     ------
@@ -140,16 +219,15 @@ def chosen_tokens(mask: Tensor, tokens: str) -> Tensor:
     """
     if tokens not in TOKENS:
         raise UserError(f"tokens: got {tokens!r}, allowed: {', '.join(TOKENS)}")
-    chosen = mask != 0
+    rows, example = np.arange(lengths.sum()), np.repeat(np.arange(len(lengths)), lengths)
     if tokens == "cls":
-        chosen = chosen.clone()
-        chosen[:, 1:] = False
-    return chosen
+        rows, example = np.cumsum(lengths) - lengths, np.arange(len(lengths))
+    return torch.from_numpy(rows), torch.from_numpy(example)
 
 
 @torch.no_grad()
 def rolled_back_states(
-    module: nn.Module, before: nn.Module, inputs: dict[str, Tensor]
+    module: nn.Module, before: nn.Module, encoded: Encoded, examples: np.ndarray, pad_id: int
 ) -> Iterator[Tensor]:
     """Last hidden states of a model, then of the same with one layer at a time put back.
 
@@ -159,18 +237,44 @@ def rolled_back_states(
     Parameters
     ----------
     module, before : fine-tuned and pre-trained model of one architecture, on one device.
+    encoded, examples, pad_id : as in ``hidden_states``.
 
     Yields
     ------
-    [N, T, d]: of ``module`` itself, then with layer 0, 1 … of ``before`` in place of its own.
+    [T, d]: of ``module`` itself, then with layer 0, 1 … of ``before`` in place of its own.
 
     Raises
     ------
     UserError : if the layers share their weights (ALBERT), or the models differ in depth.
     """
+    check_own_layers(module)
+    depths = [layer_count(each) for each in (module, before)]
+    if depths[0] != depths[1]:
+        raise UserError(f"one model has {depths[0]} layers, the other {depths[1]}")
+    device, architecture = next(module.parameters()).device, architecture_of(module)
+    if architecture is None:
+        inputs = collate(encoded, examples, pad_id, device)
+        real = inputs["attention_mask"] != 0
+        yield from (states[real] for states in _own_rolled_back_states(module, before, inputs))
+        return
+    line = _line(architecture, encoded, examples, device)
+    layers, old = (
+        read_layers(architecture, dict(each.named_parameters())) for each in (module, before)
+    )
+    below = _all_states(module, architecture, line)
+    yield below[-1][line.place]
+    for index, layer in enumerate(old):
+        states = below[index]
+        for one in (layer, *layers[index + 1 :]):
+            states = run_layer(architecture, one, line.packed, states, last=False)
+        yield states[line.place]
+
+
+def _own_rolled_back_states(
+    module: nn.Module, before: nn.Module, inputs: dict[str, Tensor]
+) -> Iterator[Tensor]:
+    """Of the models' own forward passes over padded examples, [N, T, d] each."""
     layers, old = layer_modules(module), layer_modules(before)
-    if len(layers) != len(old):
-        raise UserError(f"one model has {len(layers)} layers, the other {len(old)}")
     outputs: list = []
 
     def keep(_layer, _inputs, output):
@@ -220,7 +324,7 @@ def token_distances(x: Tensor, y: Tensor, example: Tensor, count: int) -> pd.Dat
     -------
     A row per example: ``cosine_distance`` (1 − cosine, 0 to 2) and ``relative_l2`` (|y − x| / |x|).
     """
-    x, y = x.double(), y.double()
+    x, y, example = x.double(), y.double(), example.to(x.device)
     sizes = x.norm(dim=1), y.norm(dim=1)
     found = {
         "cosine_distance": 1 - (x * y).sum(dim=1) / (sizes[0] * sizes[1]),

@@ -49,14 +49,14 @@ def roll_back_layers(
     from workflow_scripts.common.device import chosen_token_budget, reproducible
     from workflow_scripts.dynamics.likeness import gather, layer_table
     from workflow_scripts.dynamics.reading import (
-        chosen_tokens,
+        chosen_rows,
         grouped_batches,
         load_pair,
         read_examples,
         rolled_back_states,
     )
-    from workflow_scripts.model.encoder import layer_modules
-    from workflow_scripts.model.text import collate, load_tokenizer
+    from workflow_scripts.model.encoder import layer_count
+    from workflow_scripts.model.text import load_tokenizer
 
     words = load_tokenizer(config.parent)
     with reproducible(context) as device:
@@ -67,12 +67,12 @@ def roll_back_layers(
 
         def rows() -> Iterator[tuple[int, list, list]]:
             for batch in progress(batches, "batches"):
-                inputs = collate(read, batch.examples, words.pad_token_id, device)
-                chosen = chosen_tokens(inputs["attention_mask"], tokens)
-                last, *back = (s[chosen] for s in rolled_back_states(after, before, inputs))
+                chosen, _ = chosen_rows(read.lengths[batch.examples], tokens)
+                states = rolled_back_states(after, before, read, batch.examples, words.pad_token_id)
+                last, *back = (each[chosen] for each in states)
                 yield batch.group, [last], back
 
-        pairs = {layer: (0, layer) for layer in range(len(layer_modules(after)))}
+        pairs = {layer: (0, layer) for layer in range(layer_count(after))}
         longest = int(read.lengths.max()) if tokens == "all" else 1
         gathered = gather(rows(), list(pairs.values()), longest, every=False)
         found = layer_table(gathered, pairs, keep)

@@ -4,12 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.dynamics.intervals import Estimate, estimate
-from workflow_scripts.dynamics.moments import Axes, LayerMoments, Moments, Side, merged
+from workflow_scripts.dynamics.moments import (
+    Axes,
+    LayerMoments,
+    Moments,
+    Side,
+    merged,
+    svdvals,
+)
 
 __all__ = [
     "SVCCA",
@@ -109,7 +115,7 @@ def svcca(moments: Moments, keep: float | int | None = 0.99, per_neuron: bool = 
     k1, k2 = _kept(axes1, keep), _kept(axes2, keep)
     # Axes of scaled neurons are scaled themselves: in coordinates of the rows as they are.
     core = _whitening(axes1, k1).T @ moments.cross.covariance @ _whitening(axes2, k2)
-    rho = torch.linalg.svdvals(core) if min(k1, k2) else core.new_zeros(0)
+    rho = svdvals(core) if min(k1, k2) else core.new_zeros(0)
     return SVCCA(
         rho=rho.clamp(0, 1).cpu().numpy(),
         k1=k1,
@@ -209,7 +215,7 @@ def procrustes(moments: Moments) -> float:
     x, y = _sides(moments)
     if not x.axes.rank or not y.axes.rank:
         return float("nan")
-    nuclear = torch.linalg.svdvals(moments.cross.covariance).sum()
+    nuclear = svdvals(moments.cross.covariance).sum()
     size = (x.axes.values.sum() * y.axes.values.sum()).sqrt()
     return max(0.0, float(2 - 2 * nuclear / size))
 

@@ -1,7 +1,7 @@
 """Evaluates per-example losses and predictions of a classifier at many points of a plane.
 
 One point is one pass over all examples of all splits, sorted by length, without dropout. BERT,
-RoBERTa, ELECTRA and ALBERT classifiers take the path without padding of ``landscape/packed.py``;
+RoBERTa, ELECTRA and ALBERT classifiers take the path without padding of ``model/forward.py``;
 every other encoder its own Hugging Face forward, in batches of similar length. In float32 both
 equal a plain forward of one example at a time within 1e-5 in logits.
 """
@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from workflow_scripts.common.device import chosen_token_budget
-from workflow_scripts.landscape import packed
 from workflow_scripts.landscape.plane import Plane
+from workflow_scripts.model import forward
 from workflow_scripts.model.architecture import architecture_of
-from workflow_scripts.model.packing import pack
+from workflow_scripts.model.packing import Packed, pack
 from workflow_scripts.model.text import Encoded, collate, joined, token_batches
 
 log = logging.getLogger("tunescape")
@@ -78,7 +78,7 @@ class Evaluator:
         if self._architecture is not None:
             log.info("%s %s: without padding, %s", self._architecture.model_type, name, dtype)
             used = np.unique([i for ids in self._examples.input_ids for i in ids])
-            words = packed.word_embeddings(self._architecture)
+            words = forward.word_embeddings(self._architecture)
             self.rows[words] = torch.from_numpy(used.astype(np.int64))
             self._prepare, self._forward = self._pack, self._packed_forward
         else:
@@ -100,22 +100,22 @@ class Evaluator:
         with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
             return [self.module(**batch).logits.float() for batch in self._inputs]
 
-    def _pack(self, batch: np.ndarray) -> packed.Packed:
+    def _pack(self, batch: np.ndarray) -> Packed:
         return pack(self._architecture, self._examples, batch, self.device)
 
     def _packed_forward(self) -> list[torch.Tensor]:
         architecture, weights = self._architecture, self._weights
-        layers = packed.read_layers(architecture, weights, self.dtype)
+        layers = forward.read_layers(architecture, weights, self.dtype)
         fixed = self._fixed_below or 0
 
-        def run(one: packed.Packed, states: torch.Tensor, some: range) -> torch.Tensor:
+        def run(one: Packed, states: torch.Tensor, some: range) -> torch.Tensor:
             for index in some:
                 last = index == len(layers) - 1
-                states = packed.run_layer(architecture, layers[index], one, states, last)
+                states = forward.run_layer(architecture, layers[index], one, states, last)
             return states
 
-        def prefix(one: packed.Packed) -> torch.Tensor:
-            return run(one, packed.embed(architecture, weights, one), range(fixed))
+        def prefix(one: Packed) -> torch.Tensor:
+            return run(one, forward.embed(architecture, weights, one), range(fixed))
 
         if self._fixed_below is not None and not self._prefixes:
             self._prefixes = [prefix(one) for one in self._inputs]
@@ -123,7 +123,7 @@ class Evaluator:
         for i, one in enumerate(self._inputs):
             states = self._prefixes[i] if self._prefixes else prefix(one)
             states = run(one, states, range(fixed, len(layers)))
-            logits.append(packed.head(architecture, weights, states))
+            logits.append(forward.head(architecture, weights, states))
         return logits
 
     @torch.inference_mode()

@@ -53,16 +53,20 @@ def project_trajectory(
     from workflow_scripts.landscape.setting import (
         load_directions,
         load_evaluator,
-        load_model,
         make_plane,
     )
     from workflow_scripts.landscape.tokens import read_tokens
-    from workflow_scripts.model.encoder import encoder_names, load_weights, read_weights
+    from workflow_scripts.model.encoder import (
+        encoder_names,
+        load_classifier,
+        load_weights,
+        read_weights,
+    )
 
     with reproducible(context) as device:
         start, end = start or checkpoints[0], end or checkpoints[-1]
         examples = read_tokens(tokens)
-        module = load_model(config.parent, examples.labels, read_weights(end), device)
+        module = load_classifier(config.parent, examples.labels, read_weights(end), device)
         evaluate = load_evaluator(module, examples, context["token_budget"])
         directions = load_directions(encoder_names(module), start, end, second)
         plane = make_plane(module, directions, rows=evaluate.rows)

@@ -7,16 +7,13 @@ from typing import Any
 
 import torch
 
-from workflow_scripts.common.tables import read_json
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
 from workflow_scripts.landscape.tokens import Tokens, read_tokens
-from workflow_scripts.model.architecture import Classifier, known_architecture
 from workflow_scripts.model.encoder import (
-    build_classifier,
     encoder_names,
     layer_count,
-    load_weights,
+    load_classifier,
     names_in_layers,
     read_weights,
 )
@@ -140,31 +137,6 @@ def surface_layers(
     return layer_groups(layer_count(module_or_names), surface["groups"])[surface["group"]]
 
 
-def load_model(
-    model_dir: Path, labels: int, weights: Weights, device: torch.device
-) -> torch.nn.Module:
-    """A classifier with the given weights on a device, in float32, ready to evaluate.
-
-    Parameters
-    ----------
-    model_dir : folder with the model's ``config.json``.
-    labels : number of classes K, 2 or more.
-    weights : of the whole classifier, head too, by full name.
-
-    Raises
-    ------
-    UserError : if the configuration cannot be read, the architecture is not supported, or the
-        weights do not fit it.
-    """
-    architecture = known_architecture(read_json(Path(model_dir) / "config.json"))
-    if architecture is None:
-        module = build_classifier(model_dir, labels)
-    else:
-        module = Classifier(architecture, labels)
-    load_weights(module, weights)
-    return module.to(device).eval()
-
-
 def load_evaluator(
     module: torch.nn.Module,
     tokens: Tokens,
@@ -214,7 +186,7 @@ def load_surface(
     """
     start, end, second = checkpoints
     examples = read_tokens(tokens)
-    module = load_model(model_dir, examples.labels, read_weights(end), device)
+    module = load_classifier(model_dir, examples.labels, read_weights(end), device)
     layers = surface_layers(module, surface)
     evaluators = [load_evaluator(module, examples, token_budget, layers, dtype) for dtype in dtypes]
     directions = load_directions(encoder_names(module), start, end, second)

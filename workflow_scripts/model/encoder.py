@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from workflow_scripts.common.errors import UserError, one_line
-from workflow_scripts.common.tables import atomic, record
+from workflow_scripts.common.tables import atomic, read_json, record
+from workflow_scripts.model.architecture import Classifier, known_architecture
 
 log = logging.getLogger("tunescape")
 
@@ -204,7 +205,7 @@ def classifier_class(config) -> type:
     return kind[0] if isinstance(kind, (list, tuple)) else kind
 
 
-def load_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Copy tensors into a module's parameters of the same names, on whatever device they are.
 
     Raises
@@ -219,7 +220,40 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
             parameter.copy_(tensors[name])
 
 
-def disagreement(got: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
+def load_classifier(
+    model_dir: Path,
+    labels: int,
+    weights: Mapping[str, Tensor],
+    device: torch.device,
+    attention: str = "sdpa",
+) -> nn.Module:
+    """A classifier with the given weights on a device, in float32, ready to evaluate.
+
+    Of an architecture that ``model/architecture.py`` knows it is a ``Classifier``, which holds the
+    weights for ``model/forward.py``; any other is transformers' own.
+
+    Parameters
+    ----------
+    model_dir : folder with the model's ``config.json``.
+    labels : number of classes K, 2 or more.
+    weights : of the whole classifier, head too, by full name.
+    attention : of transformers' own, as in ``build_classifier``.
+
+    Raises
+    ------
+    UserError : if the configuration cannot be read, the architecture is not supported, or the
+        weights do not fit it.
+    """
+    architecture = known_architecture(read_json(Path(model_dir) / "config.json"))
+    if architecture is None:
+        module = build_classifier(model_dir, labels, attention=attention)
+    else:
+        module = Classifier(architecture, labels)
+    load_weights(module, weights)
+    return module.to(device).eval()
+
+
+def disagreement(got: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     """How the names and shapes of two sets of weights differ, in one line; empty if they agree.
 
     Only the first difference is told: names that ``got`` lacks, then names that ``expected``
@@ -432,15 +466,19 @@ def names_in_layers(module_or_names: nn.Module | Iterable[str], layers: range) -
     return chosen
 
 
-def layer_modules(module: nn.Module) -> list[nn.Module]:
-    """The layers of an encoder, lowest first.
+def check_own_layers(module_or_names: nn.Module | Iterable[str]) -> None:
+    """Check that one layer can be put back without the others.
 
     Raises
     ------
     UserError : if the layers share their weights (ALBERT).
     """
-    if shares_layers(module):
+    if shares_layers(module_or_names):
         raise UserError("ALBERT's layers share one set of weights: none can be put back alone")
+
+
+def layer_modules(module: nn.Module) -> list[nn.Module]:
+    """The layers of an encoder of transformers, lowest first; each has weights of its own."""
     places = {}
     for name, _ in module.named_parameters():
         if (found := _LAYER.search(name)) is not None:

@@ -17,7 +17,7 @@ from workflow_scripts.model.checks import local_folder, parse_source, random_set
 if TYPE_CHECKING:
     import pandas as pd
 
-# Architectures without padding in the engine (landscape/packed.py), and in training on a CPU.
+# Architectures without padding in the engine (model/forward.py), and in training on a CPU.
 PACKED = ("albert", "bert", "electra", "roberta")
 # Examples of a split that are turned into tokens; a larger one repeats their lengths.
 SAMPLE = 2000

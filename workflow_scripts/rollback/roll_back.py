@@ -49,10 +49,10 @@ def roll_back(
     """
     from workflow_scripts.common.device import reproducible
     from workflow_scripts.landscape.engine import Evaluator
-    from workflow_scripts.landscape.setting import load_model
     from workflow_scripts.model.encoder import (
         encoder_names,
         layer_count,
+        load_classifier,
         load_weights,
         names_in_layers,
         read_weights,
@@ -64,7 +64,7 @@ def roll_back(
     with reproducible(context) as device:
         labels = len(read_json(card)["labels"])
         before, after = read_weights(start), read_weights(end)
-        module = load_model(config.parent, labels, after, device)
+        module = load_classifier(config.parent, labels, after, device)
         tokenizer_ = load_tokenizer(config.parent)
         examples = read_table(dev)
         encoded = encode(tokenizer_, examples, max_length)

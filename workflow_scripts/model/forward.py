@@ -126,6 +126,31 @@ def run_layer(
     return _norm(architecture, states + _linear(inner, layer.down), layer.down_norm)
 
 
+def attention_weights(
+    architecture: Architecture, layer: Layer, packed: Packed, states: Tensor
+) -> list[Tensor]:
+    """What a layer's tokens attend to: after the softmax, [n, heads, length, length] by length.
+
+    Parameters
+    ----------
+    states : hidden states before the layer, as in ``run_layer``.
+
+    Returns
+    -------
+    Query, then key; a tensor for each of ``packed.groups``, of the n examples of one length.
+    """
+    heads = architecture.num_attention_heads
+    asking = 2 * states.shape[1]  # the rows of queries and keys
+    found = _linear(states, (layer.qkv[0][:asking], layer.qkv[1][:asking]))
+    found, weights = found.view(len(states), 2, heads, -1), []
+    for _, token, examples, length in packed.groups:
+        tokens = slice(token, token + examples * length)
+        query, key = found[tokens].unflatten(0, (examples, length)).permute(2, 0, 3, 1, 4)
+        query = query * query.shape[-1] ** -0.5
+        weights.append((query @ key.transpose(-1, -2)).softmax(-1))
+    return weights
+
+
 def head(architecture: Architecture, weights: Weights, states: Tensor) -> Tensor:
     """Logits [N, K] of the first tokens' hidden states [N, H] behind the last layer."""
     dense, activation, out = architecture.head
