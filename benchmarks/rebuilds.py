@@ -780,7 +780,7 @@ LANDSCAPE = [
         "field of a dataclass",
         "model/packing.py",
         swap("    firsts: Tensor\n", "    firsts: np.ndarray\n"),
-        FORWARD | TRAINING,
+        READING | TRAINING,
     ),
     code(
         "method that one script calls: a class counts as one",
@@ -903,7 +903,7 @@ LANDSCAPE = [
         "architecture without transformers",
         "model/architecture.py",
         swap('"swish": functional.silu', '"swish": functional.mish'),
-        FORWARD | TRAINING,
+        READING | TRAINING,
     ),
     code("script", "landscape/merge_surface.py", swap("ddof=1", "ddof=0"), {MERGE}, OF_SURFACES),
     code(

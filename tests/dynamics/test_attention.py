@@ -9,7 +9,7 @@ from scipy.special import rel_entr
 from transformers import AutoConfig, AutoModel
 
 from tests.dynamics.conftest import ATTENTION, attention_pair
-from tests.landscape.conftest import CONFIGS, sentences
+from tests.landscape.conftest import CONFIGS, light, sentences
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.dynamics import attention as code
 from workflow_scripts.dynamics.attention import (
@@ -20,6 +20,7 @@ from workflow_scripts.dynamics.attention import (
     mean_of_queries,
     query_types,
 )
+from workflow_scripts.dynamics.reading import equal_batches
 from workflow_scripts.model.encoder import classifier_of, draw_encoder, load_weights, start_weights
 from workflow_scripts.model.text import collate
 
@@ -192,6 +193,37 @@ def test_layers_come_as_transformers_gives_them(architecture):
     assert len(got) == len(expected) == 3
     for layer, other in zip(got, expected, strict=True):
         assert torch.equal(layer, other)
+
+
+def alike(pairs: bool) -> dict:
+    """Examples of one length."""
+    examples = sentences(40, pairs)
+    return collate(examples, equal_batches(examples.lengths, 999)[2], pad_id=0)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
+def test_known_architectures_give_the_attention_of_transformers(architecture, pairs):
+    module = model(architecture)
+    batch = alike(pairs and architecture != "roberta")
+    assert len(batch["input_ids"]) > 1
+    with torch.no_grad():
+        expected = module(**batch, output_attentions=True).attentions
+    got = list(attentions(light(module), batch))
+    assert len(got) == len(expected) == 3
+    for layer, other in zip(got, expected, strict=True):
+        torch.testing.assert_close(layer, other, rtol=1e-4, atol=1e-6)
+    other = model(architecture, seed=1)
+    np.testing.assert_allclose(
+        layer_means(light(module), light(other), batch),
+        layer_means(module, other, batch),
+        rtol=1e-4,
+    )
+
+
+def test_known_architectures_take_no_padding():
+    with pytest.raises(ValueError, match="this one is padded"):
+        next(attentions(light(model("bert")), inputs()))
 
 
 @pytest.mark.parametrize("architecture", ["mpnet", "deberta-v2", "roformer", "xlm-roberta"])

@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import AlbertConfig
 
-from tests.landscape.conftest import CONFIGS, classifier, moved, sentences
+from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, moved, sentences
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.dynamics import reading
 from workflow_scripts.dynamics.reading import (
-    chosen_tokens,
+    chosen_rows,
+    equal_batches,
     grouped_batches,
     hidden_states,
     load_pair,
@@ -23,7 +26,7 @@ from workflow_scripts.model.encoder import (
     shares_layers,
     write_weights,
 )
-from workflow_scripts.model.text import collate
+from workflow_scripts.model.text import Encoded, collate
 
 OWN_LAYERS = [name for name in CONFIGS if name != "albert"]
 
@@ -36,8 +39,19 @@ def two_models(architecture: str):
     return before, after
 
 
-def inputs(n: int = 5) -> dict:
-    return collate(sentences(n, pairs=False), np.arange(n), pad_id=0)
+ORDER = np.array([3, 0, 4, 1])  # neither sorted by length nor all
+
+
+def in_order(padded: torch.Tensor, examples: Encoded) -> torch.Tensor:
+    """What a padded forward pass of ``ORDER`` gives, without padding."""
+    return torch.cat([padded[row, : examples.lengths[i]] for row, i in enumerate(ORDER)])
+
+
+def through_transformers(module, examples: Encoded) -> list[torch.Tensor]:
+    batch = collate(examples, ORDER, pad_id=0)
+    with torch.no_grad():
+        states = module.base_model(**batch, output_hidden_states=True).hidden_states
+    return [in_order(each, examples) for each in states]
 
 
 def put_back(module, before, layer: int):
@@ -51,21 +65,42 @@ def put_back(module, before, layer: int):
 @pytest.mark.parametrize("architecture", OWN_LAYERS)
 def test_a_layer_put_back_is_a_model_with_that_layer_copied(architecture):
     before, after = two_models(architecture)
-    batch = inputs()
-    own, *back = rolled_back_states(after, before, batch)
+    examples = sentences(5, pairs=False)
+    own, *back = rolled_back_states(after, before, examples, ORDER, 0)
     assert len(back) == 3
-    with torch.no_grad():
-        assert torch.equal(own, after.base_model(**batch).last_hidden_state)
-        for layer, states in enumerate(back):
-            whole = classifier(architecture)
-            load_weights(whole, put_back(after, before, layer))
-            assert torch.equal(states, whole.base_model(**batch).last_hidden_state)
-            assert not torch.equal(states, own)
+    torch.testing.assert_close(own, through_transformers(after, examples)[-1], rtol=0, atol=1e-5)
+    for layer, states in enumerate(back):
+        whole = classifier(architecture)
+        load_weights(whole, put_back(after, before, layer))
+        assert torch.equal(states, hidden_states(whole, examples, ORDER, 0)[-1])
+        expected = through_transformers(whole, examples)[-1]
+        torch.testing.assert_close(states, expected, rtol=0, atol=1e-5)
+        assert (states - own).abs().max() > 1e-3
 
 
-def test_layers_below_are_not_computed_again_and_the_model_stays_as_it_was():
+def test_layers_below_are_not_computed_again(monkeypatch):
     before, after = two_models("bert")
-    batch, runs = inputs(), {"after": 0, "before": 0}
+    layers = []
+    run_layer = reading.run_layer
+
+    def counted(architecture, layer, *rest, **named):
+        layers.append(layer.mix_norm[0].data_ptr())
+        return run_layer(architecture, layer, *rest, **named)
+
+    monkeypatch.setattr(reading, "run_layer", counted)
+    list(rolled_back_states(after, before, sentences(5, pairs=False), ORDER, 0))
+    norms = [
+        [each.attention.output.LayerNorm.weight.data_ptr() for each in layer_modules(module)]
+        for module in (after, before)
+    ]
+    # 3 layers, then 2, 1 and 0 of its own above the one put back.
+    (own, old) = norms
+    assert layers == [*own, old[0], own[1], own[2], old[1], own[2], old[2]]
+
+
+def test_a_model_of_transformers_stays_as_it_was_though_a_reader_stops_early():
+    before, after = two_models("distilbert")
+    runs = {"after": 0, "before": 0}
 
     def count(name):
         def hook(*_):
@@ -73,60 +108,61 @@ def test_layers_below_are_not_computed_again_and_the_model_stays_as_it_was():
 
         return hook
 
-    for name, module in (("after", after), ("before", before)):
-        for layer in layer_modules(module):
-            layer.attention.register_forward_hook(count(name))
-    own, *_ = rolled_back_states(after, before, batch)
-    # 3 layers, then 2, 1 and 0 of its own above the one put back.
+    hooks = [
+        layer.attention.register_forward_hook(count(name))
+        for name, module in (("after", after), ("before", before))
+        for layer in layer_modules(module)
+    ]
+    examples = sentences(5, pairs=False)
+    own, *_ = rolled_back_states(after, before, examples, ORDER, 0)
     assert runs == {"after": 3 + 2 + 1, "before": 3}
-    with torch.no_grad():
-        assert torch.equal(own, after.base_model(**batch).last_hidden_state)
-    assert not any("forward" in vars(layer) for layer in layer_modules(after))
-
-
-def test_a_reader_who_stops_early_leaves_the_model_as_it_was():
-    before, after = two_models("bert")
-    batch = inputs()
-    states = rolled_back_states(after, before, batch)
-    own, _, _ = (next(states) for _ in range(3))
+    for hook in hooks:
+        hook.remove()
+    states = rolled_back_states(after, before, examples, ORDER, 0)
+    assert torch.equal(next(states), own)
+    next(states)
     states.close()
-    with torch.no_grad():
-        assert torch.equal(own, after.base_model(**batch).last_hidden_state)
+    assert torch.equal(own, through_transformers(after, examples)[-1])
+    assert not any("forward" in vars(layer) for layer in layer_modules(after))
 
 
 def test_layers_that_share_weights_cannot_be_put_back():
     before, after = two_models("albert")
     assert shares_layers(after)
     with pytest.raises(UserError, match="none can be put back alone"):
-        next(rolled_back_states(after, before, inputs()))
+        next(rolled_back_states(after, before, sentences(5, pairs=False), ORDER, 0))
 
 
 def test_models_of_different_depth_are_refused():
     before, after = two_models("bert")
     before.bert.encoder.layer = before.bert.encoder.layer[:2]
     with pytest.raises(UserError, match="one model has 3 layers, the other 2"):
-        next(rolled_back_states(after, before, inputs()))
+        next(rolled_back_states(after, before, sentences(5, pairs=False), ORDER, 0))
 
 
-def test_hidden_states_are_the_embeddings_and_every_layer(architecture):
-    module, batch = classifier(architecture), inputs()
-    states = hidden_states(module, batch)
-    assert len(states) == 4
-    with torch.no_grad():
-        assert torch.equal(states[-1], module.base_model(**batch).last_hidden_state)
+ALBERT_OF_GROUPS = AlbertConfig(
+    **SIZES, **BERT_LIKE, embedding_size=32, num_hidden_groups=2, inner_group_num=2
+)
 
 
-def test_a_model_without_hidden_states_is_refused():
-    class Bare(torch.nn.Module):
-        @property
-        def base_model(self):
-            return self
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("architecture", [*CONFIGS, "albert of groups"])
+def test_hidden_states_are_those_of_transformers(architecture, pairs, monkeypatch):
+    monkeypatch.setitem(CONFIGS, "albert of groups", ALBERT_OF_GROUPS)
+    module = classifier(architecture)
+    examples = sentences(5, pairs and architecture not in ("roberta", "distilbert"))
+    states = hidden_states(module, examples, ORDER, 0)
+    assert len(states) == (7 if architecture == "albert of groups" else 4)
+    assert len(set(examples.lengths)) > 1
+    for got, expected in zip(states, through_transformers(module, examples), strict=True):
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-5)
 
-        def forward(self, **_):
-            return {}
 
-    with pytest.raises(UserError, match="Bare returns no hidden states"):
-        hidden_states(Bare(), {})
+def test_a_model_without_hidden_states_is_refused(monkeypatch):
+    module = classifier("distilbert")
+    monkeypatch.setattr(module.distilbert, "forward", lambda **_: {})
+    with pytest.raises(UserError, match="DistilBertForSequenceClassification returns no hidden"):
+        hidden_states(module, sentences(5, pairs=False), ORDER, 0)
 
 
 def test_every_example_is_in_one_batch_and_one_group():
@@ -151,12 +187,22 @@ def test_a_long_example_is_a_batch_of_its_own_and_groups_are_not_empty():
     assert sorted((b.group, len(b.examples)) for b in batches) == [(0, 1), (1, 1), (2, 1)]
 
 
-def test_tokens_are_all_real_ones_or_the_first():
-    mask = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0]])
-    assert chosen_tokens(mask, "all").tolist() == (mask != 0).tolist()
-    assert chosen_tokens(mask, "cls").tolist() == [[True, False, False, False]] * 2
+def test_batches_of_equal_lengths_hold_every_example_once():
+    lengths = np.array([7, 3, 7, 50, 3, 7, 3])
+    batches = equal_batches(lengths, budget=15)
+    assert [batch.tolist() for batch in batches] == [[1, 4, 6], [0, 2], [5], [3]]
+
+
+def test_tokens_are_all_or_the_first_of_each_example():
+    lengths = np.array([3, 1, 2])
+    rows, example = chosen_rows(lengths, "all")
+    assert rows.tolist() == [0, 1, 2, 3, 4, 5]
+    assert example.tolist() == [0, 0, 0, 1, 2, 2]
+    rows, example = chosen_rows(lengths, "cls")
+    assert rows.tolist() == [0, 3, 4]
+    assert example.tolist() == [0, 1, 2]
     with pytest.raises(UserError, match="tokens: got 'sep', allowed: all, cls"):
-        chosen_tokens(mask, "sep")
+        chosen_rows(lengths, "sep")
 
 
 def test_distances_of_tokens_are_means_over_each_example():
@@ -208,11 +254,10 @@ def test_a_pair_may_have_different_numbers_of_labels(tmp_path):
         weights.append(tmp_path / f"{labels}.safetensors")
         write_weights(dict(module.named_parameters()), weights[-1])
     first, second = load_pair(tmp_path, cards, tuple(weights), torch.device("cpu"))
-    assert (first.config.num_labels, second.config.num_labels) == (2, 3)
-    batch = inputs()
     for module, labels in ((first, 2), (second, 3)):
-        assert torch.equal(
-            module(**batch).logits, classifier("bert", labels=labels)(**batch).logits
-        )
+        expected = dict(classifier("bert", labels=labels).named_parameters())
+        assert expected["classifier.weight"].shape[0] == labels
+        for name, tensor in module.named_parameters():
+            assert torch.equal(tensor, expected[name])
     with pytest.raises(UserError, match="do not fit"):
         load_pair(tmp_path, cards[:1], tuple(weights), torch.device("cpu"))

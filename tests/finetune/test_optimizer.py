@@ -63,7 +63,7 @@ def trained(recipe, scale=1.0):
     module = Weights()
     train(
         module,
-        make_optimizer(module, recipe),
+        make_optimizer(module.parameters(), recipe),
         recipe,
         zip(RATES, gradients(8, scale), strict=True),
     )
@@ -124,7 +124,9 @@ def test_the_first_step_is_3_16_times_as_long_without_correction(correction, fac
     recipe = recipe_of(bias_correction=correction, weight_decay=0, eps=1e-12)
     module = Weights()
     start = module.matrix.detach().clone()
-    train(module, make_optimizer(module, recipe), recipe, [(1e-4, gradients(1, 1.0)[0])])
+    train(
+        module, make_optimizer(module.parameters(), recipe), recipe, [(1e-4, gradients(1, 1.0)[0])]
+    )
     lengths = (module.matrix - start).abs().detach().numpy()
     np.testing.assert_allclose(lengths, 1e-4 * factor, rtol=1e-4)
     assert factor in (1.0, pytest.approx(3.1623, abs=1e-4))
@@ -134,7 +136,7 @@ def test_plain_gradient_descent():
     recipe = recipe_of(optimizer="sgd", weight_decay=0.1)
     module, expected = Weights(), [p.detach().double().numpy() for p in Weights().parameters()]
     steps = list(zip(RATES, gradients(8, 1.0), strict=True))
-    train(module, make_optimizer(module, recipe), recipe, steps)
+    train(module, make_optimizer(module.parameters(), recipe), recipe, steps)
     for rate, (matrix, vector) in steps:
         expected[0] = (1 - rate * 0.1) * expected[0] - rate * matrix
         expected[1] = expected[1] - rate * vector
@@ -149,13 +151,13 @@ def test_a_state_put_back_goes_on_to_the_same_bits(optimizer, tmp_path):
     recipe = recipe_of(optimizer=optimizer, bias_correction=False)
     steps = list(zip(RATES, gradients(8, 1.0), strict=True))
     whole = Weights()
-    train(whole, make_optimizer(whole, recipe), recipe, steps)
+    train(whole, make_optimizer(whole.parameters(), recipe), recipe, steps)
 
     half = Weights()
-    optimizer = make_optimizer(half, recipe)
+    optimizer = make_optimizer(half.parameters(), recipe)
     train(half, optimizer, recipe, steps[:4])
     write_weights(state_tensors(optimizer), tmp_path / "optimizer.safetensors")
-    later = make_optimizer(half, recipe)
+    later = make_optimizer(half.parameters(), recipe)
     load_state(later, read_weights(tmp_path / "optimizer.safetensors"))
     train(half, later, recipe, steps[4:], first=5)
     for a, b in zip(whole.parameters(), half.parameters(), strict=True):
@@ -173,7 +175,7 @@ def test_threads_do_not_change_a_bit():
                 for i, p in enumerate(module.parameters()):
                     p.normal_(generator=torch.Generator().manual_seed(i))
                     p.grad = torch.sin(1e3 * p)
-            optimizer = make_optimizer(module, recipe_of())
+            optimizer = make_optimizer(module.parameters(), recipe_of())
             for step in (1, 2, 3):
                 set_step(optimizer, step, 1e-2, recipe_of())
                 optimizer.step()

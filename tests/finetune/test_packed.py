@@ -67,28 +67,6 @@ def test_loss_and_all_gradients_are_those_of_the_padded_forward(architecture, ki
         assert (found[1][name] - gradient).norm() <= 1e-10 * scale, name
 
 
-@pytest.mark.parametrize("architecture", PACKED)
-def test_the_kept_gradient_of_word_embeddings_is_that_of_each_step_alone(architecture):
-    module = with_dropout(classifier(architecture), 0.0)
-    weight = module.base_model.embeddings.word_embeddings.weight
-    encoded, forward = sentences(20, False), packed.forward_of(module, 0, CPU)
-    batches = [np.arange(8), np.arange(5, 20), np.arange(3)]
-
-    def of_loss(indices: np.ndarray) -> torch.Tensor:
-        module.zero_grad()
-        cross_entropy(forward(encoded, indices), torch.tensor(encoded.labels[indices])).backward()
-        return weight.grad
-
-    expected = [of_loss(indices) for indices in batches]
-    kept = packed.RowGradient(module)
-    for indices, gradient in zip(batches, expected, strict=True):
-        assert of_loss(indices).is_sparse
-        kept.fill()
-        assert (gradient == 0).all(1).any()
-        torch.testing.assert_close(weight.grad, gradient)
-        weight.grad *= 2  # as clipping does, in place
-
-
 def test_float32_agrees_for_all_shapes_of_products():
     torch.manual_seed(0)
     for outs, ins in ((64, 64), (96, 32), (32, 96)):

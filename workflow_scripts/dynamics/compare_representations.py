@@ -104,7 +104,8 @@ def compare_representations(
                 )
                 yield batch.group, *pair
 
-        depth = models[0].config.num_hidden_layers + 1
+        # One example tells: a layer of ALBERT may hold several.
+        depth = len(hidden_states(models[0], read, np.arange(1), pad_id))
         longest = int(read.lengths.max()) if tokens == "all" else 1
         gathered = gather(rows(), [(i, i) for i in range(depth)], longest, every=True)
         numbers = {i + EMBEDDINGS: (i, i) for i in range(depth)}

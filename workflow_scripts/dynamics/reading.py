@@ -179,9 +179,7 @@ def hidden_states(
         real = inputs["attention_mask"] != 0
         return [states[real] for states in _own_hidden_states(module, inputs)]
     line = _line(architecture, encoded, examples, device)
-    states = _all_states(module, architecture, line)
-    # A layer of ALBERT may hold several.
-    return [one[line.place] for one in states[:: architecture.inner_group_num]]
+    return [states[line.place] for states in _all_states(module, architecture, line)]
 
 
 def _all_states(module: nn.Module, architecture: Architecture, line: _Line) -> list[Tensor]:

@@ -9,6 +9,7 @@ The others follow from it by handing it another learning rate and epsilon at eve
 all of them run in one fused pass over the weights.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -59,7 +60,9 @@ def adam_settings(step: int, learning_rate: float, recipe: dict[str, Any]) -> Se
     return settings
 
 
-def make_optimizer(module: torch.nn.Module, recipe: dict[str, Any]) -> torch.optim.Optimizer:
+def make_optimizer(
+    parameters: Iterable[torch.nn.Parameter], recipe: dict[str, Any]
+) -> torch.optim.Optimizer:
     """Fused torch optimizer of a recipe; call ``set_step`` before each of its steps.
 
     ``adamw`` decays weights apart from the gradient; ``adam`` and ``sgd`` (plain, no momentum) add
@@ -67,7 +70,7 @@ def make_optimizer(module: torch.nn.Module, recipe: dict[str, Any]) -> torch.opt
 
     Parameters
     ----------
-    module : all of its parameters are trained; already on its device.
+    parameters : all that are trained; already on their device.
     recipe : ``optimizer``, ``learning_rate`` and, for Adam, ``betas`` and ``eps``.
 
     Raises
@@ -79,7 +82,7 @@ def make_optimizer(module: torch.nn.Module, recipe: dict[str, Any]) -> torch.opt
     Kingma and Ba (2015), algorithm 1, for Adam; Loshchilov and Hutter (2019), algorithm 2, for
     decay apart from the gradient.
     """
-    parameters = list(module.parameters())
+    parameters = list(parameters)
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "decays": True},
         {"params": [p for p in parameters if p.ndim <= 1], "decays": False},

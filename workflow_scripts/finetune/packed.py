@@ -61,34 +61,6 @@ def can_train_packed(module: nn.Module, device: torch.device) -> bool:
     return device.type == "cpu" and architecture_of(module) is not None
 
 
-class RowGradient:
-    """The gradient of a classifier's word embeddings, kept in one tensor from step to step.
-
-    Only the rows of a batch's tokens change in it. PyTorch's own would be new memory, written
-    twice, at every step: half of MiniLM's parameters.
-
-    Parameters
-    ----------
-    module : classifier for which ``can_train_packed`` holds; backward passes then leave a sparse
-        gradient.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        embedding = module.base_model.embeddings.word_embeddings
-        embedding.sparse = True
-        self.weight = embedding.weight
-        self.dense = torch.zeros_like(self.weight)
-        self.rows = torch.empty(0, dtype=torch.int64)
-
-    def fill(self) -> None:
-        """Turn the sparse gradient of the last backward pass into a dense one."""
-        sparse = self.weight.grad
-        self.dense.index_fill_(0, self.rows, 0.0)
-        self.rows = sparse._indices()[0]
-        self.dense.index_add_(0, self.rows, sparse._values())
-        self.weight.grad = self.dense
-
-
 def logits(module: nn.Module, packed: Packed) -> Tensor:
     """Logits [N, K] of packed examples, in their order, to be differentiated.
 

@@ -15,10 +15,11 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.finetune.batches import dropout_seed, epoch_batches
 from workflow_scripts.finetune.optimizer import load_state, make_optimizer, set_step, state_tensors
-from workflow_scripts.finetune.packed import RowGradient, can_train_packed, forward_of
+from workflow_scripts.finetune.packed import can_train_packed, forward_of
 from workflow_scripts.finetune.schedule import factor
 from workflow_scripts.finetune.scores import classification_scores, evaluate
 from workflow_scripts.finetune.state import State
+from workflow_scripts.finetune.word_rows import WordRows, decay_of, rows_to_train
 from workflow_scripts.model.encoder import load_weights, part_of, read_weights
 from workflow_scripts.model.text import Encoded
 
@@ -61,9 +62,16 @@ class Training:
         self.device, self.token_budget = device, token_budget
         self.asked_to_stop = asked_to_stop
         self.forward = forward_of(module, pad_id, device)
-        self.embeddings = RowGradient(module) if can_train_packed(module, device) else None
+        self.words = None
+        self.parameters = list(module.parameters())
+        if can_train_packed(module, device):
+            rows = rows_to_train(train.input_ids, module.config.vocab_size, recipe)
+            self.words = WordRows(module, rows)
+            self.parameters = [
+                self.words.parameter if p is self.words.weight else p for p in self.parameters
+            ]
         self.labels = torch.tensor(train.labels, device=device)
-        self.optimizer = make_optimizer(module, recipe)
+        self.optimizer = make_optimizer(self.parameters, recipe)
         parts = [part_of(n, module.base_model_prefix) for n, _ in module.named_parameters()]
         self.parts = list(dict.fromkeys(parts))
         belongs = [[p == part for p in parts] for part in self.parts]
@@ -89,7 +97,7 @@ class Training:
             scores = {"epoch": 0, "step": 0, "train_loss": math.nan, **self._dev_scores()}
             state.save(self._weights(), {}, pd.DataFrame(), {**scores, "diverged": False})
         else:
-            load_weights(self.module, read_weights(state.checkpoint(state.epoch)))
+            self._load(read_weights(state.checkpoint(state.epoch)))
             load_state(self.optimizer, state.optimizer())
         begun = state.begun()
         done = state.scores[-1]["step"] + (len(begun.measured) if begun else 0)
@@ -129,6 +137,11 @@ class Training:
     def _weights(self) -> dict[str, torch.Tensor]:
         return {name: p.detach() for name, p in self.module.named_parameters()}
 
+    def _load(self, weights: dict[str, torch.Tensor]) -> None:
+        load_weights(self.module, weights)
+        if self.words is not None:
+            self.words.read()
+
     def _dev_scores(self) -> dict[str, float]:
         self.module.eval()
         losses, predictions = evaluate(self.forward, self.dev, self.token_budget)
@@ -157,7 +170,7 @@ class Training:
         begun = state.begun()
         if begun:
             before = begun.measured.to_numpy()
-            load_weights(self.module, begun.weights)
+            self._load(begun.weights)
             set_random_state(begun.tensors, self.device)
             load_state(self.optimizer, begun.tensors)
             log.info("going on after step %d", done + len(before))
@@ -178,6 +191,8 @@ class Training:
                     f"stopped by {asked} after step {step} of {self.steps}, of which nothing is "
                     "lost: the same command goes on from there"
                 )
+        if self.words is not None:
+            self.words.decay(decay_of(rates, recipe))
         return pd.DataFrame(
             {
                 "step": np.array(steps, np.int64),
@@ -201,14 +216,16 @@ class Training:
         loss = cross_entropy(logits.float(), labels)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if self.embeddings is not None:
-            self.embeddings.fill()
+        if self.words is not None:
+            self.words.take_gradient()
         norms = self._gradient_norms()
         if self.recipe["gradient_clip"] is not None:
             torch.nn.utils.clip_grads_with_norm_(
-                self.module.parameters(), self.recipe["gradient_clip"], norms[0].float()
+                self.parameters, self.recipe["gradient_clip"], norms[0].float()
             )
         self.optimizer.step()
+        if self.words is not None:
+            self.words.write()
         return torch.cat([loss.detach().double()[None], norms])
 
     def _autocast(self):
@@ -218,7 +235,7 @@ class Training:
 
     def _gradient_norms(self) -> torch.Tensor:
         """Euclidean norm of the gradient, whole and of each part, in one pass over it."""
-        gradients = [self.nothing if p.grad is None else p.grad for p in self.module.parameters()]
+        gradients = [self.nothing if p.grad is None else p.grad for p in self.parameters]
         norms = torch.stack(torch._foreach_norm(gradients)).double()
         by_part = self.belongs @ norms.square()
         return torch.cat([by_part.sum()[None], by_part]).sqrt()
