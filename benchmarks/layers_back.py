@@ -4,12 +4,14 @@
 
 The same models (random weights of MiniLM's width), sentences and thread, in alternation in one
 process; prints medians, the ratio, and the ratio of layers that have to be computed: with L layers
-(L + 1) L in whole passes, L + L (L + 1) / 2 otherwise. The states are equal to the bit.
+(L + 1) L in whole passes, L + L (L + 1) / 2 otherwise. Whole passes are transformers' own; the
+sentences are equally long, so that they have no padding. Also prints the largest difference.
 """
 
 import statistics
 import time
 
+import numpy as np
 import torch
 from transformers import BertConfig
 
@@ -22,6 +24,7 @@ from workflow_scripts.model.encoder import (
     load_weights,
     start_weights,
 )
+from workflow_scripts.model.text import Encoded, collate
 
 EXAMPLES, LENGTH, ROUNDS = 16, 48, 5
 WIDTH = {"hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536}
@@ -39,27 +42,29 @@ def models(layers: int):
 
 
 def whole_passes(config, module, before, inputs):
-    """As one would write it: copy the layer's weights, run the model, put them back."""
+    """As one would write it: copy the layer's weights, run the model, put them back; [T, d]."""
     old = dict(before.named_parameters())
     own = {name: p.detach().clone() for name, p in module.named_parameters()}
     with torch.no_grad():
-        yield module.base_model(**inputs).last_hidden_state
+        yield module.base_model(**inputs).last_hidden_state.flatten(0, 1)
         for layer in range(config.num_hidden_layers):
             names = [name for name in encoder_names(module) if layer_of(name) == layer]
             load_weights(module, own | {name: old[name] for name in names})
-            yield module.base_model(**inputs).last_hidden_state
+            yield module.base_model(**inputs).last_hidden_state.flatten(0, 1)
         load_weights(module, own)
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    inputs = {
-        "input_ids": torch.randint(2000, (EXAMPLES, LENGTH), generator=torch.Generator()),
-        "attention_mask": torch.ones(EXAMPLES, LENGTH, dtype=torch.int64),
-    }
+    words = np.random.default_rng(0).integers(2000, size=(EXAMPLES, LENGTH))
+    nothing, lengths = np.zeros(EXAMPLES, np.int64), np.full(EXAMPLES, LENGTH)
+    sentences = Encoded(words.tolist(), None, lengths, nothing)
+    everyone = np.arange(EXAMPLES)
+    inputs = collate(sentences, everyone, pad_id=0)
     print(f"{EXAMPLES} sentences of {LENGTH} tokens, float32, one thread, medians of {ROUNDS}")
-    print("| layers | whole passes (s) | states kept (s) | ratio | layers to compute, ratio |")
-    print("|--:|--:|--:|--:|--:|")
+    heads = ("layers", "whole passes (s)", "states kept (s)", "ratio", "layers to compute, ratio")
+    print(f"| {' | '.join(heads)} | largest difference |")
+    print("|--:|--:|--:|--:|--:|--:|")
     for layers in (6, 12, 24):
         config, module, before = models(layers)
         seconds: dict[str, list[float]] = {"whole": [], "kept": []}
@@ -67,13 +72,14 @@ def main() -> None:
             began = time.perf_counter()
             whole = list(whole_passes(config, module, before, inputs))
             middle = time.perf_counter()
-            kept = list(rolled_back_states(module, before, inputs))
+            kept = list(rolled_back_states(module, before, sentences, everyone, 0))
             seconds["whole"].append(middle - began)
             seconds["kept"].append(time.perf_counter() - middle)
-            assert all(torch.equal(a, b) for a, b in zip(whole, kept, strict=True))
+            off = max(float((a - b).abs().max()) for a, b in zip(whole, kept, strict=True))
         slow, fast = (statistics.median(seconds[name]) for name in ("whole", "kept"))
         needed = (layers + 1) * layers / (layers + layers * (layers + 1) / 2)
-        print(f"| {layers} | {slow:.2f} | {fast:.2f} | {slow / fast:.2f} | {needed:.2f} |")
+        ratios = f"{slow:.2f} | {fast:.2f} | {slow / fast:.2f} | {needed:.2f}"
+        print(f"| {layers} | {ratios} | {off:.0e} |")
 
 
 if __name__ == "__main__":

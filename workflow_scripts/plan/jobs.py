@@ -29,8 +29,9 @@ SHARES = {  # of the rate of large products that a kind of work reaches
     "cpu": {"engine": 0.78, "forward": 0.7, "training": 0.67},
     "gpu": {"engine": 0.6, "forward": 0.5, "training": 0.5},
 }
-# Seconds: Python, libraries, records; those of the engine need no transformers.
-START = {"model": 6.0, "engine": 2.5, "table": 0.7, "figure": 2.5}
+# Seconds: Python, libraries, records. Where the engine computes, tokens alone need transformers,
+# and a surface nothing of it.
+START = {"model": 6.0, "tokens": 3.5, "engine": 2.5, "table": 0.7, "figure": 2.5}
 BETWEEN = 0.3  # seconds that Snakemake takes between two jobs
 STEP = 0.02  # seconds of a training step besides its work
 STEP_BYTES = 100  # that a parameter moves in a step: gradient, its norms, clipping, Adam
@@ -105,6 +106,13 @@ class Costs:
         budget = wanted or (LARGEST_GPU_PASS if self.machine.gpu else CPU_PASS)
         return self._flops(*_padded(lengths, token_batches(lengths, budget)), self.shape.layers)
 
+    def reading_flops(self, lengths: np.ndarray) -> float:
+        """Of a pass through all layers for all tokens, without padding where that is known."""
+        if not self.shape.packed:
+            return self.forward_flops(lengths)
+        squares = float(np.square(lengths).sum())
+        return self._flops(float(lengths.sum()), squares, self.shape.layers)
+
     def epoch_flops(self, lengths: np.ndarray, recipe) -> float:
         """Of an epoch of training: a forward pass, and backward twice as much."""
         if self._trains_packed:
@@ -144,11 +152,14 @@ class Costs:
         steps = min(recipe.epochs * steps_of_epoch, recipe.max_steps or math.inf)
         flops = self.epoch_flops(lengths.train, recipe) * steps / steps_of_epoch
         seconds = START["model"] + self._compute(flops, "training", recipe.autocast != "none")
-        seconds += steps * (STEP + self._move(STEP_BYTES * self.shape.parameters))
+        # Without padding only the words of the examples are moved: few, as a rule.
+        trained = self.shape.moving if self._trains_packed else self.shape.parameters
+        seconds += steps * (STEP + self._move(STEP_BYTES * trained))
         of_dev = self.engine_flops if self._trains_packed else self.forward_flops
         dev = self._compute(of_dev(lengths.dev), "forward")
         seconds += (recipe.epochs + 1) * (dev + 2 * self.weights / HASHING)
-        seconds += recipe.epochs * 3 * self.weights / WRITING  # weights and Adam's two moments
+        # Weights and Adam's two moments.
+        seconds += recipe.epochs * (self.weights + 2 * FLOAT * trained) / WRITING
         tokens = recipe.batch_size * np.percentile(lengths.train, 99)
         kept = 2 if self.settings.finetune.keep == "ends" else recipe.epochs + 1
         return {
@@ -184,7 +195,7 @@ class Costs:
     def encoding(self, task: str) -> dict[str, float]:
         """Costs of the tokens of a task's surfaces."""
         lengths = self.surface_lengths(task)
-        seconds = START["model"] + 1e-4 * len(lengths)
+        seconds = START["tokens"] + 1e-4 * len(lengths)
         return {"seconds": seconds, "disk": 3.0 * lengths.sum(), "memory": RUNTIME["model"]}
 
     @property
@@ -199,6 +210,11 @@ class Costs:
     def engine_start(self) -> float:
         """Seconds that a job of a surface takes to start."""
         return START["engine" if self.shape.packed else "model"]
+
+    @property
+    def reading_start(self) -> float:
+        """Seconds that a job takes to start which turns text into tokens and reads it."""
+        return START["tokens" if self.shape.packed else "model"]
 
     def points(self, surface: experiment.Surface, count: int) -> dict[str, float]:
         """Costs of ``count`` points of a surface, in one job."""
@@ -249,7 +265,7 @@ class Costs:
         """Costs of scoring a model with each layer group put back."""
         passes = 1 + len(experiment.layer_groups(self.settings))
         flops = passes * self.engine_flops(self.lengths[task].dev)
-        seconds = START["model"] + self._compute(flops, "engine")
+        seconds = self.reading_start + self._compute(flops, "engine")
         return {"seconds": seconds, "memory": 4 * self.weights, "disk": 1e4}
 
     def pair_lengths(self, pair: tuple) -> np.ndarray:
@@ -262,7 +278,7 @@ class Costs:
     def attention(self, pair: tuple) -> dict[str, float]:
         """Costs of comparing the attention of two models."""
         lengths, shape = self.pair_lengths(pair), self.shape
-        seconds = START["model"] + self._compute(2 * self.forward_flops(lengths), "forward")
+        seconds = self.reading_start + self._compute(2 * self.reading_flops(lengths), "forward")
         entries = shape.layers * shape.heads * float(np.square(lengths).sum())
         rows = len(lengths) * shape.layers
         return {
@@ -277,10 +293,10 @@ class Costs:
         # Of each group and of all, with three lags; of all pairs of layers; of each layer itself.
         products = depth * (1 + 4 + 6) + depth**2
         distances = depth * (self.settings.dynamics.groups + 1 + 3)
-        seconds = self._compute(2 * self.forward_flops(lengths), "forward")
+        seconds = self._compute(2 * self.reading_flops(lengths), "forward")
         seconds += self._likeness(lengths, products, distances, cells=depth**2)
         return {
-            "seconds": START["model"] + seconds,
+            "seconds": self.reading_start + seconds,
             "memory": 4 * self.weights + self._moments(),
             "disk": 1e5 + 700 * depth**2,
         }
@@ -288,12 +304,12 @@ class Costs:
     def layers_back(self, pair: tuple) -> dict[str, float]:
         """Costs of putting a model's layers back one by one."""
         lengths, layers = self.pair_lengths(pair), self.shape.layers
-        flops = (1 + (layers + 1) / 2) * self.forward_flops(lengths)
+        flops = (1 + (layers + 1) / 2) * self.reading_flops(lengths)
         distances = layers * (self.settings.dynamics.groups + 1 + 3)
         seconds = self._compute(flops, "forward")
         seconds += self._likeness(lengths, layers * 5 + 2 * (layers + 1), distances)
         return {
-            "seconds": START["model"] + seconds,
+            "seconds": self.reading_start + seconds,
             "memory": 4 * self.weights + self._moments(),
             "disk": 1e5,
         }
