@@ -3,7 +3,8 @@
 One point is one pass over all examples of all splits, sorted by length, without dropout. BERT,
 RoBERTa, ELECTRA and ALBERT classifiers take the path without padding of ``model/forward.py``;
 every other encoder its own Hugging Face forward, in batches of similar length. In float32 both
-equal a plain forward of one example at a time within 1e-5 in logits.
+equal a plain forward of one example at a time within 1e-5 in logits. On a GPU a pass without
+padding that waits for its launches becomes a CUDA graph (``landscape/replay.py``).
 """
 
 import logging
@@ -15,6 +16,7 @@ import torch
 
 from workflow_scripts.common.device import chosen_token_budget
 from workflow_scripts.landscape.plane import Plane
+from workflow_scripts.landscape.replay import Replay
 from workflow_scripts.model import forward
 from workflow_scripts.model.architecture import architecture_of
 from workflow_scripts.model.packing import Packed, pack
@@ -92,6 +94,12 @@ class Evaluator:
         self._order = np.concatenate(batches)
         self._inputs = [self._prepare(batch) for batch in batches]
         self._prefixes: list[torch.Tensor] = []
+        self._pass: Callable[[], torch.Tensor] = self._joined
+        if self.device.type == "cuda" and self._architecture is not None:
+            self._pass = Replay(self._joined, self._weights)
+
+    def _joined(self) -> torch.Tensor:
+        return torch.cat(self._forward())
 
     def _collate(self, batch: np.ndarray) -> dict[str, torch.Tensor]:
         return collate(self._examples, batch, self._pad_id, self.device)
@@ -136,7 +144,7 @@ class Evaluator:
         """
         while True:
             try:
-                logits = torch.cat(self._forward()).cpu()
+                logits = self._pass().cpu()
             except torch.OutOfMemoryError:
                 if self.token_budget <= self._examples.lengths.max():
                     raise

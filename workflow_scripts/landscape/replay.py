@@ -1,0 +1,94 @@
+"""A pass over the examples as a CUDA graph: launched as a whole instead of kernel by kernel.
+
+A large GPU computes a small model's kernels faster than a CPU launches them. The graph is used
+only where that is so, and where it gives the same bits.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger("tunescape")
+
+Pass = Callable[[], Tensor]
+# A pass waits for its launches where they take more of its time than this.
+_LAUNCHING = 0.7
+
+
+class Replay:
+    """A pass to be called again and again, which reads weights where they lie.
+
+    Parameters
+    ----------
+    run : the pass; it must compute from the same tensors at every call, and ask nothing of their
+        numbers on the way. Its result on a GPU may be overwritten by the next call.
+    weights : by name, all that may change between calls. A tensor may come to lie elsewhere.
+    capture : makes a graph of ``run`` and gives a function that launches it; None if it is not
+        worth it.
+    """
+
+    def __init__(
+        self,
+        run: Pass,
+        weights: Mapping[str, Tensor],
+        capture: Callable[[Pass], Pass | None] | None = None,
+    ) -> None:
+        self._run, self._weights = run, weights
+        self._capture = capture or captured
+        self._places: list[int] = []
+        self._replay: Pass | None = None
+
+    def __call__(self) -> Tensor:
+        places = [weight.data_ptr() for weight in self._weights.values()]
+        if places != self._places:
+            self._replay = self._checked()
+            self._places = places
+        return (self._replay or self._run)()
+
+    def _checked(self) -> Pass | None:
+        self._replay = None  # frees the memory of an earlier graph
+        try:
+            replay = self._capture(self._run)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            log.info("no CUDA graph of a pass: %s", str(error).partition("\n")[0])
+            return None
+        if replay is None:
+            return None
+        same = torch.allclose(replay(), self._run(), rtol=0, atol=0, equal_nan=True)
+        log.info("a CUDA graph of a pass: %s", "used" if same else "not used, its bits differ")
+        return replay if same else None
+
+
+def captured(run: Pass) -> Pass | None:
+    """A CUDA graph of a pass, to be launched by calling it; None where launches do not hold it up.
+
+    Raises
+    ------
+    RuntimeError : if the pass cannot be captured.
+    """
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        run()  # libraries start, and what is computed once is computed
+        torch.cuda.synchronize()
+        began = time.perf_counter()
+        run()
+        launched = time.perf_counter()
+        torch.cuda.synchronize()
+    if launched - began < _LAUNCHING * (time.perf_counter() - began):
+        return None
+    torch.cuda.empty_cache()  # the graph has memory of its own
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        output = run()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return output
+
+    return replay
