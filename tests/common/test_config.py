@@ -7,6 +7,7 @@ import yaml
 
 from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.experiment import dynamics_figures, pairs_of, runs
 from workflow_scripts.common.reference import page, schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +30,23 @@ def test_the_default_is_valid_and_recipes_follow_exceptions():
     assert config.recipe_of("nli", "scratch") == "finetune"
     assert config.recipe_of("nli", "pretrained") == "finetune"
     assert config.recipe_of("sentiment", "scratch") == "scratch"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "tasks"),
+    [
+        (["sentiment"], {"sentiment"}),
+        ([], set()),
+        (None, {"nli", "entailment", "sentiment", "paraphrase"}),
+    ],
+)
+def test_second_seeds_are_trained_for_the_tasks_that_ask_for_them(chosen, tasks):
+    settings = validated(changed("dynamics/seed_tasks", chosen))
+    assert set(pairs_of(settings, "seeds")) == {f"seeds_{task}" for task in tasks}
+    assert len(pairs_of(settings, "change")) == 4
+    second = {task for task, _, _, seeds in runs(settings) if seeds == "init1_order1"}
+    assert second == tasks
+    assert ("dynamics4" in dynamics_figures(settings)) == bool(tasks)
 
 
 @pytest.mark.parametrize("experiment", sorted((ROOT / "experiments").glob("*.yaml")))
@@ -74,6 +92,8 @@ BAD = [
     ("dynamics/task_pairs", [["nli", "nli"]], "got ['nli', 'nli']", "two different tasks"),
     ("dynamics/task_pairs", [["nli"]], "dynamics.task_pairs.0: got ['nli']", "at least 2 items"),
     ("dynamics/task_pairs", [["nli", "sst"]], "dynamics.task_pairs: got 'sst'", "allowed: nli"),
+    ("dynamics/seed_tasks", ["nly"], "dynamics.seed_tasks: got 'nly'", "did you mean 'nli'?"),
+    ("dynamics/seed_tasks", ["nli", "nli"], "dynamics.seed_tasks", "stands there 2 times"),
     ("dynamics/recipes", {"nli": "scrath"}, "got 'scrath'", "did you mean 'scratch'?"),
     ("dynamics/recipes", {"nli": "continued"}, "dynamics.recipes.nli", "continues another recipe"),
     ("dynamics/pair_examples", 500, "got 500", "tasks.entailment.dev allows 300"),

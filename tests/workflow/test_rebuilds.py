@@ -58,6 +58,7 @@ OTHER = {
     "landscape.width.tolerances": [0.2],
     "landscape.width.relative": [0.4],
     "dynamics.recipes": {"entailment": "scratch"},
+    "dynamics.seed_tasks": ["sentiment"],
     "dynamics.task_pairs": [["sentiment", "entailment"]],
     "dynamics.examples": 16,
     "dynamics.tokens": "cls",
@@ -86,6 +87,8 @@ NOT_HERE = {
     "tasks.sentiment.title": {"draw_figure4", "draw_figure7"},
     "landscape.second.sentiment": {"draw_figure4", "draw_figure7"},
     "figures.overfitting_recipe": {"finetune_continued"},
+    # Both tasks are compared there: one less needs no new run or pair.
+    "dynamics.seed_tasks": {"finetune_finetune", "compare_attention", "compare_representations"},
 }
 EVERYTHING = "finetune.seeds"  # its row names every rule from the runs on
 

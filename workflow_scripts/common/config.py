@@ -210,6 +210,11 @@ class Dynamics(Section):
         description="task: recipe of its runs here, where it is not that of the landscapes "
         "(pre-trained start)",
     )
+    seed_tasks: list[Name] | None = Field(
+        None,
+        description="tasks of which two models are compared that differ in their seeds, the first "
+        "two of `finetune.seeds`; all if null",
+    )
     task_pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
         default_factory=list,
         description="tasks whose models are compared, the most alike pair first (a claim is "
@@ -332,6 +337,7 @@ class Config(Section):
         )
         yield "dynamics.recipes", self.dynamics.recipes, tasks
         yield "dynamics.recipes", list(self.dynamics.recipes.values()), recipes
+        yield "dynamics.seed_tasks", self.dynamics.seed_tasks or [], chosen
         yield "dynamics.task_pairs", [t for pair in self.dynamics.task_pairs for t in pair], chosen
         yield "figures.trajectory_tasks", self.figures.trajectory_tasks, chosen
         yield "figures.overfitting_task", [self.figures.overfitting_task], chosen
@@ -393,6 +399,7 @@ class Config(Section):
         seeds = [(one.init, one.order) for one in self.finetune.seeds]
         listed: dict[str, list] = {
             "finetune.seeds": [f"init {init}, order {order}" for init, order in seeds],
+            "dynamics.seed_tasks": self.dynamics.seed_tasks or [],
             "dynamics.task_pairs": [str(sorted(pair)) for pair in self.dynamics.task_pairs],
             "figures.trajectory_tasks": self.figures.trajectory_tasks,
             "figures.group_tasks": self.figures.group_tasks,

@@ -62,11 +62,12 @@ def model_pairs(settings: Config) -> dict[str, tuple[str, list[str], Model, Mode
     The kinds are ``change`` (pre-trained and fine-tuned), ``seeds`` and ``tasks``.
     """
     first_seeds, *more_seeds = [seeds_name(seeds) for seeds in settings.finetune.seeds]
+    of_seeds = settings.dynamics.seed_tasks
     found = {}
     for task in settings.experiment.tasks:
         last = (-1, task, first_seeds)
         found[f"change_{task}"] = "change", [task], (0, task, first_seeds), last
-        if more_seeds:
+        if more_seeds and (of_seeds is None or task in of_seeds):
             found[f"seeds_{task}"] = "seeds", [task], last, (-1, task, more_seeds[0])
     for first, second in settings.dynamics.task_pairs:
         models = [(-1, task, first_seeds) for task in (first, second)]
