@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.device import chosen_token_budget, reproducible
+from workflow_scripts.common.device import chosen_token_budget, keep_freed_memory, reproducible
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.step import run
 from workflow_scripts.common.stopping import stop_requests
@@ -104,6 +104,7 @@ def finetune(
     start = read_weights(weights)
     load_weights(module, start if continues else start_weights(module, start, init))
     del start
+    keep_freed_memory()
     with reproducible(context) as device, stop_requests() as asked_to_stop:
         training = Training(
             module.to(device),
