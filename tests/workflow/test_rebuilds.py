@@ -260,8 +260,8 @@ AFTER_ROWS = {"merge_surface", "measure_width", "weigh_claims", "draw_table1"} |
         (ENGINE, "import ", "# a comment\nimport ", set()),
         (
             ENGINE,
-            "logits = torch.cat(self._forward()).cpu()",
-            "logits = 1.0 * torch.cat(self._forward()).cpu()",
+            "logits = self._pass().cpu()",
+            "logits = 1.0 * self._pass().cpu()",
             {"evaluate_rows", "project_trajectory", "roll_back", *AFTER_ROWS},
         ),
         (
@@ -312,7 +312,7 @@ def test_why_names_the_definition_the_chain_and_the_line(finished):
     where = ["--directory", str(run), "--configfile", "experiments/smoke.yaml"]
     output = "results/figures/tiny/figure6.pdf"
     assert "is fresh" in provenance(repository, "why", output, *where).stdout
-    old, new = "logits = torch.cat(self._forward()).cpu()", "logits = torch.cat(self._forward())"
+    old, new = "logits = self._pass().cpu()", "logits = self._pass()"
     with Edit(repository / ENGINE, old, new):
         said = provenance(repository, "why", output, *where).stdout
     assert "engine.py: Evaluator has changed" in said
