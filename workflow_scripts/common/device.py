@@ -57,7 +57,9 @@ def chosen_token_budget(wanted: int | None, device: torch.device) -> int:
     return max(CPU_TOKENS, min(memory // BYTES_PER_TOKEN, GPU_TOKENS))
 
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+# Parameters of glibc's mallopt, by their numbers in malloc.h, and their values. 32 MiB is the most
+# that every version takes for the second; one that is refused would stay at 128 KiB.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = (-1, 2**30), (-3, 2**25)
 
 
 def keep_freed_memory() -> None:
@@ -68,8 +70,8 @@ def keep_freed_memory() -> None:
     """
     adjust = getattr(ctypes.CDLL(None), "mallopt", None)
     if adjust is not None:
-        for threshold in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
-            adjust(threshold, 2**30)
+        for parameter, value in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            adjust(parameter, value)
 
 
 @contextmanager
