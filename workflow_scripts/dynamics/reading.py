@@ -23,7 +23,7 @@ from workflow_scripts.model.encoder import (
 )
 from workflow_scripts.model.forward import embed, read_layers, run_layer
 from workflow_scripts.model.packing import Packed, pack
-from workflow_scripts.model.text import Encoded, collate, encode, joined
+from workflow_scripts.model.text import Encoded, Tokenizer, collate, encode, joined
 
 TOKENS = ("all", "cls")
 
@@ -37,7 +37,12 @@ class Batch:
 
 
 def read_examples(
-    tokenizer, dev: list[Path], cards: list[Path], count: int | None, seed: int, max_length: int
+    tokenizer: Tokenizer,
+    dev: list[Path],
+    cards: list[Path],
+    count: int | None,
+    seed: int,
+    max_length: int,
 ) -> Encoded:
     """Dev examples of one task, or of several one after the other.
 

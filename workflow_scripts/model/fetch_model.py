@@ -6,7 +6,7 @@ from pathlib import Path
 from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import write_json, write_text
 from workflow_scripts.model.encoder import write_weights
-from workflow_scripts.model.source import digest_of, fetch, tokenizer_texts
+from workflow_scripts.model.source import digest_of, fetch
 
 
 def fetch_model(
@@ -33,12 +33,14 @@ def fetch_model(
     """
     model = fetch(source, sha256)
     config_text = json.dumps(model.config, indent=1, sort_keys=True) + "\n"
-    tokenizer_text, settings_text = tokenizer_texts(model.tokenizer)
+    settings_text = (
+        json.dumps(model.tokenizer_settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    )
     write_text(config_text, config)
-    write_text(tokenizer_text, tokenizer)
+    write_text(model.tokenizer_text, tokenizer)
     write_text(settings_text, tokenizer_config)
     write_weights(model.weights, weights)
-    digest = digest_of(model.weights, config_text, tokenizer_text, settings_text)
+    digest = digest_of(model.weights, config_text, model.tokenizer_text, settings_text)
     write_json({"name": name, "source": source, **model.card(), "digest": digest}, card)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -28,6 +29,7 @@ from workflow_scripts.model.checks import (
     parse_source,
     random_settings,
     read_config_file,
+    tokenizer_files,
     weight_files,
 )
 from workflow_scripts.model.encoder import (
@@ -40,7 +42,7 @@ from workflow_scripts.model.encoder import (
     read_config,
 )
 from workflow_scripts.model.random_model import random_config, random_tokenizer
-from workflow_scripts.model.text import load_tokenizer
+from workflow_scripts.model.text import Tokenizer, encode, tokenizer_of
 
 log = logging.getLogger("tunescape")
 
@@ -93,18 +95,25 @@ class Pretrained:
     """A model as the workflow uses it.
 
     ``config`` is the content of ``config.json``, ``weights`` the float32 encoder by names without
-    prefix, ``drawn`` the names of those that the source lacks, ``ignored`` the names of what else
-    the source holds, ``sha256`` the digest of the source's weights (None for random ones).
+    prefix, ``tokenizer_text`` and ``tokenizer_settings`` the contents of ``tokenizer.json`` and
+    ``tokenizer_config.json``, ``tokenizer`` what these two give, ``drawn`` the names of the
+    weights that the source lacks, ``ignored`` the names of what else it holds, ``sha256`` the
+    digest of the source's weights (None for random ones).
     """
 
     config: dict[str, Any]
     weights: dict[str, Tensor]
-    tokenizer: Any
+    tokenizer_text: str
+    tokenizer_settings: dict[str, Any]
     drawn: list[str]
     ignored: list[str]
     sha256: str | None
     revision: str | None
     license: str | None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return tokenizer_of(self.tokenizer_text, self.tokenizer_settings)
 
     def card(self) -> dict[str, Any]:
         """What is known of the model: plain values for ``card.json``."""
@@ -119,7 +128,7 @@ class Pretrained:
             "hidden": config.hidden_size,
             "heads": config.num_attention_heads,
             "vocabulary": config.vocab_size,
-            "max_length": self.tokenizer.model_max_length,
+            "max_length": self.tokenizer_settings["model_max_length"],
             "parameters": sum(tensor.numel() for tensor in self.weights.values()),
             "drawn": self.drawn,
             "ignored": self.ignored,
@@ -156,10 +165,12 @@ def fetch(source: str, sha256: str | None = None) -> Pretrained:
     if sha256 is not None and found != sha256:
         raise UserError(f"{source}: weights have sha256 {found}, expected {sha256}")
     module, weights, drawn = _load_encoder(folder)
+    text, settings = _stored(_fitted(_load_tokenizer(folder), module))
     return Pretrained(
         config=_clean_config(folder),
         weights=weights,
-        tokenizer=_fitted(_load_tokenizer(folder), module),
+        tokenizer_text=text,
+        tokenizer_settings=settings,
         drawn=drawn,
         ignored=_unused(folder, module.base_model_prefix, set(weights)),
         sha256=found,
@@ -172,11 +183,13 @@ def _random(source: Source) -> Pretrained:
     architecture, settings = random_settings(source.place)
     tokenizer = random_tokenizer(architecture, settings["vocab_size"])
     config = random_config(architecture, settings, len(tokenizer))
+    text, stored = _stored(_fitted(tokenizer, classifier_of(config, labels=2)))
     weights = draw_encoder(config, settings["seed"], stream="random model")
     return Pretrained(
         config={**config.to_diff_dict(), "model_type": architecture, "dtype": "float32"},
         weights=weights,
-        tokenizer=_fitted(tokenizer, classifier_of(config, labels=2)),
+        tokenizer_text=text,
+        tokenizer_settings=stored,
         drawn=list(weights),
         ignored=[],
         sha256=None,
@@ -353,6 +366,32 @@ def _unused(folder: Path, prefix: str, used: set[str]) -> list[str]:
     return sorted(name for name in names if plain(name) not in used)
 
 
+def read_tokenizer(folder: Path):
+    """transformers' fast tokenizer of any model's folder; code that comes with it is never run.
+
+    Raises
+    ------
+    UserError : if the folder has no tokenizer files, they cannot be read, or the tokenizer is not
+        a fast one or has no padding token.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer_files(Path(folder))  # without any, transformers makes one that knows no words
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False, use_fast=True
+            )
+    except Exception as error:
+        # transformers and tokenizers raise whatever the file makes them raise.
+        raise UserError(f"{folder}: tokenizer: {one_line(error)[:300]}") from None
+    if not tokenizer.is_fast:
+        raise UserError(f"{folder}: tokenizer: no fast tokenizer (tokenizer.json) for it")
+    if tokenizer.pad_token_id is None:
+        raise UserError(f"{folder}: tokenizer: has no padding token")
+    return tokenizer
+
+
 def _load_tokenizer(folder: Path):
     """The tokenizer of a folder, as its ``tokenizer.json`` says.
 
@@ -363,7 +402,7 @@ def _load_tokenizer(folder: Path):
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = load_tokenizer(folder)
+    tokenizer = read_tokenizer(folder)
     file, settings = folder / "tokenizer.json", folder / "tokenizer_config.json"
     if not file.is_file():
         return tokenizer
@@ -415,17 +454,43 @@ def usable_positions(module) -> int | None:
     return count if padding is None else count - padding - 1
 
 
-def tokenizer_texts(tokenizer) -> tuple[str, str]:
-    """Contents of ``tokenizer.json`` and ``tokenizer_config.json``, free of local paths."""
+def _stored(tokenizer) -> tuple[str, dict[str, Any]]:
+    """``tokenizer.json``'s text and ``tokenizer_config.json``'s settings, free of local paths."""
     with tempfile.TemporaryDirectory() as folder, quiet():
         tokenizer.save_pretrained(folder)
-        body = (Path(folder) / "tokenizer.json").read_text(encoding="utf-8")
+        text = (Path(folder) / "tokenizer.json").read_text(encoding="utf-8")
         settings = json.loads((Path(folder) / "tokenizer_config.json").read_text("utf-8"))
     for key in _FOREIGN_TOKENIZER_KEYS:
         settings.pop(key, None)
     settings["model_max_length"] = tokenizer.model_max_length
     settings["model_input_names"] = tokenizer.model_input_names
-    return body, json.dumps(settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    _check_stored(tokenizer, tokenizer_of(text, settings))
+    return text, settings
+
+
+def _check_stored(tokenizer, stored: Tokenizer) -> None:
+    """Check that what is stored gives the same tokens without transformers.
+
+    Raises
+    ------
+    UserError : if it does not.
+    """
+    pairs = pd.DataFrame({"sentence1": _PROBES, "sentence2": _PROBES[::-1], "label": 0})
+    singles = pd.DataFrame({"sentence": _PROBES, "label": 0})
+    same = all(
+        getattr(stored, name) == getattr(tokenizer, name)
+        for name in ("pad_token_id", "cls_token_id", "sep_token_id")
+    )
+    for table, texts in ((singles, [_PROBES]), (pairs, [_PROBES, _PROBES[::-1]])):
+        for longest in (10, min(100, stored.model_max_length)):
+            expected = tokenizer(*map(list, texts), truncation="longest_first", max_length=longest)
+            found = encode(stored, table, longest)
+            same &= found.input_ids == expected["input_ids"]
+            same &= found.token_type_ids == expected.get("token_type_ids")
+    if not same:
+        raise UserError(
+            f"tokenizer: {type(tokenizer).__name__} gives other tokens than its tokenizer.json"
+        )
 
 
 def digest_of(weights: dict[str, Tensor], *texts: str) -> str:

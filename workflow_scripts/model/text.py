@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.errors import UserError, one_line
-from workflow_scripts.model.checks import tokenizer_files
-from workflow_scripts.model.encoder import quiet
+from workflow_scripts.common.tables import read_json
 
 
 @dataclass(frozen=True)
@@ -28,33 +28,73 @@ class Encoded:
         return len(self.input_ids)
 
 
-def load_tokenizer(model_dir: Path):
-    """The fast tokenizer of a model's folder; code that comes with a model is never run.
+@dataclass(frozen=True)
+class Tokenizer:
+    """A model's tokenizer, from ``load_tokenizer``.
+
+    ``backend`` is a ``tokenizers.Tokenizer``; the ids are those of its special tokens, None where
+    it has none; ``model_max_length`` is the longest input in tokens; ``truncation_side`` the end,
+    "right" or "left", at which a longer one is cut; ``takes_types`` whether the model is given
+    ``token_type_ids``.
+    """
+
+    backend: Any
+    pad_token_id: int
+    cls_token_id: int | None
+    sep_token_id: int | None
+    model_max_length: int
+    truncation_side: str
+    takes_types: bool
+
+
+def load_tokenizer(model_dir: Path) -> Tokenizer:
+    """The tokenizer that ``fetch_model`` stored in a model's folder.
+
+    It is read by the library beneath transformers' fast tokenizers: importing transformers takes
+    longer than encoding most tasks. ``source.fetch`` sees to it that both give the same tokens.
 
     Raises
     ------
-    UserError : if the folder has no tokenizer files, they cannot be read, or the tokenizer is not
-        a fast one or has no padding token.
+    UserError : if a file of it is missing or cannot be read.
     """
-    from transformers import AutoTokenizer
-
-    tokenizer_files(Path(model_dir))  # without any, transformers makes one that knows no words
+    file = Path(model_dir) / "tokenizer.json"
     try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(
-                model_dir, local_files_only=True, trust_remote_code=False, use_fast=True
-            )
+        text = file.read_text(encoding="utf-8")
+        return tokenizer_of(text, read_json(file.with_name("tokenizer_config.json")))
+    except UserError:
+        raise
     except Exception as error:
-        # transformers and tokenizers raise whatever the file makes them raise.
-        raise UserError(f"{model_dir}: tokenizer: {one_line(error)[:300]}") from None
-    if not tokenizer.is_fast:
-        raise UserError(f"{model_dir}: tokenizer: no fast tokenizer (tokenizer.json) for it")
-    if tokenizer.pad_token_id is None:
-        raise UserError(f"{model_dir}: tokenizer: has no padding token")
-    return tokenizer
+        # tokenizers raises whatever the file makes it raise.
+        raise UserError(
+            f"{file}: cannot be read as a tokenizer ({one_line(error)[:200]})"
+        ) from None
 
 
-def encode(tokenizer, table: pd.DataFrame, max_length: int) -> Encoded:
+def tokenizer_of(text: str, settings: dict[str, Any]) -> Tokenizer:
+    """The tokenizer of a ``tokenizer.json``'s text and a ``tokenizer_config.json``'s settings."""
+    from tokenizers import Tokenizer as Backend
+
+    backend = Backend.from_str(text)
+    backend.no_padding()
+    backend.encode_special_tokens = settings.get("split_special_tokens", False)
+
+    def special(kind: str) -> int | None:
+        token = settings.get(f"{kind}_token")
+        content = token["content"] if isinstance(token, dict) else token
+        return None if content is None else backend.token_to_id(content)
+
+    return Tokenizer(
+        backend=backend,
+        pad_token_id=special("pad"),
+        cls_token_id=special("cls"),
+        sep_token_id=special("sep"),
+        model_max_length=settings["model_max_length"],
+        truncation_side=settings.get("truncation_side", "right"),
+        takes_types="token_type_ids" in settings["model_input_names"],
+    )
+
+
+def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encoded:
     """Tokens of a task's examples, in the table's order.
 
     Parameters
@@ -75,21 +115,16 @@ def encode(tokenizer, table: pd.DataFrame, max_length: int) -> Encoded:
         )
     columns = ["sentence"] if "sentence" in table else ["sentence1", "sentence2"]
     texts = [table[column].astype(str).tolist() for column in columns]
-    if not texts[0]:  # tokenizers refuse an empty batch
-        return Encoded([], None, np.zeros(0, np.int64), np.zeros(0, np.int64))
-    tokens = tokenizer(
-        *texts,
-        truncation="longest_first",
-        max_length=max_length,
-        padding=False,
-        return_attention_mask=False,
-        verbose=False,
+    tokenizer.backend.enable_truncation(
+        max_length, strategy="longest_first", direction=tokenizer.truncation_side
     )
-    ids = tokens["input_ids"]
+    rows = tokenizer.backend.encode_batch(
+        texts[0] if len(texts) == 1 else list(zip(*texts, strict=True))
+    )
     return Encoded(
-        input_ids=ids,
-        token_type_ids=tokens.get("token_type_ids"),
-        lengths=np.fromiter((len(row) for row in ids), np.int64, len(ids)),
+        input_ids=[row.ids for row in rows],
+        token_type_ids=[row.type_ids for row in rows] if tokenizer.takes_types else None,
+        lengths=np.fromiter((len(row) for row in rows), np.int64, len(rows)),
         labels=table["label"].to_numpy(np.int64),
     )
 

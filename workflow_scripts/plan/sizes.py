@@ -302,15 +302,15 @@ def _prepared(card: Path, definition: Task) -> bool:
 def _tokenizer(model: Model, fetched: Path):
     """A model's tokenizer if it is on this machine, else None."""
     from workflow_scripts.model.random_model import random_tokenizer
-    from workflow_scripts.model.text import load_tokenizer
+    from workflow_scripts.model.source import read_tokenizer
 
     source = parse_source(model.source)
     if source.scheme == "random":
         kind, settings = random_settings(source.place)
         return random_tokenizer(kind, settings["vocab_size"])
     if folder := local_folder(source):
-        return load_tokenizer(folder)
-    return load_tokenizer(fetched) if _fetched(fetched / "card.json", model.source) else None
+        return read_tokenizer(folder)
+    return read_tokenizer(fetched) if _fetched(fetched / "card.json", model.source) else None
 
 
 def _measured(table: pd.DataFrame, tokenizer, longest: int) -> np.ndarray:

@@ -65,10 +65,10 @@ def roll_back(
         labels = len(read_json(card)["labels"])
         before, after = read_weights(start), read_weights(end)
         module = load_classifier(config.parent, labels, after, device)
-        tokenizer_ = load_tokenizer(config.parent)
+        words = load_tokenizer(config.parent)
         examples = read_table(dev)
-        encoded = encode(tokenizer_, examples, max_length)
-        evaluate = Evaluator(module, {"dev": encoded}, tokenizer_.pad_token_id, budget)
+        encoded = encode(words, examples, max_length)
+        evaluate = Evaluator(module, {"dev": encoded}, words.pad_token_id, budget)
         correct = {}
         layers = {"none": None, **layer_groups(layer_count(module), groups)}
         for name, group in progress(list(layers.items()), "groups"):
