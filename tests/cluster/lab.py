@@ -108,6 +108,20 @@ class Lab:
                 raise RuntimeError(f"the nodes do not come up:\n{self.messages()}")
             time.sleep(0.2)
 
+    def save(self, job: str, seconds: float = 30) -> None:
+        """Have the controller write down what it knows, such as that a job runs.
+
+        It does so some seconds after a change: killed before, it would start the job anew, which
+        SLURM answers by draining the node and holding the job.
+        """
+        file, now = self.state / "controller/job_state", time.time()
+        self.run("scontrol", "update", f"JobId={job}", "AdminComment=saved")
+        end = time.monotonic() + seconds
+        while not file.exists() or file.stat().st_mtime < now:
+            if time.monotonic() > end:
+                raise RuntimeError(f"the controller does not save its state:\n{self.messages()}")
+            time.sleep(0.1)
+
     def messages(self) -> str:
         """The last lines that the daemons wrote."""
         found = [*self.state.glob("*.out"), *self.state.glob("*.log")]

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.slow
 # A training that continues another: one job on the cluster.
 RUN = "results/finetune/tiny/entailment/pretrained/continued/init0_order0"
 TRAINING = "rule_finetune_continued"
+# What no run of Snakemake here takes, in seconds; the whole experiment takes about 200.
+LONGEST = 900
 
 
 class Snakemake:
@@ -53,9 +55,12 @@ class Snakemake:
 
     def finish(self) -> str:
         """Wait for the end, which must be good; what was printed."""
-        code = self.process.wait()
+        try:
+            code = self.process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            code = f"still at work after {LONGEST} s"
         text = self.output.read_text()
-        assert code == 0, text[-5000:]
+        assert code == 0, f"{code}: {text[-5000:]}\n{self.lab.messages()}"
         return text
 
     def jobs(self, form: str) -> list[str]:
@@ -181,7 +186,7 @@ def test_a_job_over_its_time_runs_again_with_more(lab, start, smoke_run, nearly_
 
 def test_daemons_that_die_and_come_back_lose_nothing(lab, start, smoke_run, nearly_done):
     snakemake = start(nearly_done, f"{RUN}/digest")
-    snakemake.training()
+    lab.save(snakemake.training())
     for node in ("n1", "n2"):
         lab.stop(node, signal.SIGKILL)
     lab.stop("slurmctld", signal.SIGKILL)
@@ -218,7 +223,7 @@ def test_after_a_kill_of_snakemake_recover_ends_its_jobs_before_it_starts_again(
     snakemake.process.wait()
     assert f"{number}|RUNNING" in snakemake.jobs("%i|%T")  # the job has not noticed
     locked = start(nearly_done, f"{RUN}/digest")
-    assert locked.process.wait() == 1
+    assert locked.process.wait(LONGEST) == 1
     assert "Directory cannot be locked" in locked.output.read_text()
     done = recover()
     assert done.returncode == 0, done.stderr
