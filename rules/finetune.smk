@@ -22,6 +22,8 @@ for recipe in SETTINGS.finetune.recipes:
             f"results/logs/finetune/finetune_{recipe}/{{model}}_{{task}}_{{start}}_init{{init}}_order{{order}}.log",
         benchmark:
             f"results/benchmarks/finetune/finetune_{recipe}/{{model}}_{{task}}_{{start}}_init{{init}}_order{{order}}.jsonl"
+        # The longest jobs, and all else waits for them: begun late, one would run alone at the end.
+        priority: 10
         conda:
             "../envs/torch.yaml"
         threads: SETTINGS.compute.threads

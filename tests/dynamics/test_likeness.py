@@ -142,13 +142,13 @@ def test_too_few_rows_are_flagged_as_vacuous():
 
 def test_every_layer_against_every_layer():
     found, xs, ys, _ = gathered(every=True)
-    table = layer_matrix(found.every, KEEP)
+    table = layer_matrix(found.all, KEEP)
     assert table[["first", "second"]].to_numpy().tolist() == [[-1, -1], [-1, 0], [0, -1], [0, 0]]
     for row in table.itertuples():
         expected = by_hand(xs[row.first + 1], ys[row.second + 1])
         assert row.svcca == pytest.approx(expected["svcca"], abs=1e-10)
         assert 1 - row.cka == pytest.approx(expected["cka_distance"], abs=1e-10)
-    assert layer_matrix(found.every, KEEP, lowest=0)["first"].min() == 0
+    assert layer_matrix(found.all, KEEP, lowest=0)["first"].min() == 0
 
 
 def test_the_chunks_do_not_matter():

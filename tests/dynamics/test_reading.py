@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tokenizers import Regex, models, pre_tokenizers, processors
+from tokenizers import Tokenizer as Backend
 from transformers import AlbertConfig
 
 from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, moved, sentences
@@ -26,7 +28,7 @@ from workflow_scripts.model.encoder import (
     shares_layers,
     write_weights,
 )
-from workflow_scripts.model.text import Encoded, collate
+from workflow_scripts.model.text import Encoded, Tokenizer, collate
 
 OWN_LAYERS = [name for name in CONFIGS if name != "albert"]
 
@@ -217,14 +219,17 @@ def test_distances_of_tokens_are_means_over_each_example():
         np.testing.assert_allclose(found[name], expected, rtol=1e-12)
 
 
-class Words:
-    """A tokenizer that gives each letter a number."""
+LETTERS = "|abcdefg"
 
-    model_max_length = 30
 
-    def __call__(self, *texts, max_length, **_):
-        rows = ["|".join(parts) for parts in zip(*texts, strict=True)]
-        return {"input_ids": [[ord(letter) for letter in row][:max_length] for row in rows]}
+def letters() -> Tokenizer:
+    """A tokenizer that makes each letter a token, and a pair two words with a bar between."""
+    backend = Backend(models.WordLevel({letter: i for i, letter in enumerate(LETTERS)}, "|"))
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A", pair="$A | $B", special_tokens=[("|", 0)]
+    )
+    return Tokenizer(backend, 0, None, None, 30, "right", takes_types=False)
 
 
 def test_examples_of_several_tasks_stand_one_after_the_other(tmp_path):
@@ -236,12 +241,13 @@ def test_examples_of_several_tasks_stand_one_after_the_other(tmp_path):
         cards.append(tmp_path / f"{name}.json")
         table.to_parquet(dev[-1])
         cards[-1].write_text(json.dumps({"name": name, "labels": ["no", "yes"]}))
-    read = read_examples(Words(), dev, cards, None, 0, 16)
-    assert ["".join(map(chr, row)) for row in read.input_ids] == ["a|c", "b|d", "ee", "ff", "gg"]
+    read = read_examples(letters(), dev, cards, None, 0, 16)
+    found = ["".join(LETTERS[token] for token in row) for row in read.input_ids]
+    assert found == ["a|c", "b|d", "ee", "ff", "gg"]
     assert read.labels.tolist() == [0, 1, 1, 0, 1]
-    assert len(read_examples(Words(), dev, cards, 2, 0, 16)) == 4
+    assert len(read_examples(letters(), dev, cards, 2, 0, 16)) == 4
     with pytest.raises(UserError, match="pairs: dev asks for 3 examples, there are 2"):
-        read_examples(Words(), dev, cards, 3, 0, 16)
+        read_examples(letters(), dev, cards, 3, 0, 16)
 
 
 def test_a_pair_may_have_different_numbers_of_labels(tmp_path):

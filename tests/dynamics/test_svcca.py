@@ -447,6 +447,30 @@ def test_chosen_pairs_of_layers_in_parts_and_from_arrays():
         LayerMoments(pairs).update(xs[:2], ys)
 
 
+def test_lags_of_some_pairs_alone():
+    xs, ys = layers_of(2, 6, seed=0), layers_of(2, 6, seed=1)
+    rows = min(len(xs[0]), len(ys[0]))
+
+    def part(a, b, **options):
+        layers = LayerMoments(lags=(9,), **options)
+        return layers.update([x[a:b] for x in xs], [y[a:b] for y in ys])
+
+    some, full = part(0, 100, lagged=[(1, 1)]), part(0, rows)
+    found = some.merge(LayerMoments.from_arrays(part(100, rows, lagged=[(1, 1)]).arrays()))
+    assert found.pair(1, 1).lags == (9,)
+    assert all_measures(found.pair(1, 1).null(9)) == pytest.approx(
+        all_measures(full.pair(1, 1).null(9)), rel=1e-10
+    )
+    for i, j in ((0, 0), (0, 1), (1, 0)):
+        assert all_measures(found.pair(i, j)) == pytest.approx(
+            all_measures(full.pair(i, j)), rel=1e-10
+        )
+        with pytest.raises(UserError, match=r"lag: got 9, the moments were made for \[\]"):
+            found.pair(i, j).null(9)
+    with pytest.raises(UserError, match="which other pairs have lags"):
+        full.merge(some)
+
+
 def test_a_pair_stays_as_it_was_when_rows_are_added():
     x, y, _ = sentences()
     layers = LayerMoments().update([x], [y])

@@ -115,7 +115,7 @@ def compare_representations(
             {layer: pd.concat(part[i] for part in apart) for layer, (i, _) in numbers.items()},
             facts,
         )
-        matrix = layer_matrix(gathered.every, keep)
+        matrix = layer_matrix(gathered.all, keep)
     found = pd.concat([likeness, direct], ignore_index=True)
     found = found.astype(dict.fromkeys(("k1", "k2", "rank1", "rank2"), "Int64"))
     write_table(found.assign(examples=len(read)), representations)

@@ -29,15 +29,13 @@ _FACTS = ("n", "k1", "k2", "rank1", "rank2", "underdetermined", "few")
 
 @dataclass(frozen=True)
 class Gathered:
-    """Moments of pairs of layers.
+    """Moments of pairs of layers: of each group of examples, and of all.
 
-    ``groups`` : of each group of examples; ``shifted`` : of all, with lags for the null;
-    ``every`` : of all, for all pairs of layers, or None.
+    Those of all have lags for the null, and hold all pairs of layers if these were wanted.
     """
 
     groups: list[LayerMoments]
-    shifted: LayerMoments
-    every: LayerMoments | None
+    all: LayerMoments
 
 
 def gather(
@@ -61,15 +59,14 @@ def gather(
     UserError : for fewer than 3 groups, or as ``LayerMoments.update``.
     """
     groups: dict[int, LayerMoments] = {}
-    shifted = LayerMoments(pairs, [shift * longest for shift in _SHIFTS])
-    all_pairs = LayerMoments() if every else None
+    lags = [shift * longest for shift in _SHIFTS]
+    together = LayerMoments(None if every else pairs, lags, lagged=pairs)
     for group, xs, ys in rows:
-        for moments in (groups.setdefault(group, LayerMoments(pairs)), shifted, all_pairs):
-            if moments is not None:
-                moments.update(xs, ys)
+        for moments in (groups.setdefault(group, LayerMoments(pairs)), together):
+            moments.update(xs, ys)
     if len(groups) < 3:
         raise UserError(f"got examples for {len(groups)} groups, intervals need at least 3")
-    return Gathered([groups[group] for group in sorted(groups)], shifted, all_pairs)
+    return Gathered([groups[group] for group in sorted(groups)], together)
 
 
 def measures(moments: Moments, keep: float) -> dict[str, float]:
@@ -126,7 +123,7 @@ def layer_table(
             found.append(measures(rest.pair(*pair), keep))
     rows = []
     for layer, pair in layers.items():
-        null = _null(gathered.shifted.pair(*pair), keep)
+        null = _null(gathered.all.pair(*pair), keep)
         cut = svcca(total.pair(*pair), keep)
         for name, value in values[pair].items():
             found = estimate(value, np.array([one[name] for one in left_out[pair]]))
@@ -156,12 +153,12 @@ def _null(shifted: Moments, keep: float) -> pd.DataFrame:
     return pd.DataFrame(rows or [dict.fromkeys(measures(shifted, keep), np.nan)])
 
 
-def layer_matrix(every: LayerMoments, keep: float, lowest: int = EMBEDDINGS) -> pd.DataFrame:
+def layer_matrix(layers: LayerMoments, keep: float, lowest: int = EMBEDDINGS) -> pd.DataFrame:
     """Every layer of one model against every layer of the other.
 
     Parameters
     ----------
-    every : moments of all pairs.
+    layers : moments of all pairs.
     keep : share of the variance that SVCCA keeps.
     lowest : number of the first layer that the moments hold.
 
@@ -171,8 +168,8 @@ def layer_matrix(every: LayerMoments, keep: float, lowest: int = EMBEDDINGS) -> 
     ``cka_unbiased`` (likeness, 1 = the same), ``k1``, ``k2``, ``n``, ``underdetermined``, ``few``.
     """
     rows = []
-    for i, j in sorted(every.crosses):
-        moments = every.pair(i, j)
+    for i, j in sorted(layers.crosses):
+        moments = layers.pair(i, j)
         cut = svcca(moments, keep)
         rows.append(
             {

@@ -163,14 +163,21 @@ class LayerMoments:
     pairs : (layer of the first model, layer of the second), counted from 0; None for all pairs.
         A pair takes 8 (d1 + 2) (d2 + 2) bytes, and a layer as much with itself: all pairs of two
         BERT-large (25 layers each, d = 1024) 5.7 GB, those of equal layers 0.6 GB.
-    lags : as in ``Moments``, for each pair; each takes as much as the pair again.
+    lags : as in ``Moments``; each takes as much as a pair again.
+    lagged : the pairs that have them, of ``pairs``; None for all.
     """
 
-    def __init__(self, pairs: Sequence[tuple[int, int]] | None = None, lags: Sequence[int] = ()):
+    def __init__(
+        self,
+        pairs: Sequence[tuple[int, int]] | None = None,
+        lags: Sequence[int] = (),
+        lagged: Sequence[tuple[int, int]] | None = None,
+    ):
         if any(lag < 1 for lag in lags):
             raise UserError(f"lags: got {list(lags)}, each must be 1 or more")
         self.lags = tuple(sorted(set(lags)))
         self.pairs = None if pairs is None else sorted(set(pairs))
+        self.lagged = None if lagged is None else sorted(set(lagged))
         self.xs: dict[int, Side] = {}
         self.ys: dict[int, Side] = {}
         self.crosses: dict[tuple[int, int], Cross] = {}
@@ -231,16 +238,21 @@ class LayerMoments:
         for i, rows in left.items():
             x = self.xs[i].features(rows)
             for j in (second for first, second in self.pairs if first == i):
-                cross = self.crosses.get((i, j)) or Cross.empty(x, ys[j], self.lags)
+                cross = self.crosses.get((i, j)) or Cross.empty(x, ys[j], self._lags_of(i, j))
                 self.crosses[i, j] = cross.add(x, ys[j], self.ys[j].tail)
             self.xs[i] = self.xs[i].add(x)
         for j, y in ys.items():
             self.ys[j] = self.ys[j].add(y)
 
+    def _lags_of(self, i: int, j: int) -> tuple[int, ...]:
+        return self.lags if self.lagged is None or (i, j) in self.lagged else ()
+
     def merge(self, other: "LayerMoments") -> "LayerMoments":
         """Add the rows of ``other``, as in ``Moments.merge``; its pairs must be the same."""
         if other.lags != self.lags:
             raise UserError(f"lags differ: {list(self.lags)} and {list(other.lags)}")
+        if other.lagged != self.lagged:
+            raise UserError("moments of which other pairs have lags cannot be merged")
         if None not in (self.pairs, other.pairs) and self.pairs != other.pairs:
             raise UserError("moments of different pairs of layers cannot be merged")
         self.pairs = self.pairs or other.pairs
@@ -285,7 +297,7 @@ class LayerMoments:
         ------
         KeyError : if that is not one of the pairs, or there are no rows yet.
         """
-        return _pair(self.xs[i], self.ys[j], self.crosses[i, j], self.lags)
+        return _pair(self.xs[i], self.ys[j], self.crosses[i, j], self._lags_of(i, j))
 
     def matrix(self, measure: Callable[[Moments], float]) -> np.ndarray:
         """A number for each pair: [layers of the first, layers of the second], NaN elsewhere."""
@@ -298,8 +310,9 @@ class LayerMoments:
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, for ``np.savez``."""
         found = {"lags": torch.tensor(self.lags, dtype=torch.int64)}
-        if self.pairs is not None:
-            found["pairs"] = torch.tensor(self.pairs, dtype=torch.int64).reshape(-1, 2)
+        for name in ("pairs", "lagged"):
+            if (pairs := getattr(self, name)) is not None:
+                found[name] = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
         for name, sides in (("x", self.xs), ("y", self.ys)):
             for layer, side in sides.items():
                 for part in fields(side):
@@ -313,8 +326,11 @@ class LayerMoments:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "LayerMoments":
         """The moments that ``arrays`` gave, on the CPU."""
-        pairs = [tuple(pair) for pair in arrays["pairs"].tolist()] if "pairs" in arrays else None
-        layers = cls(pairs, arrays["lags"].tolist())
+        pairs, lagged = (
+            [tuple(pair) for pair in arrays[name].tolist()] if name in arrays else None
+            for name in ("pairs", "lagged")
+        )
+        layers = cls(pairs, arrays["lags"].tolist(), lagged)
 
         def tensor(name: str) -> Tensor:
             return torch.from_numpy(np.array(arrays[name]))
@@ -322,8 +338,8 @@ class LayerMoments:
         for i, j in pairs or []:
             if f"x{i}y{j}.sums" not in arrays:
                 continue
-            lagged = {lag: tensor(f"x{i}y{j}.lag{lag}") for lag in layers.lags}
-            layers.crosses[i, j] = Cross(tensor(f"x{i}y{j}.sums"), lagged)
+            shifted = {lag: tensor(f"x{i}y{j}.lag{lag}") for lag in layers._lags_of(i, j)}
+            layers.crosses[i, j] = Cross(tensor(f"x{i}y{j}.sums"), shifted)
             for name, sides, layer in (("x", layers.xs, i), ("y", layers.ys, j)):
                 if layer not in sides:
                     parts = {f.name: tensor(f"{name}{layer}.{f.name}") for f in fields(Side)}
