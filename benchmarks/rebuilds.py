@@ -631,7 +631,7 @@ MODEL = [
         "statement that acts on import",
         "model/encoder.py",
         append("\ntorch.set_flush_denormal(True)\n"),
-        BUILDING | {ENCODE, DIRECTIONS},
+        BUILDING | {DIRECTIONS},
     ),
     code(
         "class attribute that a method returns",
@@ -649,14 +649,14 @@ MODEL = [
     code(
         "helper: tokens",
         "model/text.py",
-        swap('truncation="longest_first"', 'truncation="only_first"'),
-        ENCODING,
+        swap('strategy="longest_first"', 'strategy="only_first"'),
+        ENCODING | {FETCH},
     ),
     code(
         "constant: tokenizer files",
         "model/checks.py",
         swap('    ("spm.model",),\n', ""),
-        ENCODING | {FETCH},
+        {FETCH},
     ),
     code(
         "constant of a check",

@@ -259,6 +259,11 @@ def setup(
     else:
         if venv.exists():
             why = "was moved or its Python is gone" if whole else "is unfinished"
+            if venv.is_symlink():
+                raise SetupError(
+                    f"{shorten(venv)} is a link to an environment that was not made here "
+                    f"({os.readlink(venv)}); delete the link"
+                )
             if any(venv.iterdir()):
                 print(f"setup: {shorten(venv)} {why}; making it anew", flush=True)
             clear(venv)

@@ -13,12 +13,14 @@ from transformers import (
     AutoConfig,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
+    PreTrainedTokenizerFast,
 )
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import read_json
 from workflow_scripts.model.checks import check_model
 from workflow_scripts.model.encoder import build_classifier, quiet, read_weights
+from workflow_scripts.model.random_model import random_tokenizer
 from workflow_scripts.model.source import weights_digest
 from workflow_scripts.model.text import encode, load_tokenizer
 
@@ -197,6 +199,28 @@ def test_a_cased_tokenizer_stays_cased(bert_dir, tmp_path, fetched, singles):
     encoded = encode(load_tokenizer(fetched(f"dir:{tmp_path}")), singles, 128)
     for text, ids in zip(singles["sentence"], encoded.input_ids, strict=True):
         assert ids == raw.encode(text).ids
+
+
+class Talkative(PreTrainedTokenizerFast):
+    """Does more than its tokenizer.json says, as a class of transformers may."""
+
+    def __call__(self, text, *rest, **named):
+        return super().__call__([f"well, {one}" for one in text], *rest, **named)
+
+
+def test_a_tokenizer_that_is_more_than_its_file_is_refused(fetched, monkeypatch):
+    def talkative(*arguments):
+        plain = random_tokenizer(*arguments)
+        return Talkative(
+            tokenizer_object=plain.backend_tokenizer,
+            model_input_names=plain.model_input_names,
+            **plain.special_tokens_map,
+        )
+
+    monkeypatch.setattr("workflow_scripts.model.source.random_tokenizer", talkative)
+    refused(
+        fetched, "random:bert", r"Talkative gives other tokens than its tokenizer\.json does alone"
+    )
 
 
 def test_random_models_follow_their_settings(fetched):

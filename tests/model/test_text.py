@@ -1,5 +1,7 @@
 import itertools
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -45,6 +47,16 @@ def test_types_are_given_where_the_model_takes_them(model_dir, pairs):
         assert encoded.token_type_ids is None
     else:
         assert {t for row in encoded.token_type_ids for t in row} == {0, 1}
+
+
+def test_jobs_read_text_without_torch_and_transformers(bert_dir):
+    code = (
+        "import sys, pandas; from workflow_scripts.model.text import encode, load_tokenizer\n"
+        "table = pandas.DataFrame({'sentence': ['a'], 'label': 0})\n"
+        "assert len(encode(load_tokenizer(sys.argv[1]), table, 9)) == 1\n"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(bert_dir)], check=True)
 
 
 def test_no_text_is_unknown_to_the_random_models_tokenizer(model_dir, pairs):

@@ -122,6 +122,18 @@ def test_an_environment_made_by_hand_is_kept_and_filled_up(project):
     assert (project.venv / "own").exists()
 
 
+def test_a_link_to_the_environment_of_another_checkout_is_refused(project, tmp_path):
+    project.setup()
+    elsewhere = tmp_path / "elsewhere"
+    project.venv.rename(elsewhere)
+    stamp = elsewhere / STAMP
+    stamp.write_text(stamp.read_text().replace(str(project.venv), str(elsewhere)))
+    project.venv.symlink_to(elsewhere)
+    with pytest.raises(SetupError, match=r"is a link to .*elsewhere\); delete the link"):
+        project.setup()
+    assert stamp.exists()
+
+
 def test_a_folder_that_is_no_environment_is_not_deleted(project):
     project.venv.mkdir()
     (project.venv / "letter.txt").write_text("dear")

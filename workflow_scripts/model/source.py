@@ -489,7 +489,8 @@ def _check_stored(tokenizer, stored: Tokenizer) -> None:
             same &= found.token_type_ids == expected.get("token_type_ids")
     if not same:
         raise UserError(
-            f"tokenizer: {type(tokenizer).__name__} gives other tokens than its tokenizer.json"
+            f"tokenizer: {type(tokenizer).__name__} gives other tokens than its tokenizer.json "
+            "does alone, and that file is all that jobs read"
         )
 
 
