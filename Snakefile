@@ -25,6 +25,7 @@ if workflow.is_main_process:
 onstart:
     remember(sys.argv, workflow.rundir)
     keep_code()
+    let_scheduler_rest()
 
 
 onsuccess:
