@@ -40,6 +40,14 @@ def test_every_figure_and_table_is_there(smoke):
     assert "| " in (folder / "table1.md").read_text()
 
 
+def test_the_scheduler_looks_for_jobs_only_when_one_has_ended(smoke_run):
+    (log,) = (smoke_run / ".snakemake/log").glob("*.log")
+    said = log.read_text()
+    jobs, looks = said.count("Finished jobid"), said.count("Ready jobs:")
+    assert jobs > 90
+    assert 0 < looks <= 2 * jobs
+
+
 def test_a_second_run_has_nothing_to_do(smoke):
     done = run_snakemake(smoke)
     assert done.returncode == 0

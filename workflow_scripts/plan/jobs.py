@@ -29,9 +29,8 @@ SHARES = {  # of the rate of large products that a kind of work reaches
     "cpu": {"engine": 0.78, "forward": 0.7, "training": 0.67},
     "gpu": {"engine": 0.6, "forward": 0.5, "training": 0.5},
 }
-# Seconds: Python, libraries, records. Where the engine computes, tokens alone need transformers,
-# and a surface nothing of it.
-START = {"model": 6.0, "tokens": 3.5, "engine": 2.5, "table": 0.7, "figure": 2.5}
+# Seconds: Python, libraries, records. Where the engine computes, nothing of transformers is needed.
+START = {"model": 6.0, "engine": 2.5, "table": 0.7, "figure": 2.5}
 BETWEEN = 0.3  # seconds that Snakemake takes between two jobs
 STEP = 0.02  # seconds of a training step besides its work
 STEP_BYTES = 100  # that a parameter moves in a step: gradient, its norms, clipping, Adam
@@ -195,8 +194,8 @@ class Costs:
     def encoding(self, task: str) -> dict[str, float]:
         """Costs of the tokens of a task's surfaces."""
         lengths = self.surface_lengths(task)
-        seconds = START["tokens"] + 1e-4 * len(lengths)
-        return {"seconds": seconds, "disk": 3.0 * lengths.sum(), "memory": RUNTIME["model"]}
+        seconds = START["table"] + 1e-4 * len(lengths)
+        return {"seconds": seconds, "disk": 3.0 * lengths.sum(), "memory": RUNTIME["table"]}
 
     @property
     def half_surfaces(self) -> bool:
@@ -208,13 +207,8 @@ class Costs:
 
     @property
     def engine_start(self) -> float:
-        """Seconds that a job of a surface takes to start."""
+        """Seconds that a job takes to start which runs a model and does not train it."""
         return START["engine" if self.shape.packed else "model"]
-
-    @property
-    def reading_start(self) -> float:
-        """Seconds that a job takes to start which turns text into tokens and reads it."""
-        return START["tokens" if self.shape.packed else "model"]
 
     def points(self, surface: experiment.Surface, count: int) -> dict[str, float]:
         """Costs of ``count`` points of a surface, in one job."""
@@ -265,7 +259,7 @@ class Costs:
         """Costs of scoring a model with each layer group put back."""
         passes = 1 + len(experiment.layer_groups(self.settings))
         flops = passes * self.engine_flops(self.lengths[task].dev)
-        seconds = self.reading_start + self._compute(flops, "engine")
+        seconds = self.engine_start + self._compute(flops, "engine")
         return {"seconds": seconds, "memory": 4 * self.weights, "disk": 1e4}
 
     def pair_lengths(self, pair: tuple) -> np.ndarray:
@@ -278,7 +272,7 @@ class Costs:
     def attention(self, pair: tuple) -> dict[str, float]:
         """Costs of comparing the attention of two models."""
         lengths, shape = self.pair_lengths(pair), self.shape
-        seconds = self.reading_start + self._compute(2 * self.reading_flops(lengths), "forward")
+        seconds = self.engine_start + self._compute(2 * self.reading_flops(lengths), "forward")
         entries = shape.layers * shape.heads * float(np.square(lengths).sum())
         rows = len(lengths) * shape.layers
         return {
@@ -296,7 +290,7 @@ class Costs:
         seconds = self._compute(2 * self.reading_flops(lengths), "forward")
         seconds += self._likeness(lengths, products, distances, cells=depth**2)
         return {
-            "seconds": self.reading_start + seconds,
+            "seconds": self.engine_start + seconds,
             "memory": 4 * self.weights + self._moments(),
             "disk": 1e5 + 700 * depth**2,
         }
@@ -309,7 +303,7 @@ class Costs:
         seconds = self._compute(flops, "forward")
         seconds += self._likeness(lengths, layers * 5 + 2 * (layers + 1), distances)
         return {
-            "seconds": self.reading_start + seconds,
+            "seconds": self.engine_start + seconds,
             "memory": 4 * self.weights + self._moments(),
             "disk": 1e5,
         }
