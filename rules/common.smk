@@ -113,8 +113,9 @@ def let_scheduler_rest():
     """Keep Snakemake's scheduler from looking for new jobs where none has ended.
 
     For its limit of 100 new jobs a second each look asks for another one a second later, so that
-    every job that ends starts one more endless chain of them: at the end of the default experiment
-    they take 40 % of a core. Another limit (--max-jobs-per-timespan) is the user's, and stays.
+    with jobs in wait every one that ends starts one more chain of looks: after 90 jobs of the
+    default experiment they took a quarter of a core. Another limit (--max-jobs-per-timespan) is
+    the user's, and stays.
     """
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
