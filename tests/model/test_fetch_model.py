@@ -201,6 +201,11 @@ def test_a_cased_tokenizer_stays_cased(bert_dir, tmp_path, fetched, singles):
         assert ids == raw.encode(text).ids
 
 
+def test_a_model_of_very_short_inputs_is_fetched(fetched, pairs):
+    model_dir = fetched("random:bert:max_position_embeddings=8")
+    assert encode(load_tokenizer(model_dir), pairs, 8).lengths.max() == 8
+
+
 class Talkative(PreTrainedTokenizerFast):
     """Does more than its tokenizer.json says, as a class of transformers may."""
 

@@ -482,7 +482,7 @@ def _check_stored(tokenizer, stored: Tokenizer) -> None:
         for name in ("pad_token_id", "cls_token_id", "sep_token_id")
     )
     for table, texts in ((singles, [_PROBES]), (pairs, [_PROBES, _PROBES[::-1]])):
-        for longest in (10, min(100, stored.model_max_length)):
+        for longest in (min(most, stored.model_max_length) for most in (10, 100)):
             expected = tokenizer(*map(list, texts), truncation="longest_first", max_length=longest)
             found = encode(stored, table, longest)
             same &= found.input_ids == expected["input_ids"]
