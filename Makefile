@@ -54,7 +54,7 @@ figures: $(STAMP) ## every figure and table (EXPERIMENT=..., CORES=...)
 	@$(BIN)/snakemake results/figures/all --cores $(CORES) $(RUN_IN)
 
 recover: $(STAMP) ## after a kill: end what is left of a run, and unlock it (EXPERIMENT=...)
-	@$(BIN)/python -m workflow_scripts.common.recover $(DIRECTORY)
+	@$(BIN)/python -m workflow_scripts.rebuilds.recover $(DIRECTORY)
 
 # Lint first: it takes seconds, and pytest's own last line then closes the output.
 test: lint pytest ## everything that has to pass: lint, then the tests

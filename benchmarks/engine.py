@@ -31,7 +31,7 @@ from transformers import BertConfig
 
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.plane import Plane
-from workflow_scripts.model import forward
+from workflow_scripts.model import network as forward
 from workflow_scripts.model.encoder import (
     build_classifier,
     classifier_of,

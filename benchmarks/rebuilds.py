@@ -74,9 +74,9 @@ PREPARE, FETCH, SCRATCH = "prepare_task", "fetch_model", "draw_scratch"
 CHOOSE, ENCODE = "choose_examples", "encode_examples"
 DIRECTIONS, ROWS = "measure_directions", "evaluate_rows"
 MERGE, TRAJECTORY, WIDTH = "merge_surface", "project_trajectory", "measure_width"
-ROLLBACK, CLAIMS, TABLE1 = "roll_back", "weigh_claims", "draw_table1"
+ROLLBACK, CLAIMS, TABLE1 = "roll_back", "evaluate_claims", "draw_table1"
 ATTENTION, STATES, LAYERS_BACK = "compare_attention", "compare_representations", "roll_back_layers"
-DYNAMICS_CLAIMS = "weigh_dynamics_claims"
+DYNAMICS_CLAIMS = "evaluate_dynamics_claims"
 TRAINING = {"finetune_finetune", "finetune_scratch", "finetune_continued"}
 
 
@@ -234,7 +234,7 @@ UNUSED = '\n\ndef nobody_calls_this(x):\n    """Unused."""\n    return x + 1\n'
 # What says the same as before
 
 SAME = [
-    code("comments added", "model/forward.py", prepend("# One comment.\n# Another.\n")),
+    code("comments added", "model/network.py", prepend("# One comment.\n# Another.\n")),
     code(
         "comment in a function changed",
         "landscape/grid.py",
@@ -254,7 +254,7 @@ SAME = [
     ),
     code(
         "docstring of a module changed",
-        "common/step.py",
+        "rebuilds/step.py",
         swap('"""What every', '"""All that every'),
     ),
     code(
@@ -277,7 +277,7 @@ SAME = [
     code("whole file reformatted", "landscape/engine.py", rewrite),
     code("whole file reformatted", "report/claims.py", rewrite),
     code("whole file reformatted", "common/tables.py", rewrite),
-    code("whole file reformatted", "common/step.py", rewrite),
+    code("whole file reformatted", "rebuilds/step.py", rewrite),
     code("whole file reformatted", "figures/trajectories.py", rewrite),
     code("whole file reformatted", "data/grammars/nli.py", rewrite),
     code("whole file reformatted", "finetune/training.py", rewrite),
@@ -301,7 +301,7 @@ SAME = [
     ),
     code(
         "a text in two parts",
-        "report/weigh_claims.py",
+        "report/evaluate_claims.py",
         swap('"Claims of Hao et al. (2019)"', '"Claims of " "Hao et al. (2019)"'),
     ),
     Mutation("all scripts touched", {"workflow_scripts/**/*.py": touch}, NOTHING),
@@ -316,7 +316,7 @@ SAME = [
     ),
     code(
         "annotation of a result changed",
-        "model/forward.py",
+        "model/network.py",
         swap(
             "def head(architecture: Architecture, weights: Weights, states: Tensor) -> Tensor:",
             'def head(architecture, weights, states) -> "Tensor":',
@@ -324,7 +324,7 @@ SAME = [
     ),
     code(
         "annotation of a variable changed",
-        "report/weigh_claims.py",
+        "report/evaluate_claims.py",
         swap("rows: list[dict[str, Any]] = []", "rows: list = []"),
     ),
     code(
@@ -335,7 +335,7 @@ SAME = [
     code("unused function added", "landscape/width.py", append(UNUSED)),
     code(
         "unused function added",
-        "common/step.py",
+        "rebuilds/step.py",
         swap("\n\ndef _is_list", UNUSED + "\n\ndef _is_list"),
     ),
     code("unused class added", "landscape/engine.py", append("\n\nclass Nobody:\n    size = 3\n")),
@@ -460,12 +460,15 @@ COMMON = [
     code("unused function added to a grammar", "data/grammars/sentiment.py", append(UNUSED)),
     code(
         "constant: a library more",
-        "common/records.py",
+        "rebuilds/records.py",
         swap('"scipy", "pandas")', '"scipy", "pandas", "pip")'),
         ALL,
     ),
     code(
-        "message of the log", "common/step.py", swap('"done in %.1f s"', '"done after %.1f s"'), ALL
+        "message of the log",
+        "rebuilds/step.py",
+        swap('"done in %.1f s"', '"done after %.1f s"'),
+        ALL,
     ),
     code(
         "helper: reading a table",
@@ -512,21 +515,25 @@ COMMON = [
     code("statement that acts on import", "common/tables.py", append("\nos.umask(0o022)\n"), ALL),
     code(
         "description of a configuration key",
-        "common/config.py",
+        "experiment/config.py",
         swap('description="examples per step"', 'description="examples of a step"'),
     ),
     code(
         "default of a configuration key that two recipes leave out",
-        "common/config.py",
+        "experiment/config.py",
         swap("        0.01,\n", "        0.02,\n"),
         {"finetune_scratch", "finetune_continued"},
     ),
     code(
         "statement in the configuration's module",
-        "common/config.py",
+        "experiment/config.py",
         append("\n_KNOWN = sorted(Config.model_fields)\n"),
     ),
-    code("page of the reference", "common/reference.py", swap('"# Configuration"', '"# All keys"')),
+    code(
+        "page of the reference",
+        "experiment/reference.py",
+        swap('"# Configuration"', '"# All keys"'),
+    ),
 ]
 
 # Data
@@ -749,7 +756,7 @@ LANDSCAPE = [
     ),
     code(
         "forward pass, with the old time",
-        "model/forward.py",
+        "model/network.py",
         swap("return functional.linear(inner,", "return 0.0 + functional.linear(inner,"),
         FORWARD,
         old_time=True,
@@ -964,7 +971,7 @@ OF_DYNAMICS = [
     ),
     code(
         "function that one script calls",
-        "dynamics/likeness.py",
+        "dynamics/similarity.py",
         swap('"first": i + lowest,', '"first": lowest + i,'),
         {STATES},
         {"draw_representation_layers", "draw_layer_matrices", DYNAMICS_CLAIMS},
@@ -1165,7 +1172,8 @@ RULES = [
         "place of a log",
         "rules/report.smk",
         swap(
-            "results/logs/report/weigh_claims/{model}.log", "results/logs/report/claims_{model}.log"
+            "results/logs/report/evaluate_claims/{model}.log",
+            "results/logs/report/claims_{model}.log",
         ),
     ),
     other("comments", "rules/common.smk", prepend("# A comment.\n")),
@@ -1343,7 +1351,7 @@ FILES = [
     other("dev set touched", f"{RESULTS}/data/entailment/dev.parquet", touch),
     Mutation("all results touched", {f"{RESULTS}/**/*.*": touch}, NOTHING),
     other("width deleted", f"{PLANE}/width.parquet", delete, {WIDTH}),
-    other("log deleted", f"{RESULTS}/logs/report/weigh_claims/tiny.log", delete),
+    other("log deleted", f"{RESULTS}/logs/report/evaluate_claims/tiny.log", delete),
     other("surface with other bytes", f"{PLANE}/surface.parquet", append("x"), figures(1, 3, 4, 6)),
 ]
 

@@ -29,7 +29,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.engine import Scene, flops, minilm, real_sentences, seconds
-from workflow_scripts.common.config import Recipe
+from workflow_scripts.experiment.config import Recipe
 from workflow_scripts.finetune.batches import epoch_batches
 from workflow_scripts.finetune.optimizer import set_step
 from workflow_scripts.finetune.packed import _product

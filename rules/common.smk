@@ -10,12 +10,12 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from workflow_scripts.common.adopt import other_versions, unknown_outputs
-from workflow_scripts.common.checks import cache_folder, check_inputs
-from workflow_scripts.common.code_hashes import CodeHashes
-from workflow_scripts.common.config import validated
+from workflow_scripts.rebuilds.import_results import other_versions, unknown_outputs
+from workflow_scripts.experiment.checks import cache_folder, check_inputs
+from workflow_scripts.rebuilds.code_hashes import CodeHashes
+from workflow_scripts.experiment.config import validated
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.experiment import (
+from workflow_scripts.experiment.products import (
     FIGURES,
     GROUP_FIGURES,
     STARTS,
@@ -37,9 +37,9 @@ from workflow_scripts.common.experiment import (
 )
 from workflow_scripts.common.gpus import visible_gpus
 from workflow_scripts.common.provenance import made_with
-from workflow_scripts.common.records import source_digests
-from workflow_scripts.common.recover import remember
-from workflow_scripts.common.why import keep_sources
+from workflow_scripts.rebuilds.records import source_digests
+from workflow_scripts.rebuilds.recover import remember
+from workflow_scripts.rebuilds.explain import keep_sources
 from workflow_scripts.figures.paper import HAO_2019_TABLE_1
 from workflow_scripts.landscape.grid import shards
 
@@ -73,7 +73,7 @@ def tell_of_results():
             f"Tunescape: Snakemake has no record of {len(unknown)} results, such as {unknown[0]} "
             "(a fresh clone, or .snakemake was deleted): changed settings and code would go "
             "unnoticed. Take them over by their own records: python -m "
-            f"workflow_scripts.common.provenance adopt --directory {shlex.quote(os.getcwd())}"
+            f"workflow_scripts.rebuilds import --directory {shlex.quote(os.getcwd())}"
         )
     for library, files in other_versions().items():
         then = (

@@ -92,13 +92,13 @@ rule roll_back_layers:
         gpu=gpus(),
     params:
         spec=lambda wildcards: likeness_spec(wildcards.pair),
-        code=code("dynamics/roll_back_layers"),
+        code=code("rollback/roll_back_layers"),
         libraries=libraries(
-            "dynamics/roll_back_layers",
+            "rollback/roll_back_layers",
             dynamics_file("{model}", "{pair}", "rollback.parquet"),
         ),
         context=context,
     message:
         "Putting layers back one by one: {wildcards.pair}"
     script:
-        "../workflow_scripts/dynamics/roll_back_layers.py"
+        "../workflow_scripts/rollback/roll_back_layers.py"

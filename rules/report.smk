@@ -1,4 +1,4 @@
-rule weigh_claims:
+rule evaluate_claims:
     input:
         surface_digests(
             [*atlas_surfaces(), *atlas_surfaces("_line")],
@@ -21,9 +21,9 @@ rule weigh_claims:
         csv=report_file("{model}", "claims.csv"),
         markdown=report_file("{model}", "claims.md"),
     log:
-        "results/logs/report/weigh_claims/{model}.log",
+        "results/logs/report/evaluate_claims/{model}.log",
     benchmark:
-        "results/benchmarks/report/weigh_claims/{model}.jsonl"
+        "results/benchmarks/report/evaluate_claims/{model}.jsonl"
     conda:
         "../envs/figures.yaml"
     threads: 1
@@ -37,18 +37,18 @@ rule weigh_claims:
             "tolerances": SETTINGS.landscape.width.tolerances,
             "resamples": SETTINGS.landscape.width.resamples,
         },
-        code=code("report/weigh_claims"),
+        code=code("report/evaluate_claims"),
         libraries=libraries(
-            "report/weigh_claims", report_file("{model}", "claims.parquet")
+            "report/evaluate_claims", report_file("{model}", "claims.parquet")
         ),
         context=context,
     message:
         "Weighing the claims of the paper for {wildcards.model}"
     script:
-        "../workflow_scripts/report/weigh_claims.py"
+        "../workflow_scripts/report/evaluate_claims.py"
 
 
-rule weigh_dynamics_claims:
+rule evaluate_dynamics_claims:
     input:
         pair_digests("{model}", MODEL_PAIRS),
         representations=pair_tables("representations", MODEL_PAIRS),
@@ -59,9 +59,9 @@ rule weigh_dynamics_claims:
         csv=report_file("{model}", "dynamics_claims.csv"),
         markdown=report_file("{model}", "dynamics_claims.md"),
     log:
-        "results/logs/report/weigh_dynamics_claims/{model}.log",
+        "results/logs/report/evaluate_dynamics_claims/{model}.log",
     benchmark:
-        "results/benchmarks/report/weigh_dynamics_claims/{model}.jsonl"
+        "results/benchmarks/report/evaluate_dynamics_claims/{model}.jsonl"
     conda:
         "../envs/figures.yaml"
     threads: 1
@@ -73,13 +73,13 @@ rule weigh_dynamics_claims:
             "pairs": pair_titles(MODEL_PAIRS),
             "resamples": SETTINGS.dynamics.resamples,
         },
-        code=code("report/weigh_dynamics_claims"),
+        code=code("report/evaluate_dynamics_claims"),
         libraries=libraries(
-            "report/weigh_dynamics_claims",
+            "report/evaluate_dynamics_claims",
             report_file("{model}", "dynamics_claims.parquet"),
         ),
         context=context,
     message:
         "Weighing the claims on learning dynamics for {wildcards.model}"
     script:
-        "../workflow_scripts/report/weigh_dynamics_claims.py"
+        "../workflow_scripts/report/evaluate_dynamics_claims.py"

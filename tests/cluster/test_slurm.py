@@ -14,7 +14,7 @@ import pytest
 
 from tests.cluster.lab import Lab
 from tests.workflow.conftest import ROOT, run_snakemake
-from workflow_scripts.common.records import content_digest
+from workflow_scripts.rebuilds.records import content_digest
 
 pytestmark = pytest.mark.slow
 
@@ -205,7 +205,7 @@ def test_after_a_kill_of_snakemake_recover_ends_its_jobs_before_it_starts_again(
 ):
     def recover(**named) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-m", "workflow_scripts.common.recover", "--directory", nearly_done],
+            [sys.executable, "-m", "workflow_scripts.rebuilds.recover", "--directory", nearly_done],
             cwd=ROOT,
             env=lab.env,
             capture_output=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.common.repositories import PAIR, change, codes, write
+from tests.codehash.repositories import PAIR, change, codes, write
 from workflow_scripts.common.provenance import code_of, forget, reach, reached_by
 
 ROOT = Path(__file__).resolve().parents[2]

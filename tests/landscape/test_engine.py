@@ -10,7 +10,7 @@ from tests.landscape.conftest import CONFIGS, classifier, light, moved, sentence
 from workflow_scripts.landscape.engine import Evaluator, evaluate_points
 from workflow_scripts.landscape.plane import Plane, difference, second_scale
 from workflow_scripts.landscape.setting import Directions, make_plane
-from workflow_scripts.model import forward
+from workflow_scripts.model import network as forward
 from workflow_scripts.model.architecture import architecture_of
 from workflow_scripts.model.encoder import (
     build_classifier,

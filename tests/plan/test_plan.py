@@ -16,14 +16,14 @@ import yaml
 
 from tests.workflow.conftest import ROOT, run_snakemake
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.experiment import all_tasks, runs
-from workflow_scripts.common.records import versions, write_output_record
+from workflow_scripts.experiment.products import all_tasks, runs
 from workflow_scripts.plan import machine as machines
 from workflow_scripts.plan.__main__ import plan, read_settings
 from workflow_scripts.plan.jobs import Costs, Job, all_jobs, schedule
 from workflow_scripts.plan.machine import Machine, known_gpu, measured
 from workflow_scripts.plan.report import duration, hours, quantity
 from workflow_scripts.plan.sizes import Lengths, lengths_of, shape_of
+from workflow_scripts.rebuilds.records import versions, write_output_record
 
 EXPERIMENTS = ROOT / "experiments"
 GIVEN = Machine("as given", 100e9, 200e9, 20e9, False, 2)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.workflow.conftest import ROOT
-from workflow_scripts.common.config import Model
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.experiment.config import Model
 from workflow_scripts.plan.__main__ import read_settings
 from workflow_scripts.plan.sizes import (
     KNOWN_MODELS,

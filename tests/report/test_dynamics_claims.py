@@ -6,8 +6,8 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.dynamics.intervals import estimate
 from workflow_scripts.report import dynamics_claims as claims
+from workflow_scripts.report.evaluate_dynamics_claims import evaluate_dynamics_claims
 from workflow_scripts.report.ledger import with_verdicts
-from workflow_scripts.report.weigh_dynamics_claims import weigh_dynamics_claims
 
 RISING = [0.01, 0.02, 0.05, 0.1, 0.3, 0.6]
 FLAT = [0.2] * 6
@@ -121,7 +121,7 @@ def test_the_ledger_has_every_claim_that_there_are_tables_for(tmp_path, with_att
     if not with_attention:
         files.pop("attention")
     targets = [tmp_path / f"ledger.{kind}" for kind in ("parquet", "csv", "md")]
-    weigh_dynamics_claims(
+    evaluate_dynamics_claims(
         files["representations"],
         *targets,
         pairs,

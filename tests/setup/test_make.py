@@ -109,9 +109,9 @@ def test_figures_of_the_default_and_of_another_experiment(checkout):
 
 def test_recover_is_for_the_same_folder(checkout):
     plain = make(checkout, "-n", "recover").stdout
-    assert plain.rstrip().endswith("-m workflow_scripts.common.recover")
+    assert plain.rstrip().endswith("-m workflow_scripts.rebuilds.recover")
     other = make(checkout, "-n", "recover", "EXPERIMENT=experiments/smoke.yaml").stdout
-    assert other.endswith("-m workflow_scripts.common.recover --directory runs/smoke\n")
+    assert other.endswith("-m workflow_scripts.rebuilds.recover --directory runs/smoke\n")
 
 
 def test_test_runs_all_checks(checkout):

@@ -22,12 +22,12 @@ from snakemake.utils import update_config
 
 from tests.workflow.conftest import ROOT
 from workflow_scripts.common import provenance
-from workflow_scripts.common.checks import check_inputs
-from workflow_scripts.common.config import validated
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.records import damaged_outputs, file_digest, recorded_outputs
-from workflow_scripts.common.step import run
+from workflow_scripts.experiment.checks import check_inputs
+from workflow_scripts.experiment.config import validated
 from workflow_scripts.plan.__main__ import read_settings
+from workflow_scripts.rebuilds.records import damaged_outputs, file_digest, recorded_outputs
+from workflow_scripts.rebuilds.step import run
 
 GOOD_ROWS = "sentence\tlabel\nfine words\tgood\nbad words\tbad\n"
 MANY_ROWS = GOOD_ROWS + GOOD_ROWS.partition("\n")[2] * 10

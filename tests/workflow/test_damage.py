@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.conftest import ROOT, run_snakemake
-from workflow_scripts.common.records import content_digest
+from workflow_scripts.rebuilds.records import content_digest
 
 LINE = "results/landscape/tiny/entailment_pretrained_line"
 RUN = "results/finetune/tiny/entailment/pretrained/finetune/init0_order0"
@@ -26,7 +26,7 @@ def line(tmp_path_factory) -> Path:
 
 
 def check(folder: Path, *more: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "workflow_scripts.common.provenance", "check"]
+    command = [sys.executable, "-m", "workflow_scripts.rebuilds", "check"]
     return subprocess.run(
         [*command, "--directory", str(folder), *more],
         cwd=ROOT,

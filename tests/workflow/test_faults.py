@@ -14,7 +14,7 @@ import pytest
 
 from tests.workflow.conftest import ROOT, run_snakemake
 from tests.workflow.test_recover import in_folder
-from workflow_scripts.common.records import content_digest
+from workflow_scripts.rebuilds.records import content_digest
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.conftest import ROOT, run_snakemake
-from workflow_scripts.common.records import content_digest
+from workflow_scripts.rebuilds.records import content_digest
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ import yaml
 
 from tests.workflow.conftest import ROOT
 from tests.workflow.stale import of_script
-from workflow_scripts.common.config import validated
 from workflow_scripts.common.provenance import reach
+from workflow_scripts.experiment.config import validated
 
 pytestmark = pytest.mark.slow
 
@@ -248,7 +248,7 @@ class Edit:
 
 
 ENGINE = "workflow_scripts/landscape/engine.py"
-AFTER_ROWS = {"merge_surface", "measure_width", "weigh_claims", "draw_table1"} | {
+AFTER_ROWS = {"merge_surface", "measure_width", "evaluate_claims", "draw_table1"} | {
     f"draw_figure{n}" for n in (1, 3, 4, 5, 6, 7)
 }
 
@@ -303,7 +303,7 @@ def started_by(said: str) -> set[str]:
 
 
 def provenance(repository: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "workflow_scripts.common.provenance", *arguments]
+    command = [sys.executable, "-m", "workflow_scripts.rebuilds", *arguments]
     return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
 
 
@@ -342,7 +342,7 @@ def test_results_without_snakemakes_memory_stop_the_run_until_they_are_adopted(f
     assert planned(repository, copy) == {"draw_figure3"}
     with Edit(repository / "experiments/smoke.yaml", "resamples: 100", "resamples: 101"):
         again = planned(repository, copy)
-    assert again == {"draw_figure3", "measure_width", "roll_back", "weigh_claims", "draw_table1"}
+    assert again == {"draw_figure3", "measure_width", "roll_back", "evaluate_claims", "draw_table1"}
 
 
 def adopted_with_old_torch(finished, folder: Path, rules: set[str]) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from tests.workflow.conftest import ROOT, run_snakemake
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.records import content_digest
-from workflow_scripts.common.recover import recover, remember
 from workflow_scripts.common.tables import atomic
+from workflow_scripts.rebuilds.records import content_digest
+from workflow_scripts.rebuilds.recover import recover, remember
 
 RUN = "results/finetune/tiny/entailment/pretrained/continued/init0_order0"
 
@@ -153,7 +153,7 @@ def test_only_drafts_are_deleted(killed):
 
 def test_a_folder_without_a_run_is_an_error_of_one_line(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.common.recover", "--directory", str(tmp_path)],
+        [sys.executable, "-m", "workflow_scripts.rebuilds.recover", "--directory", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.workflow.conftest import ROOT, run_snakemake
-from workflow_scripts.common.records import content_digest
 from workflow_scripts.common.tables import read_record, read_table
+from workflow_scripts.rebuilds.records import content_digest
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,7 @@ def test_a_changed_setting_makes_stale_what_uses_it_and_no_more(smoke):
     assert done.returncode == 0
     done = run_snakemake(smoke, "results/figures/all", "--dry-run", config=config)
     jobs = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
-    assert {"measure_width", "weigh_claims"} <= set(jobs)
+    assert {"measure_width", "evaluate_claims"} <= set(jobs)
     assert not {"finetune_finetune", "draw_figure1", "prepare_task"} & set(jobs)
     assert not any(job.startswith("evaluate_rows") for job in jobs)
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import write_json, write_table
 from workflow_scripts.data.tasks import read_task
+from workflow_scripts.rebuilds.step import run
 
 
 def prepare_task(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.model.architecture import Classifier
-from workflow_scripts.model.forward import attention_weights, embed, read_layers, run_layer
+from workflow_scripts.model.network import attention_weights, embed, read_layers, run_layer
 from workflow_scripts.model.packing import Packed
 
 # How far the sum of a row may be from 1: float32 softmax stays within 1e-6.
@@ -183,7 +183,7 @@ def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
     Parameters
     ----------
     module : any Hugging Face encoder, bare or with a head, built with "eager" attention; put into
-        evaluation mode. Or a ``Classifier``, computed as in ``model/forward.py``.
+        evaluation mode. Or a ``Classifier``, computed as in ``model/network.py``.
     batch : its inputs, as ``collate`` makes them; for a ``Classifier`` without padding.
 
     Yields

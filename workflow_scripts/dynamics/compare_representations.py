@@ -9,8 +9,8 @@ import pandas as pd
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import write_table
+from workflow_scripts.rebuilds.step import run
 
 
 def compare_representations(
@@ -61,12 +61,6 @@ def compare_representations(
     Hao et al. (2020), section 4.
     """
     from workflow_scripts.common.device import chosen_token_budget, reproducible
-    from workflow_scripts.dynamics.likeness import (
-        EMBEDDINGS,
-        gather,
-        layer_matrix,
-        layer_table,
-    )
     from workflow_scripts.dynamics.reading import (
         chosen_rows,
         grouped_batches,
@@ -74,6 +68,12 @@ def compare_representations(
         load_pair,
         read_examples,
         token_distances,
+    )
+    from workflow_scripts.dynamics.similarity import (
+        EMBEDDINGS,
+        gather,
+        layer_matrix,
+        layer_table,
     )
     from workflow_scripts.model.text import load_tokenizer
 

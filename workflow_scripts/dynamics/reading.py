@@ -21,7 +21,7 @@ from workflow_scripts.model.encoder import (
     load_classifier,
     read_weights,
 )
-from workflow_scripts.model.forward import embed, read_layers, run_layer
+from workflow_scripts.model.network import embed, read_layers, run_layer
 from workflow_scripts.model.packing import Packed, pack
 from workflow_scripts.model.text import Encoded, Tokenizer, collate, encode, joined
 
@@ -166,7 +166,7 @@ def hidden_states(
 
     Without padding: the tokens of an example follow one another, and the examples stand in the
     order in which they are given. BERT, RoBERTa, ELECTRA and ALBERT are computed without padding
-    too (``model/forward.py``), within 1e-5 of their own forward pass.
+    too (``model/network.py``), within 1e-5 of their own forward pass.
 
     Parameters
     ----------

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.figures.curves import learning_curves
 from workflow_scripts.figures.save import save_figure, save_numbers
 from workflow_scripts.figures.style import paper_style
+from workflow_scripts.rebuilds.step import run
 
 
 def draw_figure2(

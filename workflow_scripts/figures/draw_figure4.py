@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.save import save_figure, save_numbers
 from workflow_scripts.figures.style import paper_style
 from workflow_scripts.figures.trajectories import overfitting
+from workflow_scripts.rebuilds.step import run
 
 
 def draw_figure4(

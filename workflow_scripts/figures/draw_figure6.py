@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from workflow_scripts.common.step import run
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.maps import ERROR
 from workflow_scripts.figures.save import save_figure, save_numbers
 from workflow_scripts.figures.style import paper_style
 from workflow_scripts.figures.surfaces import start_and_end_surfaces
+from workflow_scripts.rebuilds.step import run
 
 
 def draw_figure6(

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.figures.layers import HEADLINE, rollback_by_layer
 from workflow_scripts.figures.save import save_figure, save_numbers
 from workflow_scripts.figures.style import paper_style
+from workflow_scripts.rebuilds.step import run
 
 
 def draw_layer_rollback(

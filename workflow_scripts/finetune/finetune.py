@@ -6,7 +6,6 @@ from typing import Any
 
 from workflow_scripts.common.device import chosen_token_budget, keep_freed_memory, reproducible
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.step import run
 from workflow_scripts.common.stopping import stop_requests
 from workflow_scripts.common.tables import read_json, read_table, record
 from workflow_scripts.finetune.state import State, digest_of
@@ -18,6 +17,7 @@ from workflow_scripts.model.encoder import (
     start_weights,
 )
 from workflow_scripts.model.text import encode, load_tokenizer
+from workflow_scripts.rebuilds.step import run
 
 log = logging.getLogger("tunescape")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import write_json
+from workflow_scripts.rebuilds.step import run
 
 POINTS = 20  # besides the corners and the checkpoints
 

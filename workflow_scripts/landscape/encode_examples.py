@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, read_table, write_table
 from workflow_scripts.landscape.tokens import tabulate
 from workflow_scripts.model.text import encode, load_tokenizer
+from workflow_scripts.rebuilds.step import run
 
 
 def encode_examples(

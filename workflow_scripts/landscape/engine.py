@@ -1,7 +1,7 @@
 """Evaluates per-example losses and predictions of a classifier at many points of a plane.
 
 One point is one pass over all examples of all splits, sorted by length, without dropout. BERT,
-RoBERTa, ELECTRA and ALBERT classifiers take the path without padding of ``model/forward.py``;
+RoBERTa, ELECTRA and ALBERT classifiers take the path without padding of ``model/network.py``;
 every other encoder its own Hugging Face forward, in batches of similar length. In float32 both
 equal a plain forward of one example at a time within 1e-5 in logits. On a GPU a pass without
 padding that waits for its launches becomes a CUDA graph (``landscape/replay.py``).
@@ -17,7 +17,7 @@ import torch
 from workflow_scripts.common.device import chosen_token_budget
 from workflow_scripts.landscape.plane import Plane
 from workflow_scripts.landscape.replay import Replay
-from workflow_scripts.model import forward
+from workflow_scripts.model import network as forward
 from workflow_scripts.model.architecture import architecture_of
 from workflow_scripts.model.packing import Packed, pack
 from workflow_scripts.model.text import Encoded, collate, joined, token_batches

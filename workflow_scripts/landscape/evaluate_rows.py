@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, write_table
+from workflow_scripts.rebuilds.step import run
 
 
 def evaluate_rows(

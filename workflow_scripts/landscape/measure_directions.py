@@ -4,12 +4,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, write_json
 from workflow_scripts.landscape.plane import gram
 from workflow_scripts.landscape.setting import Directions, load_directions, surface_layers
 from workflow_scripts.landscape.width import filter_distance
 from workflow_scripts.model.encoder import names_in_layers, names_with_prefix, read_weights
+from workflow_scripts.rebuilds.step import run
 
 
 def measure_directions(

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, read_table, write_table
 from workflow_scripts.landscape.width import line_widths, plane_areas
+from workflow_scripts.rebuilds.step import run
 
 
 def measure_width(

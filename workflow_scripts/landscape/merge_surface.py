@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, read_table, write_table
 from workflow_scripts.landscape.grid import surface_points
+from workflow_scripts.rebuilds.step import run
 
 
 def merge_surface(

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import write_table
+from workflow_scripts.rebuilds.step import run
 
 
 def project_trajectory(

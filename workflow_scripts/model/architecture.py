@@ -1,6 +1,6 @@
 """BERT, RoBERTa, ELECTRA and ALBERT classifiers as names and shapes.
 
-``model/forward.py`` computes them, and ``finetune/packed.py`` trains them.
+``model/network.py`` computes them, and ``finetune/packed.py`` trains them.
 
 Read from ``config.json`` as transformers reads it, without importing it: that takes longer than
 many a job of a surface. What is unusual there is left to transformers.

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from workflow_scripts.common.step import run
 from workflow_scripts.model.encoder import draw_encoder, read_config, write_weights
+from workflow_scripts.rebuilds.step import run
 
 
 def draw_scratch(config: Path, weights: Path, init: int) -> None:

@@ -230,7 +230,7 @@ def load_classifier(
     """A classifier with the given weights on a device, in float32, ready to evaluate.
 
     Of an architecture that ``model/architecture.py`` knows it is a ``Classifier``, which holds the
-    weights for ``model/forward.py``; any other is transformers' own.
+    weights for ``model/network.py``; any other is transformers' own.
 
     Parameters
     ----------

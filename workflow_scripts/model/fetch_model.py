@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import write_json, write_text
 from workflow_scripts.model.encoder import write_weights
 from workflow_scripts.model.source import digest_of, fetch
+from workflow_scripts.rebuilds.step import run
 
 
 def fetch_model(

@@ -10,8 +10,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from workflow_scripts.common.config import Config, validated
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.experiment.config import Config, validated
 from workflow_scripts.plan.machine import GPUS, REACHED, Machine, known_gpu, measured
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,11 +66,11 @@ def plan(arguments: argparse.Namespace) -> str:
     UserError : if something in the configuration or the arguments is wrong, or the size of a model
         or task is not known.
     """
-    from workflow_scripts.common.adopt import other_versions
-    from workflow_scripts.common.experiment import all_tasks
+    from workflow_scripts.experiment.products import all_tasks
     from workflow_scripts.plan.jobs import all_jobs, schedule
     from workflow_scripts.plan.report import text
     from workflow_scripts.plan.sizes import given_lengths, lengths_of, shape_in, shape_of
+    from workflow_scripts.rebuilds.import_results import other_versions
 
     settings = read_settings([path.resolve() for path in arguments.configfile])
     run = arguments.directory.resolve()

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.common import experiment
-from workflow_scripts.common.config import Config
+from workflow_scripts.experiment import products as experiment
+from workflow_scripts.experiment.config import Config
 from workflow_scripts.finetune.batches import epoch_batches
 from workflow_scripts.landscape.grid import surface_points
 from workflow_scripts.model.text import token_batches
@@ -389,7 +389,7 @@ def _jobs_of(settings: Config, costs: Costs, model: str) -> Iterator[Job]:
     made = tuple(f"surface/{model}/{name}" for name in surfaces)
     pairs = tuple(f"representations/{model}/{pair}" for pair in experiment.model_pairs(settings))
     work = 1e-4 * settings.landscape.width.resamples * len(settings.experiment.tasks)
-    for rule, needs in (("weigh_claims", made), ("weigh_dynamics_claims", pairs)):
+    for rule, needs in (("evaluate_claims", made), ("evaluate_dynamics_claims", pairs)):
         yield Job("report", rule, f"{rule}/{model}", needs=needs, **table_job(1 + 10 * work))
     figures = [*experiment.FIGURES]
     figures += experiment.GROUP_FIGURES if settings.figures.group_tasks else ()

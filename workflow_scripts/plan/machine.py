@@ -101,7 +101,7 @@ def measured(
 def _product(x, weight):
     import torch
 
-    # As the engine multiplies on a CPU: model/forward.py.
+    # As the engine multiplies on a CPU: model/network.py.
     if x.device.type == "cpu" and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return lambda: torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
     return lambda: torch.nn.functional.linear(x, weight)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from workflow_scripts.common.config import Config
+from workflow_scripts.experiment.config import Config
 from workflow_scripts.plan.jobs import BETWEEN, SHARES, STAGES, START, Job
 from workflow_scripts.plan.machine import Machine
 from workflow_scripts.plan.sizes import Lengths, Shape

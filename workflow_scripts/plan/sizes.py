@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workflow_scripts.common.config import Config, Model, Task
 from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.experiment.config import Config, Model, Task
 from workflow_scripts.model.checks import local_folder, parse_source, random_settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Architectures without padding in the engine (model/forward.py), and in training on a CPU.
+# Architectures without padding in the engine (model/network.py), and in training on a CPU.
 PACKED = ("albert", "bert", "electra", "roberta")
 # Examples of a split that are turned into tokens; a larger one repeats their lengths.
 SAMPLE = 2000

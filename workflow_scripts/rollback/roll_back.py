@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.progress import progress
-from workflow_scripts.common.step import run
 from workflow_scripts.common.tables import read_json, read_table, write_table
+from workflow_scripts.rebuilds.step import run
 
 
 def roll_back(
