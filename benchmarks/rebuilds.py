@@ -1141,7 +1141,7 @@ REPORT = [
     ),
     code(
         "the paper's numbers, which this experiment does not show",
-        "figures/paper.py",
+        "rollback/paper.py",
         swap("86.54, ", "86.55, "),
     ),
     code(

@@ -85,3 +85,8 @@ def _least_held(gpus: list[str]) -> Iterator[str]:
                     continue
                 yield gpu
                 return
+
+
+def gpus_of_a_job(device: str) -> int:
+    """GPUs of one job that runs a model; device ``auto`` takes one where this machine has any."""
+    return int(device == "cuda" or (device == "auto" and shutil.which("nvidia-smi") is not None))

@@ -12,6 +12,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.common.tables import read_json, read_record, set_record, write_text
+from workflow_scripts.common.wiring import is_bookkeeping
 from workflow_scripts.rebuilds.cache import cache_key, keep, take
 from workflow_scripts.rebuilds.records import (
     RESULTS,
@@ -27,7 +28,7 @@ from workflow_scripts.rebuilds.records import (
 log = logging.getLogger("tunescape")
 
 # Params of a rule that make its outputs stale; `drawing` names the script of some rules.
-TRACKED = ("spec", "code", "libraries", "sources", "drawing")
+TRACKED = ("spec", "code", "libraries", "sources", "inputs", "drawing")
 
 
 def run(function: Callable[..., None], snakemake) -> None:
@@ -67,7 +68,7 @@ def run(function: Callable[..., None], snakemake) -> None:
         for files in (snakemake.input, snakemake.output)
         for name, paths in files.items()
         # An optional input that this job lacks is an empty list.
-        if paths and not _is_digest(name)
+        if paths and not is_bookkeeping(name)
     }
     arguments |= dict(snakemake.params.get("spec", {}))
     accepted = inspect.signature(function).parameters
@@ -97,12 +98,12 @@ def _call_or_take(function: Callable[[], None], snakemake, cache: str | None) ->
     outputs = [
         Path(path)
         for name, paths in snakemake.output.items()
-        if not _is_digest(name)
+        if not is_bookkeeping(name)
         for path in (paths if _is_list(paths) else [paths])
     ]
     key = cache_key(
         {
-            **{name: snakemake.params.get(name) for name in TRACKED if name != "libraries"},
+            **{name: snakemake.params.get(name) for name in TRACKED if name not in ("libraries", "inputs")},
             "inputs": {
                 name: [content_digest(p) for p in (paths if _is_list(paths) else [paths])]
                 for name, paths in snakemake.input.items()
@@ -130,10 +131,6 @@ def _is_list(paths: Any) -> bool:
     return not isinstance(paths, (str, os.PathLike))
 
 
-def _is_digest(name: str) -> bool:
-    return name == "digest" or name.endswith("_digest")
-
-
 def _write_digests(output) -> None:
     files = {
         name: [Path(p) for p in paths] if _is_list(paths) else [Path(paths)]
@@ -141,7 +138,7 @@ def _write_digests(output) -> None:
     }
     own = {name.removesuffix("_digest") for name in files if name.endswith("_digest")}
     for name, targets in files.items():
-        if _is_digest(name):
+        if is_bookkeeping(name):
             told = (
                 files[name.removesuffix("_digest")]
                 if name != "digest"
