@@ -17,16 +17,17 @@ rule draw_figure1:
         runtime=10,
     params:
         spec={
+            "quantity": "loss",
             "tasks": task_titles(TASKS),
             "starts": list(STARTS),
         },
-        code=code("figures/draw_figure1"),
-        libraries=libraries("figures/draw_figure1", figure_file("figure1.pdf")),
+        code=code("figures/draw_surfaces"),
+        libraries=libraries("figures/draw_surfaces", figure_file("figure1.pdf")),
         context=context,
     message:
         "Drawing figure 1: training-loss surfaces"
     script:
-        "../workflow_scripts/figures/draw_figure1.py"
+        "../workflow_scripts/figures/draw_surfaces.py"
 
 
 rule draw_figure2:
@@ -55,13 +56,13 @@ rule draw_figure2:
                 {"task": task, "start": start} for task in TASKS for start in STARTS
             ],
         },
-        code=code("figures/draw_figure2"),
-        libraries=libraries("figures/draw_figure2", figure_file("figure2.pdf")),
+        code=code("figures/draw_loss_curves"),
+        libraries=libraries("figures/draw_loss_curves", figure_file("figure2.pdf")),
         context=context,
     message:
         "Drawing figure 2: training loss over steps"
     script:
-        "../workflow_scripts/figures/draw_figure2.py"
+        "../workflow_scripts/figures/draw_loss_curves.py"
 
 
 rule draw_figure3:
@@ -93,13 +94,13 @@ rule draw_figure3:
             "tasks": task_titles(SETTINGS.figures.trajectory_tasks),
             "starts": list(STARTS),
         },
-        code=code("figures/draw_figure3"),
-        libraries=libraries("figures/draw_figure3", figure_file("figure3.pdf")),
+        code=code("figures/draw_trajectories"),
+        libraries=libraries("figures/draw_trajectories", figure_file("figure3.pdf")),
         context=context,
     message:
         "Drawing figure 3: trajectories on training-loss surfaces"
     script:
-        "../workflow_scripts/figures/draw_figure3.py"
+        "../workflow_scripts/figures/draw_trajectories.py"
 
 
 rule draw_figure4:
@@ -125,13 +126,13 @@ rule draw_figure4:
             "task": task_titles([OVERFITTING])[0],
             "note": overfitting_note(),
         },
-        code=code("figures/draw_figure4"),
-        libraries=libraries("figures/draw_figure4", figure_file("figure4.pdf")),
+        code=code("figures/draw_overfitting"),
+        libraries=libraries("figures/draw_overfitting", figure_file("figure4.pdf")),
         context=context,
     message:
         "Drawing figure 4: training on, on the generalisation-error surface"
     script:
-        "../workflow_scripts/figures/draw_figure4.py"
+        "../workflow_scripts/figures/draw_overfitting.py"
 
 
 rule draw_figure5:
@@ -156,13 +157,13 @@ rule draw_figure5:
             "tasks": task_titles(TASKS),
             "starts": list(STARTS),
         },
-        code=code("figures/draw_figure5"),
-        libraries=libraries("figures/draw_figure5", figure_file("figure5.pdf")),
+        code=code("figures/draw_lines"),
+        libraries=libraries("figures/draw_lines", figure_file("figure5.pdf")),
         context=context,
     message:
         "Drawing figure 5: training loss along the optimisation direction"
     script:
-        "../workflow_scripts/figures/draw_figure5.py"
+        "../workflow_scripts/figures/draw_lines.py"
 
 
 rule draw_figure6:
@@ -184,16 +185,17 @@ rule draw_figure6:
         runtime=10,
     params:
         spec={
+            "quantity": "error",
             "tasks": task_titles(TASKS),
             "starts": list(STARTS),
         },
-        code=code("figures/draw_figure6"),
-        libraries=libraries("figures/draw_figure6", figure_file("figure6.pdf")),
+        code=code("figures/draw_surfaces"),
+        libraries=libraries("figures/draw_surfaces", figure_file("figure6.pdf")),
         context=context,
     message:
         "Drawing figure 6: generalisation-error surfaces"
     script:
-        "../workflow_scripts/figures/draw_figure6.py"
+        "../workflow_scripts/figures/draw_surfaces.py"
 
 
 rule draw_figure7:
@@ -218,13 +220,13 @@ rule draw_figure7:
             "tasks": task_titles(SETTINGS.figures.group_tasks),
             "groups": layer_groups(SETTINGS),
         },
-        code=code("figures/draw_figure7"),
-        libraries=libraries("figures/draw_figure7", figure_file("figure7.pdf")),
+        code=code("figures/draw_group_surfaces"),
+        libraries=libraries("figures/draw_group_surfaces", figure_file("figure7.pdf")),
         context=context,
     message:
         "Drawing figure 7: training-loss surfaces of layer groups"
     script:
-        "../workflow_scripts/figures/draw_figure7.py"
+        "../workflow_scripts/figures/draw_group_surfaces.py"
 
 
 rule draw_table1:
@@ -249,13 +251,13 @@ rule draw_table1:
             "groups": layer_groups(SETTINGS),
             "paper": paper_values(),
         },
-        code=code("figures/draw_table1"),
-        libraries=libraries("figures/draw_table1", figure_file("table1.pdf")),
+        code=code("figures/draw_rollback_table"),
+        libraries=libraries("figures/draw_rollback_table", figure_file("table1.pdf")),
         context=context,
     message:
-        "Drawing table 1: accuracies with layer groups put back"
+        "Drawing table 1: accuracies with layer groups rolled back"
     script:
-        "../workflow_scripts/figures/draw_table1.py"
+        "../workflow_scripts/figures/draw_rollback_table.py"
 
 
 # A job sees the loop's names as the loop leaves them: so none of Snakemake's own, such as script,
