@@ -1081,15 +1081,15 @@ REPORT = [
         NOTHING,
     ),
     code(
-        "script of one figure",
-        "figures/draw_figure6.py",
-        swap("tasks, starts, ERROR", "tasks, starts, measure=ERROR"),
-        figures(6),
+        "script of two figures",
+        "figures/draw_surfaces.py",
+        swap("        QUANTITIES[quantity],", "        quantity=QUANTITIES[quantity],"),
+        figures(1, 6),
         NOTHING,
     ),
     code(
         "default argument of a script",
-        "figures/draw_figure2.py",
+        "figures/draw_loss_curves.py",
         swap("smoothing: float = 0.25", "smoothing: float = 0.5"),
         figures(2),
     ),
@@ -1131,7 +1131,10 @@ REPORT = [
         figures(1, 3, 4, 5, 6, 7),
     ),
     code(
-        "constant of maps", "figures/maps.py", swap('"dev error (%)"', '"error (%)"'), figures(4, 6)
+        "constant of maps",
+        "figures/maps.py",
+        swap('"dev error (%)"', '"error (%)"'),
+        figures(1, 4, 6),
     ),
     code(
         "constant of scales",

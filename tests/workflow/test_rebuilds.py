@@ -265,7 +265,7 @@ AFTER_ROWS = {"merge_surface", "measure_width", "evaluate_claims", "draw_table1"
             {"evaluate_rows", "project_trajectory", "roll_back", *AFTER_ROWS},
         ),
         (
-            "workflow_scripts/figures/draw_figure2.py",
+            "workflow_scripts/figures/draw_loss_curves.py",
             'if __name__ == "__main__":',
             'if __name__ == "__main__" and True:',
             {"draw_figure2"},
