@@ -455,7 +455,7 @@ COMMON = [
         "statement of a package: choose_examples imports nothing from it",
         "landscape/__init__.py",
         append("import os\n\nos.umask(0o022)\n"),
-        FORWARD | {ENCODE, DIRECTIONS, MERGE, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
+        FORWARD | {ENCODE, DIRECTIONS, MERGE, WIDTH, CLAIMS},
     ),
     code("unused function added to a grammar", "data/grammars/sentiment.py", append(UNUSED)),
     code(
@@ -878,7 +878,7 @@ LANDSCAPE = [
         "statement that acts on import",
         "landscape/width.py",
         append('\nnp.seterr(under="ignore")\n'),
-        {DIRECTIONS, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
+        {DIRECTIONS, WIDTH, CLAIMS},
     ),
     code(
         "statement that acts on import",
@@ -965,7 +965,7 @@ OF_DYNAMICS = [
     ),
     code(
         "intervals",
-        "dynamics/intervals.py",
+        "common/intervals.py",
         swap("(groups - 1) * left_out", "(groups - 1.0) * left_out"),
         {STATES, LAYERS_BACK, DYNAMICS_CLAIMS},
     ),

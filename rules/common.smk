@@ -433,7 +433,7 @@ def precision_spec(surface):
     auto = settings.precision == "auto"
     return {
         "surface": surface_spec(surface),
-        "wanted": settings.precision,
+        "requested": settings.precision,
         "tolerance": settings.precision_tolerance if auto else None,
     }
 
