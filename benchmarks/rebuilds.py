@@ -900,8 +900,8 @@ LANDSCAPE = [
         "script",
         "landscape/encode_examples.py",
         swap(
-            "    words = load_tokenizer(config.parent)\n",
-            "    words = load_tokenizer(tokenizer.parent)\n",
+            "    loaded_tokenizer = load_tokenizer(config.parent)\n",
+            "    loaded_tokenizer = load_tokenizer(tokenizer.parent)\n",
         ),
         {ENCODE},
         OF_SURFACES | {ROWS, TRAJECTORY, MERGE},

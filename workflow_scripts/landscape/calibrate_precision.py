@@ -9,7 +9,7 @@ import pandas as pd
 
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import write_json
-from workflow_scripts.landscape.grid import Point, SurfaceSpec, points_of
+from workflow_scripts.landscape.grid import Point, SurfaceSpec, points_in, points_of
 from workflow_scripts.rebuilds.step import run
 
 POINTS = 20  # besides the corners and the checkpoints
@@ -76,7 +76,7 @@ def calibrate_precision(
                 device,
                 (torch.float32, torch.bfloat16),
             )
-            points = differences(*evaluated, calibration_points(spec.table()))
+            points = differences(*evaluated, calibration_points(points_in(spec)))
     largest = max((point["difference"] for point in points), default=math.inf)
     good = requested == "bfloat16" or largest <= tolerance
     facts = {

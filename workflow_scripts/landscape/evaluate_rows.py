@@ -8,7 +8,7 @@ import pandas as pd
 
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import read_json, write_table
-from workflow_scripts.landscape.grid import SurfaceSpec, points_of
+from workflow_scripts.landscape.grid import SurfaceSpec, points_in, points_of
 from workflow_scripts.rebuilds.step import run
 
 
@@ -73,7 +73,7 @@ def evaluate_rows(
             device,
             (dtype,),
         )
-        points = spec.table()
+        points = points_in(spec)
         points = points[points["row"].isin([int(path.stem) for path in rows])]
         points = points.reset_index(drop=True)
         places = points_of(points)

@@ -67,10 +67,6 @@ class SurfaceSpec:
         names = ("kind", "points", "group", "groups")
         return cls(low=low, high=high, **{name: surface[name] for name in names})
 
-    def table(self) -> pd.DataFrame:
-        """All points, see ``surface_points``."""
-        return surface_points(self.kind, self.low, self.high, self.points)
-
 
 def points_of(table: pd.DataFrame) -> list[Point]:
     """The points of a table with ``alpha`` and ``beta``, in its order."""
@@ -146,6 +142,11 @@ def surface_points(kind: str, low: float, high: float, points: int) -> pd.DataFr
     table = pd.concat([table, extra], ignore_index=True) if missing else table
     table["anchor"] = [ANCHORS[kind].get(point, "") for point in points_of(table)]
     return table
+
+
+def points_in(surface: SurfaceSpec) -> pd.DataFrame:
+    """All points of a surface, see ``surface_points``."""
+    return surface_points(surface.kind, surface.low, surface.high, surface.points)
 
 
 def shards(
