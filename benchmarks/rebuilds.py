@@ -440,7 +440,7 @@ SAME = [
     code("functions in another order", "landscape/plane.py", to_end("gram")),
     code(
         "another way to import",
-        "rollback/roll_back.py",
+        "rollback/roll_back_groups.py",
         swap(
             "from workflow_scripts.common.progress import progress\n",
             "from workflow_scripts.common.progress import (\n    progress,\n)\n",
@@ -455,7 +455,7 @@ COMMON = [
         "statement of a package: choose_examples imports nothing from it",
         "landscape/__init__.py",
         append("import os\n\nos.umask(0o022)\n"),
-        FORWARD | {ENCODE, DIRECTIONS, MERGE, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
+        FORWARD | {ENCODE, DIRECTIONS, MERGE, WIDTH, CLAIMS},
     ),
     code("unused function added to a grammar", "data/grammars/sentiment.py", append(UNUSED)),
     code(
@@ -878,7 +878,7 @@ LANDSCAPE = [
         "statement that acts on import",
         "landscape/width.py",
         append('\nnp.seterr(under="ignore")\n'),
-        {DIRECTIONS, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
+        {DIRECTIONS, WIDTH, CLAIMS},
     ),
     code(
         "statement that acts on import",
@@ -900,8 +900,8 @@ LANDSCAPE = [
         "script",
         "landscape/encode_examples.py",
         swap(
-            "    words = load_tokenizer(config.parent)\n",
-            "    words = load_tokenizer(tokenizer.parent)\n",
+            "    loaded_tokenizer = load_tokenizer(config.parent)\n",
+            "    loaded_tokenizer = load_tokenizer(tokenizer.parent)\n",
         ),
         {ENCODE},
         OF_SURFACES | {ROWS, TRAJECTORY, MERGE},
@@ -925,7 +925,7 @@ LANDSCAPE = [
     ),
     code(
         "script",
-        "rollback/roll_back.py",
+        "rollback/roll_back_groups.py",
         swap("[2.5, 97.5]", "[5, 95]"),
         {ROLLBACK},
         {CLAIMS, TABLE1},
@@ -965,7 +965,7 @@ OF_DYNAMICS = [
     ),
     code(
         "intervals",
-        "dynamics/intervals.py",
+        "common/intervals.py",
         swap("(groups - 1) * left_out", "(groups - 1.0) * left_out"),
         {STATES, LAYERS_BACK, DYNAMICS_CLAIMS},
     ),

@@ -1,4 +1,5 @@
 from workflow_scripts.landscape import files as landscape
+from workflow_scripts.landscape.surfaces import row_blocks
 
 CHOSEN = needs(**landscape.example_inputs())
 ENCODED = needs(**landscape.token_inputs())
@@ -131,7 +132,7 @@ rule calibrate_precision:
 
 # One rule a block of rows, since a rule's outputs are of one pattern. A file holds one row, so
 # that another number of rows a job leaves the files of rows as they are.
-for kind, first, last in landscape.row_blocks(SETTINGS):
+for kind, first, last in row_blocks(SETTINGS):
 
     rule:
         name:

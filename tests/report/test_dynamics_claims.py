@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.intervals import jackknife_interval
 from workflow_scripts.common.tables import write_table
-from workflow_scripts.dynamics.intervals import estimate
 from workflow_scripts.report import dynamics_claims as claims
 from workflow_scripts.report.evaluate_dynamics_claims import evaluate_dynamics_claims
 from workflow_scripts.report.ledger import with_verdicts
@@ -65,7 +65,7 @@ def test_the_interval_of_a_difference_is_the_jackknifes():
     gap = claims.third_gap("middle", "low")
     value, (low, high) = curve.number(gap)
     left = [gap(sample) for sample in curve.samples]
-    found = estimate(value, left)
+    found = jackknife_interval(value, left)
     assert (low, high) == (found.low, found.high)
     assert value == pytest.approx((0.05 + 0.1 - 0.01 - 0.02) / 2)
 

@@ -1,9 +1,14 @@
 """What a job costs, and what a machine does in a second."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
 
 # Measured on 2 cores of an AMD EPYC (AVX-512, 2 jobs at a time), with MiniLM and four GLUE tasks;
 # those of a GPU are assumed.
@@ -18,6 +23,9 @@ WRITING, HASHING = 0.5e9, 1e9  # bytes per second: disk, SHA-256
 RUNTIME = {"model": 450e6, "table": 180e6, "figure": 230e6}  # bytes of memory before any work
 FLOAT = 4  # bytes
 HOST_BYTES = 20e9
+# Padded tokens in one forward pass: a CPU is fastest where a pass stays in its cache; a GPU takes
+# as many as its memory allows, and no more than these (common/device.py).
+CPU_TOKENS, GPU_TOKENS = 2048, 65536
 
 
 @dataclass(frozen=True)

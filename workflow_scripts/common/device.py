@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from workflow_scripts.common.costs import CPU_TOKENS, GPU_TOKENS
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.gpus import one_gpu
 
@@ -38,7 +39,6 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
 
-CPU_TOKENS, GPU_TOKENS = 2048, 65536
 BYTES_PER_TOKEN = 2**18  # bert-large takes about a quarter of it in float32
 
 

@@ -1,11 +1,17 @@
 """Costs of comparing the attention and hidden states of two models."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from workflow_scripts.common.costs import Cost, Job
 from workflow_scripts.dynamics.files import moment_bytes, pair_examples
 from workflow_scripts.dynamics.pairs import model_pairs
-from workflow_scripts.model.pricing import Pricing
+
+if TYPE_CHECKING:
+    from workflow_scripts.model.pricing import Pricing
 
 JS_BYTES = 1000  # memory traffic, bytes per pair of attention weights
 DOUBLE = 0.3  # rate of sums of products in float64, of that of products in float32

@@ -37,7 +37,7 @@ def compared_run(settings: Any, model: str, task: str, seeds: int = 0) -> Run:
 
 
 def model_pairs(settings: Any, model: str) -> dict[str, Pair]:
-    """Pairs of models by name, in the order of the tasks; of pairs of tasks the most alike first."""
+    """Pairs of models by name; of those of two tasks the most alike first."""
     of_seeds = settings.dynamics.seed_tasks
     pairs = []
     for task in settings.experiment.tasks:

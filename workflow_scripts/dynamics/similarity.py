@@ -8,8 +8,8 @@ import pandas as pd
 from torch import Tensor
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.intervals import jackknife_interval
 from workflow_scripts.common.progress import progress
-from workflow_scripts.dynamics.intervals import estimate
 from workflow_scripts.dynamics.svcca import (
     LayerMoments,
     Moments,
@@ -126,7 +126,7 @@ def layer_table(
         null = _null(gathered.all.pair(*pair), keep)
         cut = svcca(total.pair(*pair), keep)
         for name, value in values[pair].items():
-            found = estimate(value, np.array([one[name] for one in left_out[pair]]))
+            found = jackknife_interval(value, np.array([one[name] for one in left_out[pair]]))
             rows.append(
                 {
                     "layer": layer,

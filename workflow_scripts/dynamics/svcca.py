@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.dynamics.intervals import Estimate, estimate
+from workflow_scripts.common.intervals import Estimate, jackknife_interval
 from workflow_scripts.dynamics.moments import (
     Axes,
     LayerMoments,
@@ -252,4 +252,4 @@ def jackknife(
     total = merged(groups)
     value = np.asarray(measure(total), dtype=float)
     left_out = np.stack([np.asarray(measure(total.without(group))) for group in groups])
-    return estimate(value, left_out, level)
+    return jackknife_interval(value, left_out, level)

@@ -15,15 +15,13 @@ def figures(settings: Any) -> list[Figure]:
 
 def all_targets(settings: Any) -> list[File]:
     """Every figure, table and page of the experiment."""
-    return [
-        file
-        for model in settings.experiment.models
-        for stage in STAGES
-        for file in (
-            *(f for one in stage.figures if one.drawn(settings) for f in one.outputs(model).values()),
-            *stage.targets(settings, model),
-        )
-    ]
+    targets: list[File] = []
+    for model in settings.experiment.models:
+        for stage in STAGES:
+            targets += stage.targets(settings, model)
+        for figure in figures(settings):
+            targets += figure.outputs(model).values()
+    return targets
 
 
 def local_rules(settings: Any) -> list[str]:

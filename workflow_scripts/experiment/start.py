@@ -73,7 +73,10 @@ def disable_job_rate_limiter(workflow: Any) -> None:
 
 
 def delete_unneeded_checkpoints(settings: Any) -> None:
-    """Delete what no trajectory shows; Snakemake does so only where another job is last to need it."""
+    """Delete checkpoints that no trajectory shows, where ``finetune.keep`` says so.
+
+    Snakemake does it only where another job is the last to need them.
+    """
     if settings.finetune.keep == "ends":
         for model in settings.experiment.models:
             for run in end_runs(settings, model):

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.intervals import percentile_interval, resampled_means
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import labelled
 from workflow_scripts.figures.layout import Footer, Sheet, blocks_of, sheet
@@ -25,7 +26,6 @@ from workflow_scripts.figures.pairs import (
     set_ticks,
 )
 from workflow_scripts.figures.titles import PairTitle, TaskTitle
-from workflow_scripts.landscape.width import resampled_means
 
 FRAME = {"left": 0.5, "right": 0.1, "widest": 2.6}
 LN2 = math.log(2)
@@ -213,7 +213,7 @@ def _mean_js(table: pd.DataFrame, name: str, resamples: int, seed: int) -> pd.Da
     js = table.pivot(index="layer", columns="example", values="js")
     values = js.to_numpy(float, copy=True)
     values[~np.isfinite(values)] = np.nan
-    low, high = np.percentile(resampled_means(values, resamples, seed), [2.5, 97.5], axis=0)
+    low, high = percentile_interval(resampled_means(values, resamples, seed), axis=0)
     means = table.groupby("layer")[["cls", "sep", "other"]].mean()
     return pd.DataFrame(
         {

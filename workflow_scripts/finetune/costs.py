@@ -1,13 +1,16 @@
 """Costs of the finetune stage's jobs."""
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from workflow_scripts.common.costs import FLOAT, HASHING, START, WRITING, Cost, Job
-from workflow_scripts.finetune.batches import epoch_batches
-from workflow_scripts.model.pricing import Pricing, padded
+
+if TYPE_CHECKING:
+    from workflow_scripts.model.pricing import Pricing
 
 STEP = 0.02  # seconds of a training step besides its work
 STEP_BYTES = 100  # that a parameter moves in a step: gradient, its norms, clipping, Adam
@@ -17,6 +20,9 @@ def epoch_flops(pricing: Pricing, lengths: np.ndarray, recipe: Any) -> float:
     """Of an epoch of training: a forward pass, and backward twice as much."""
     if _trains_packed(pricing):
         return 3 * pricing.engine_flops(lengths)
+    from workflow_scripts.finetune.batches import epoch_batches
+    from workflow_scripts.model.pricing import padded
+
     batches = epoch_batches(lengths, recipe.batch_size, recipe.bucket_batches, 0, 1)
     return 3 * pricing.layer_flops(*padded(lengths, batches), pricing.shape.layers)
 

@@ -116,7 +116,8 @@ def _run(
     order: int | str,
 ) -> Run:
     followed = settings.finetune.recipes[recipe]
-    base = followed.continues and _run(settings, model, task, start, followed.continues, init, order)
+    base = followed.continues
+    base = base and _run(settings, model, task, start, base, init, order)
     return Run(model, task, start, recipe, init, order, followed.epochs, base)
 
 

@@ -1,13 +1,17 @@
 """Costs of the landscape stage's jobs."""
 
+from __future__ import annotations
+
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workflow_scripts.common.costs import RUNTIME, START, Cost, Job, table_cost
-from workflow_scripts.landscape.grid import surface_points
 from workflow_scripts.landscape.surfaces import Surface, axis_points, surfaces, trajectory_run
-from workflow_scripts.model.pricing import Pricing
+
+if TYPE_CHECKING:
+    from workflow_scripts.model.pricing import Pricing
 
 CALIBRATED = 26  # points that are evaluated in both precisions
 
@@ -70,6 +74,8 @@ def _points(pricing: Pricing, surface: Surface, count: int) -> tuple[float, floa
 
 @cache
 def _points_by_row(kind: str, low: float, high: float, points: int) -> dict[int, int]:
+    from workflow_scripts.landscape.grid import surface_points
+
     return surface_points(kind, low, high, points).groupby("row").size().to_dict()
 
 

@@ -10,7 +10,6 @@ from workflow_scripts.finetune.files import checkpoint_file, checkpoint_files
 from workflow_scripts.landscape.surfaces import (
     Surface,
     axis_points,
-    row_blocks,
     rows_of,
     surfaces,
     trajectory_run,
@@ -193,7 +192,7 @@ def calibration_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
     landscape = settings.landscape
     return {
         "surface": surface_spec(settings, _surface(settings, wildcards)),
-        "wanted": landscape.precision,
+        "requested": landscape.precision,
         "tolerance": landscape.precision_tolerance if landscape.precision == "auto" else None,
     }
 
@@ -222,5 +221,3 @@ def example_spec(settings: Any) -> dict[str, Any]:
         "dev_examples": landscape.dev_examples,
         "seed": landscape.seed,
     }
-
-

@@ -1,7 +1,7 @@
 """A pass over the examples as a CUDA graph: launched as a whole instead of kernel by kernel.
 
 A large GPU computes a small model's kernels faster than a CPU launches them. The graph is used
-only where that is so, and where it gives the same bits.
+only where this is the case, and where it gives the same bits.
 """
 
 import logging
@@ -19,15 +19,19 @@ _LAUNCHING = 0.7
 
 
 class Replay:
-    """A pass to be called again and again, which reads weights where they lie.
+    """A pass that is called many times, as a CUDA graph where that is faster.
 
     Parameters
     ----------
-    run : the pass; it must compute from the same tensors at every call, and ask nothing of their
-        numbers on the way. Its result on a GPU may be overwritten by the next call.
-    weights : by name, all that may change between calls. A tensor may come to lie elsewhere.
-    capture : makes a graph of ``run`` and gives a function that launches it; None if it is not
-        worth it.
+    run : callable
+        The pass; it must compute from the same tensors at every call, and not branch on their
+        values. Its result on a GPU may be overwritten by the next call.
+    weights : mapping of str to Tensor
+        All weights that may change between calls. If one moves to another address, the graph is
+        captured again.
+    capture : callable, optional
+        Makes a graph of ``run`` and returns a function that launches it, or None if a graph is not
+        worth it; ``captured`` by default.
     """
 
     def __init__(
@@ -65,16 +69,17 @@ class Replay:
 
 
 def captured(run: Pass) -> Pass | None:
-    """A CUDA graph of a pass, to be launched by calling it; None where launches do not hold it up.
+    """A function that launches a pass as a CUDA graph; None where launches are not the bottleneck.
 
     Raises
     ------
-    RuntimeError : if the pass cannot be captured.
+    RuntimeError
+        If the pass cannot be captured.
     """
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        run()  # libraries start, and what is computed once is computed
+        run()  # starts libraries and fills caches
         torch.cuda.synchronize()
         began = time.perf_counter()
         run()
@@ -82,7 +87,7 @@ def captured(run: Pass) -> Pass | None:
         torch.cuda.synchronize()
     if launched - began < _LAUNCHING * (time.perf_counter() - began):
         return None
-    torch.cuda.empty_cache()  # the graph has memory of its own
+    torch.cuda.empty_cache()  # the graph allocates its own memory
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         output = run()

@@ -89,8 +89,7 @@ def _problems(settings: Any) -> Iterator[str]:
         yield f"landscape.range: got [{low:g}, {high:g}], the first must be smaller"
     elif low > -1 or high < 1:
         yield (
-            f"landscape.range: got [{low:g}, {high:g}], "
-            "it must hold -1 (rollback), 0 and 1 (end)"
+            f"landscape.range: got [{low:g}, {high:g}], it must hold -1 (rollback), 0 and 1 (end)"
         )
     for name, (first, last) in (landscape.groups or {}).items():
         if name in ("line", "none"):

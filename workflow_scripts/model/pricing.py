@@ -10,10 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.common.costs import FLOAT, RUNTIME, SHARES, START, Cost, Lengths, Machine
-from workflow_scripts.common.device import CPU_TOKENS, GPU_TOKENS
-from workflow_scripts.model.sizes import Shape
+from workflow_scripts.common.costs import (
+    CPU_TOKENS,
+    FLOAT,
+    GPU_TOKENS,
+    RUNTIME,
+    SHARES,
+    START,
+    Cost,
+    Lengths,
+    Machine,
+)
 from workflow_scripts.model.text import token_batches
+from workflow_scripts.plan.sizes import Shape
 
 SPAN_BYTES = 1500  # that a parameter costs where three checkpoints are read
 

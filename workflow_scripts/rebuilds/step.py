@@ -29,6 +29,8 @@ log = logging.getLogger("tunescape")
 
 # Params of a rule that make its outputs stale; `drawing` names the script of some rules.
 TRACKED = ("spec", "code", "libraries", "sources", "inputs", "drawing")
+# Versions count whole, and inputs by what they hold.
+_NOT_IN_KEY = ("libraries", "inputs")
 
 
 def run(function: Callable[..., None], snakemake) -> None:
@@ -103,7 +105,7 @@ def _call_or_take(function: Callable[[], None], snakemake, cache: str | None) ->
     ]
     key = cache_key(
         {
-            **{name: snakemake.params.get(name) for name in TRACKED if name not in ("libraries", "inputs")},
+            **{name: snakemake.params.get(name) for name in TRACKED if name not in _NOT_IN_KEY},
             "inputs": {
                 name: [content_digest(p) for p in (paths if _is_list(paths) else [paths])]
                 for name, paths in snakemake.input.items()
@@ -143,7 +145,10 @@ def _write_digests(output) -> None:
                 files[name.removesuffix("_digest")]
                 if name != "digest"
                 else [
-                    p for n, ps in files.items() if n not in own and not _is_digest(n) for p in ps
+                    p
+                    for n, ps in files.items()
+                    if n not in own and not is_bookkeeping(n)
+                    for p in ps
                 ]
             )
             write_text(digest_lines(told), targets[0])

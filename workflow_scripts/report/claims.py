@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.landscape.width import interval, resampled_means
+from workflow_scripts.common.intervals import resampled_block_means, resampled_means
+from workflow_scripts.landscape.width import interval
 from workflow_scripts.report.ledger import row
 
 CLAIMS = {
@@ -101,16 +102,12 @@ def easier_optimisation(
     steps = min(len(pretrained), len(scratch))
     gap = pretrained["loss"].to_numpy()[:steps] - scratch["loss"].to_numpy()[:steps]
     block = max(1, round(steps**0.5))
-    rng = np.random.default_rng(_SEED)
-    blocks = -(-steps // block)
-    starts = rng.integers(0, max(1, steps - block + 1), size=(500, blocks))
-    places = (starts[..., None] + np.arange(block)).reshape(500, -1)[:, :steps]
     rows = [
         row(
             "easier_optimisation",
             task,
             f"mean training loss over the first {steps} steps, pre-trained - scratch, nats",
-            gap[np.minimum(places, steps - 1)].mean(axis=1),
+            resampled_block_means(gap, block, 500, _SEED),
             gap.mean(),
             "below",
             0,

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.dynamics.intervals import estimate
-from workflow_scripts.landscape.width import resampled_means
+from workflow_scripts.common.intervals import jackknife_interval, resampled_means
 from workflow_scripts.model.layers import layer_groups
 from workflow_scripts.report.ledger import row
 
@@ -57,7 +56,7 @@ class Curve:
         draws = np.array([statistic(sample) for sample in self.samples])
         if not self.jackknife:
             return value, draws
-        found = estimate(value, draws)
+        found = jackknife_interval(value, draws)
         return value, (found.low, found.high)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.common.intervals import percentile_interval
 from workflow_scripts.common.tables import atomic, write_table, write_text
 
 
@@ -31,7 +32,7 @@ def row(claim: str, task: str, measure: str, draws, value: float, claimed: str, 
         low, high = draws
     else:
         draws = np.asarray(draws)[np.isfinite(draws)]
-        low, high = np.percentile(draws, [2.5, 97.5]) if len(draws) else (np.nan, np.nan)
+        low, high = percentile_interval(draws) if len(draws) else (np.nan, np.nan)
     return {
         "claim": claim,
         "task": task,

@@ -1,11 +1,17 @@
 """Costs of rolling layers back."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from workflow_scripts.common.costs import Cost, Job
 from workflow_scripts.dynamics.costs import moments, similarity
 from workflow_scripts.landscape.surfaces import layer_groups
-from workflow_scripts.model.pricing import Pricing
+
+if TYPE_CHECKING:
+    from workflow_scripts.model.pricing import Pricing
 
 
 def _dev_lengths(pricing: Pricing, job: Job) -> np.ndarray:

@@ -4,14 +4,14 @@ from typing import Any
 
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
-from workflow_scripts.rollback.paper import HAO_2019_TABLE_1
 from workflow_scripts.landscape.surfaces import layer_groups
 from workflow_scripts.rollback.files import group_files, layer_files
+from workflow_scripts.rollback.paper import HAO_2019_TABLE_1
 
 
 def _paper_values(settings: Any) -> dict[str, Any] | None:
     """The paper's table 1 for the tasks that are its own; None where there are none."""
-    chosen = settings.rollback.paper_values
+    chosen = settings.figures.paper_values
     return {task: HAO_2019_TABLE_1[row] for task, row in chosen.items()} or None
 
 

@@ -11,7 +11,7 @@ from workflow_scripts.common.tables import read_json, read_table, write_table
 from workflow_scripts.rebuilds.step import run
 
 
-def roll_back(
+def roll_back_groups(
     config: Path,
     tokenizer: Path,
     tokenizer_config: Path,
@@ -123,4 +123,4 @@ def table(
 
 
 if __name__ == "__main__":
-    run(roll_back, snakemake)
+    run(roll_back_groups, snakemake)
