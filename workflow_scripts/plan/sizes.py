@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workflow_scripts.common.costs import Lengths
 from workflow_scripts.common.errors import UserError, nearest
-from workflow_scripts.experiment.config import Config, Model, Task
+from workflow_scripts.data.stage import Task
+from workflow_scripts.experiment.config import Config
 from workflow_scripts.model.checks import local_folder, parse_source, random_settings
+from workflow_scripts.model.stage import Model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,15 +110,6 @@ KNOWN_TASKS = {
     "nyu-mll/glue/sst2": (Split(67_349, 13.3, 0.72), Split(872, 25.2, 0.41)),
     "nyu-mll/glue/mrpc": (Split(3_668, 53.3, 0.24), Split(408, 53.2, 0.24)),
 }
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Tokens of every example of both splits (int64), and where that is known from."""
-
-    train: np.ndarray
-    dev: np.ndarray
-    source: str
 
 
 def shape_of(name: str, model: Model, run: Path) -> tuple[Shape, str]:
