@@ -67,38 +67,3 @@ rule compare_representations:
         "Comparing the hidden states of {wildcards.pair}"
     script:
         "../workflow_scripts/dynamics/compare_representations.py"
-
-
-rule roll_back_layers:
-    input:
-        job_pair_digests,
-        **architecture(),
-        cards=pair_inputs("card.json"),
-        dev=pair_inputs("dev.parquet"),
-        first=pair_model(0),
-        second=pair_model(1),
-    output:
-        rollback=dynamics_file("{model}", "{pair}", "rollback.parquet"),
-    log:
-        "results/logs/dynamics/roll_back_layers/{model}_{pair}.log",
-    benchmark:
-        "results/benchmarks/dynamics/roll_back_layers/{model}_{pair}.jsonl"
-    conda:
-        "../envs/torch.yaml"
-    threads: SETTINGS.compute.threads
-    resources:
-        mem_mb=likeness_memory,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=gpus(),
-    params:
-        spec=lambda wildcards: likeness_spec(wildcards.pair),
-        code=code("rollback/roll_back_layers"),
-        libraries=libraries(
-            "rollback/roll_back_layers",
-            dynamics_file("{model}", "{pair}", "rollback.parquet"),
-        ),
-        context=context,
-    message:
-        "Putting layers back one by one: {wildcards.pair}"
-    script:
-        "../workflow_scripts/rollback/roll_back_layers.py"

@@ -384,7 +384,7 @@ def _jobs_of(settings: Config, costs: Costs, model: str) -> Iterator[Job]:
             run = experiment.landscape_run(settings, task, "pretrained")
             name = f"rollback/{model}/{task}"
             cost = costs.rollback(task)
-            yield _model_job("rollback", "roll_back", name, (_run(model, run),), costs, cost)
+            yield _model_job("rollback", "roll_back_groups", name, (_run(model, run),), costs, cost)
     yield from _pair_jobs(settings, costs, model)
     made = tuple(f"surface/{model}/{name}" for name in surfaces)
     pairs = tuple(f"representations/{model}/{pair}" for pair in experiment.model_pairs(settings))

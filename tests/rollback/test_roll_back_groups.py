@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.rollback.roll_back import table
+from workflow_scripts.rollback.roll_back_groups import table
 
 LAYERS = {"none": None, "low": range(0, 2), "high": range(2, 4)}
 
