@@ -74,7 +74,7 @@ PREPARE, FETCH, SCRATCH = "prepare_task", "fetch_model", "draw_scratch"
 CHOOSE, ENCODE = "choose_examples", "encode_examples"
 DIRECTIONS, ROWS = "measure_directions", "evaluate_rows"
 MERGE, TRAJECTORY, WIDTH = "merge_surface", "project_trajectory", "measure_width"
-ROLLBACK, CLAIMS, TABLE1 = "roll_back", "evaluate_claims", "draw_table1"
+ROLLBACK, CLAIMS, TABLE1 = "roll_back_groups", "evaluate_claims", "draw_table1"
 ATTENTION, STATES, LAYERS_BACK = "compare_attention", "compare_representations", "roll_back_layers"
 DYNAMICS_CLAIMS = "evaluate_dynamics_claims"
 TRAINING = {"finetune_finetune", "finetune_scratch", "finetune_continued"}
@@ -926,7 +926,7 @@ LANDSCAPE = [
     code(
         "script",
         "rollback/roll_back_groups.py",
-        swap("[2.5, 97.5]", "[5, 95]"),
+        swap("_SEED = 0", "_SEED = 1"),
         {ROLLBACK},
         {CLAIMS, TABLE1},
     ),

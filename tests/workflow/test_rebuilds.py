@@ -262,7 +262,7 @@ AFTER_ROWS = {"merge_surface", "measure_width", "evaluate_claims", "draw_table1"
             ENGINE,
             "logits = self._pass().cpu()",
             "logits = 1.0 * self._pass().cpu()",
-            {"evaluate_rows", "project_trajectory", "roll_back", *AFTER_ROWS},
+            {"evaluate_rows", "project_trajectory", "roll_back_groups", *AFTER_ROWS},
         ),
         (
             "workflow_scripts/figures/draw_loss_curves.py",
@@ -342,7 +342,13 @@ def test_results_without_snakemakes_memory_stop_the_run_until_they_are_adopted(f
     assert planned(repository, copy) == {"draw_figure3"}
     with Edit(repository / "experiments/smoke.yaml", "resamples: 100", "resamples: 101"):
         again = planned(repository, copy)
-    assert again == {"draw_figure3", "measure_width", "roll_back", "evaluate_claims", "draw_table1"}
+    assert again == {
+        "draw_figure3",
+        "measure_width",
+        "roll_back_groups",
+        "evaluate_claims",
+        "draw_table1",
+    }
 
 
 def adopted_with_old_torch(finished, folder: Path, rules: set[str]) -> None:

@@ -312,8 +312,8 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[dict]:
 
     Parameters
     ----------
-    rollback : from ``roll_back.table``, the lowest group first; ``group``, and ``difference``
-        from the fine-tuned model with its interval ``low``, ``high`` (points).
+    rollback : from ``roll_back_groups.table``, the lowest group first; ``group``, and
+        ``difference`` from the fine-tuned model with its interval ``low``, ``high`` (points).
 
     Raises
     ------

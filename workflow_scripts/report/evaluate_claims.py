@@ -47,7 +47,7 @@ def evaluate_claims(
     card : of ``overfitting_task``.
     tolerances : nats above the loss at the end point.
     resamples : bootstrap samples of the examples.
-    rollbacks : tables of ``roll_back``, named after their tasks; None leaves out the claim.
+    rollbacks : tables of ``roll_back_groups``, named after their tasks; None leaves out the claim.
 
     Raises
     ------
