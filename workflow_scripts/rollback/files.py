@@ -52,19 +52,24 @@ def layer_files(settings: Any, model: str = "{model}") -> list[File]:
     return [layers_file(settings, model, task) for task in tasks]
 
 
-def _ends(run: Run) -> Files:
-    return {"start": checkpoint_file(run.first), "end": checkpoint_file(run.last)}
+def _inputs(run: Run) -> Files:
+    return {
+        **architecture_files(run.model),
+        "card": task_file(run.task, "card.json"),
+        "dev": task_file(run.task, "dev.parquet"),
+        "start": checkpoint_file(run.first),
+        "end": checkpoint_file(run.last),
+    }
 
 
 def group_inputs(settings: Any, wildcards: Any) -> Files:
     """What ``roll_back_groups`` takes."""
-    model, task = wildcards.model, wildcards.task
-    return {
-        **architecture_files(model),
-        "card": task_file(task, "card.json"),
-        "dev": task_file(task, "dev.parquet"),
-        **_ends(groups_run(settings, model, task)),
-    }
+    return _inputs(groups_run(settings, wildcards.model, wildcards.task))
+
+
+def layer_inputs(settings: Any, wildcards: Any) -> Files:
+    """What ``roll_back_layers`` takes."""
+    return _inputs(layers_run(settings, wildcards.model, wildcards.task))
 
 
 def group_spec(settings: Any) -> dict[str, Any]:
@@ -73,19 +78,6 @@ def group_spec(settings: Any) -> dict[str, Any]:
         "groups": settings.landscape.groups,
         "max_length": settings.finetune.max_length,
         "resamples": settings.landscape.width.resamples,
-    }
-
-
-def layer_inputs(settings: Any, wildcards: Any) -> Files:
-    """What ``roll_back_layers`` takes."""
-    model, task = wildcards.model, wildcards.task
-    ends = _ends(layers_run(settings, model, task))
-    return {
-        **architecture_files(model),
-        "cards": [task_file(task, "card.json")],
-        "dev": [task_file(task, "dev.parquet")],
-        "first": ends["start"],
-        "second": ends["end"],
     }
 
 
