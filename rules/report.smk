@@ -43,7 +43,7 @@ rule evaluate_claims:
         ),
         context=context,
     message:
-        "Weighing the claims of the paper for {wildcards.model}"
+        "Evaluating the claims of the paper for {wildcards.model}"
     script:
         "../workflow_scripts/report/evaluate_claims.py"
 
@@ -80,6 +80,6 @@ rule evaluate_dynamics_claims:
         ),
         context=context,
     message:
-        "Weighing the claims on learning dynamics for {wildcards.model}"
+        "Evaluating the claims on learning dynamics for {wildcards.model}"
     script:
         "../workflow_scripts/report/evaluate_dynamics_claims.py"
