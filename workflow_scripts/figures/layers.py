@@ -86,11 +86,11 @@ def attention_by_layer(
     ----------
     Hao et al. (2020), sections 3 and 5, figures 1, 4 and 6.
     """
-    found = by_pair(tables, pairs, ["example", "layer", "js", "cls", "sep", "other"])
-    layers = layers_of(found)
+    by_name = by_pair(tables, pairs, ["example", "layer", "js", "cls", "sep", "other"])
+    layers = layers_of(by_name)
     numbers = pd.concat(
         [
-            labelled(_mean_js(found[pair.name], pair.name, resamples, seed), **pair.columns)
+            labelled(_mean_js(by_name[pair.name], pair.name, resamples, seed), **pair.columns)
             for pair in pairs
         ],
         ignore_index=True,
@@ -237,8 +237,8 @@ def _distances(
 ) -> tuple[Figure, pd.DataFrame]:
     """A panel per measure, a curve per pair of models or task."""
     columns = ["layer", "measure", "value", "low", "high", "null", "null_low", "null_high"]
-    found = by_pair(tables, titles, [*columns, "n", "examples", "underdetermined", "few"])
-    chosen = {name: _of_measures(table, name, measures) for name, table in found.items()}
+    by_name = by_pair(tables, titles, [*columns, "n", "examples", "underdetermined", "few"])
+    chosen = {name: _of_measures(table, name, measures) for name, table in by_name.items()}
     layers = layers_of(chosen)
     own = next(iter(titles[0].columns))
     numbers = pd.concat(
