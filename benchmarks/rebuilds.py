@@ -324,7 +324,7 @@ SAME = [
     ),
     code(
         "annotation of a variable changed",
-        "report/evaluate_claims.py",
+        "report/ledger.py",
         swap("rows: list[dict[str, Any]] = []", "rows: list = []"),
     ),
     code(
@@ -1003,7 +1003,7 @@ REPORT = [
     code(
         "verdicts of both ledgers",
         "report/ledger.py",
-        swap('return "undecided"\n    sign', 'return "not told"\n    sign'),
+        swap('return "inconclusive"\n        sign', 'return "open"\n        sign'),
         {CLAIMS, DYNAMICS_CLAIMS},
         NOTHING,
     ),

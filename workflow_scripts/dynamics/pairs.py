@@ -1,9 +1,9 @@
 """Pairs of models that the learning dynamics compare, by the settings of an experiment."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from workflow_scripts.common.titles import is_synthetic, title_of
+from workflow_scripts.common.titles import PairTitle, is_synthetic, title_of
 from workflow_scripts.finetune.runs import Checkpoint, Run, run_of
 
 
@@ -70,14 +70,13 @@ def pair_titles(settings: Any, pairs: list[Pair]) -> list[dict[str, Any]]:
             "tasks": tuple(titles),
         }
         first, *_, second = names[pair.comparison]
-        shown.append(
-            {
-                "name": pair.name,
-                "title": "–".join(titles),
-                "synthetic": is_synthetic(settings, *pair.tasks),
-                "comparison": pair.comparison,
-                "first": first,
-                "second": second,
-            }
+        title = PairTitle(
+            name=pair.name,
+            title="–".join(titles),
+            synthetic=is_synthetic(settings, *pair.tasks),
+            comparison=pair.comparison,
+            first=first,
+            second=second,
         )
+        shown.append(asdict(title))
     return shown

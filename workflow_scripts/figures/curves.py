@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import style
 from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
@@ -21,7 +22,6 @@ from workflow_scripts.figures.layout import (
     sheet,
     width_of_panels,
 )
-from workflow_scripts.figures.titles import TaskTitle
 
 FRAME = {"left": 0.5, "right": 0.12, "gap": 0.16, "widest": 2.6}
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.surfaces import group_surfaces
-from workflow_scripts.figures.titles import TaskTitle
 from workflow_scripts.rebuilds.step import run
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_json, read_table
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.curves import learning_curves
 from workflow_scripts.figures.save import save_figure
-from workflow_scripts.figures.titles import TaskTitle
 from workflow_scripts.rebuilds.step import run
 
 

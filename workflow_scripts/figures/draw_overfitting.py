@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.save import save_figure
-from workflow_scripts.figures.titles import TaskTitle
 from workflow_scripts.figures.trajectories import overfitting
 from workflow_scripts.rebuilds.step import run
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.layers import HEADLINE, representations_by_layer
 from workflow_scripts.figures.save import save_figure
-from workflow_scripts.figures.titles import PairTitle
 from workflow_scripts.rebuilds.step import run
 
 

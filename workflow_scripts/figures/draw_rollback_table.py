@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table, write_text
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.tables import markdown, rollback_table, table_figure
-from workflow_scripts.figures.titles import TaskTitle
 from workflow_scripts.rebuilds.step import run
 
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.maps import QUANTITIES
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.surfaces import start_and_end_surfaces
-from workflow_scripts.figures.titles import TaskTitle
 from workflow_scripts.rebuilds.step import run
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.save import save_figure
-from workflow_scripts.figures.titles import TaskTitle
 from workflow_scripts.figures.trajectories import loss_trajectories
 from workflow_scripts.rebuilds.step import run
 

@@ -121,13 +121,13 @@ def precision_note(surfaces: Iterable[Surface]) -> str:
 
     It states the largest measured error of mean losses against float32, nats.
     """
-    found = [surface.points.iloc[0] for surface in surfaces]
-    lower = [row for row in found if row["precision"] != "float32"]
+    firsts = [surface.points.iloc[0] for surface in surfaces]
+    lower = [point for point in firsts if point["precision"] != "float32"]
     if not lower:
         return ""
-    names = " and ".join(sorted({row["precision"] for row in lower}))
-    some = "" if len(lower) == len(found) else f" on {len(lower)} of {len(found)} surfaces"
-    gap = np.max([row["precision_error"] for row in lower])  # NaN if one is
+    names = " and ".join(sorted({point["precision"] for point in lower}))
+    some = "" if len(lower) == len(firsts) else f" on {len(lower)} of {len(firsts)} surfaces"
+    gap = np.max([point["precision_error"] for point in lower])  # NaN if one is
     if np.isfinite(gap):
         return f" Computed in {names}{some}: mean losses within {gap:.1e} nats of float32."
     return f" Computed in {names}{some}: some mean losses that were compared are not finite."

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.common.intervals import percentile_interval, resampled_means
+from workflow_scripts.common.titles import PairTitle, TaskTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import labelled
 from workflow_scripts.figures.layout import Footer, Sheet, blocks_of, sheet
@@ -25,7 +26,6 @@ from workflow_scripts.figures.pairs import (
     layers_of,
     set_ticks,
 )
-from workflow_scripts.figures.titles import PairTitle, TaskTitle
 
 FRAME = {"left": 0.5, "right": 0.1, "widest": 2.6}
 LN2 = math.log(2)
@@ -86,11 +86,11 @@ def attention_by_layer(
     ----------
     Hao et al. (2020), sections 3 and 5, figures 1, 4 and 6.
     """
-    found = by_pair(tables, pairs, ["example", "layer", "js", "cls", "sep", "other"])
-    layers = layers_of(found)
+    by_name = by_pair(tables, pairs, ["example", "layer", "js", "cls", "sep", "other"])
+    layers = layers_of(by_name)
     numbers = pd.concat(
         [
-            labelled(_mean_js(found[pair.name], pair.name, resamples, seed), **pair.columns)
+            labelled(_mean_js(by_name[pair.name], pair.name, resamples, seed), **pair.columns)
             for pair in pairs
         ],
         ignore_index=True,
@@ -237,8 +237,8 @@ def _distances(
 ) -> tuple[Figure, pd.DataFrame]:
     """A panel per measure, a curve per pair of models or task."""
     columns = ["layer", "measure", "value", "low", "high", "null", "null_low", "null_high"]
-    found = by_pair(tables, titles, [*columns, "n", "examples", "underdetermined", "few"])
-    chosen = {name: _of_measures(table, name, measures) for name, table in found.items()}
+    by_name = by_pair(tables, titles, [*columns, "n", "examples", "underdetermined", "few"])
+    chosen = {name: _of_measures(table, name, measures) for name, table in by_name.items()}
     layers = layers_of(chosen)
     own = next(iter(titles[0].columns))
     numbers = pd.concat(

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.titles import COMPARISONS, PairTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import labelled
 from workflow_scripts.figures.layout import (
@@ -36,7 +37,6 @@ from workflow_scripts.figures.pairs import (
     layers_of,
     set_ticks,
 )
-from workflow_scripts.figures.titles import COMPARISONS, PairTitle
 
 FRAME = {"left": 0.58, "bar": 0.98, "widest": 1.75}
 LOWEST = 1.2  # inches, least height of a single row of panels: room for the colour bar's label
@@ -111,9 +111,9 @@ def attention_by_head(
     ----------
     Hao et al. (2020), section 3, before the mean over heads.
     """
-    found = by_pair(tables, pairs, ["example", "layer", "heads"])
-    layers = layers_of(found)
-    means = {name: _mean_heads(table, name) for name, table in found.items()}
+    by_name = by_pair(tables, pairs, ["example", "layer", "heads"])
+    layers = layers_of(by_name)
+    means = {name: _mean_heads(table, name) for name, table in by_name.items()}
     counts = {name: values.shape[1] for name, values in means.items()}
     if len(set(counts.values())) > 1:
         words = ", ".join(f"{count} for {name!r}" for name, count in counts.items())
@@ -127,7 +127,7 @@ def attention_by_head(
                         "layer": np.repeat(layers, len(heads)),
                         "head": np.tile(heads, len(layers)),
                         "js": means[pair.name].ravel(),
-                        "examples": found[pair.name]["example"].nunique(),
+                        "examples": by_name[pair.name]["example"].nunique(),
                     }
                 ),
                 **pair.columns,
@@ -202,20 +202,22 @@ def layers_by_layers(
             f"{nearest(measure, MEASURES)}"
         )
     shown = MEASURES[measure]
-    found = by_pair(tables, pairs, ["first", "second", shown.column, "n", "underdetermined", "few"])
-    layers = layers_of(found, "first")
-    if layers_of(found, "second") != layers:
+    by_name = by_pair(
+        tables, pairs, ["first", "second", shown.column, "n", "underdetermined", "few"]
+    )
+    layers = layers_of(by_name, "first")
+    if layers_of(by_name, "second") != layers:
         raise UserError("the two models of a pair need the same layers")
-    matrices = {name: _matrix(table, name, shown.column) for name, table in found.items()}
+    matrices = {name: _matrix(table, name, shown.column) for name, table in by_name.items()}
     numbers = pd.concat(
-        [labelled(found[pair.name], **pair.columns) for pair in pairs], ignore_index=True
+        [labelled(by_name[pair.name], **pair.columns) for pair in pairs], ignore_index=True
     )
     values = np.stack(list(matrices.values()))
     scale = scales.tenths(values, shown.same)
     # Only what depends on the number of axes kept is vacuous where the tokens are fewer.
     vacuous = {
         name: _matrix(table, name, "underdetermined") > 0 if measure == "svcca" else None
-        for name, table in found.items()
+        for name, table in by_name.items()
     }
     hatched = any(cells is not None and cells.any() for cells in vacuous.values())
     keys = [
@@ -226,7 +228,7 @@ def layers_by_layers(
         f"{shown.words} between the layers of {compared(pairs)} "
         f"({counted(numbers['n'], 'tokens')}); darker is more similar"
         + ("; emb.: the embeddings." if layers[0] < 0 else ".")
-        + few_words(pairs, found)
+        + few_words(pairs, by_name)
     )
     page = _sheet(
         pairs,

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axis import Axis
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import COMPARISONS, PairTitle, TaskTitle
 from workflow_scripts.figures.layout import text_width
-from workflow_scripts.figures.titles import COMPARISONS, PairTitle, TaskTitle
 
 EMBEDDINGS = -1  # number of the embeddings' output among the layers
 
@@ -41,18 +41,18 @@ def by_pair(
         raise UserError("nothing to draw: no pair was given")
     if len(tables) != len(pairs):
         raise UserError(f"{len(pairs)} pairs need a table each, got {len(tables)} tables")
-    found: dict[str, pd.DataFrame] = {}
+    by_name: dict[str, pd.DataFrame] = {}
     for table, pair in zip(tables, pairs, strict=True):
         name = pair.name
-        if name in found:
+        if name in by_name:
             raise UserError(f"the pair {name!r} was given twice")
         lacking = [column for column in columns if column not in table]
         if lacking:
             raise UserError(f"the table of {name!r} has no column {lacking[0]!r}")
         if table.empty:
             raise UserError(f"the table of {name!r} is empty")
-        found[name] = table
-    return found
+        by_name[name] = table
+    return by_name
 
 
 def layers_of(tables: dict[str, pd.DataFrame], column: str = "layer") -> range:
@@ -74,13 +74,13 @@ def layers_of(tables: dict[str, pd.DataFrame], column: str = "layer") -> range:
     UserError
         If a table lacks a layer below its last, or two have different layers.
     """
-    found = {name: sorted(set(table[column].astype(int))) for name, table in tables.items()}
-    for name, layers in found.items():
+    by_name = {name: sorted(set(table[column].astype(int))) for name, table in tables.items()}
+    for name, layers in by_name.items():
         lacking = sorted(set(range(min(layers[0], 0), layers[-1] + 1)) - set(layers))
         if layers[0] < EMBEDDINGS or lacking:
             wrong = f"lacks layer {lacking[0]}" if lacking else f"has a layer {layers[0]}"
             raise UserError(f"the table of {name!r} {wrong}")
-    first, *others = found.items()
+    first, *others = by_name.items()
     for name, layers in others:
         if layers != first[1]:
             raise UserError(

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
@@ -22,7 +23,6 @@ from workflow_scripts.figures.layout import (
     width_of_panels,
 )
 from workflow_scripts.figures.maps import LOSS, Quantity, change, draw_bar, draw_map, draw_note
-from workflow_scripts.figures.titles import TaskTitle
 
 FRAME = {"bar": 0.98, "gap": 0.18, "widest": 1.75}  # inches, of every sheet of maps
 ALPHA, BETA = "α (units of δ₁)", "β (units of δ₂)"

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import style
 from workflow_scripts.figures.layout import EDGE, Footer, height_of, text_width, wrap
-from workflow_scripts.figures.titles import TaskTitle
 
 MINUS = "−"
 

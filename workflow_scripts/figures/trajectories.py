@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
@@ -29,7 +30,6 @@ from workflow_scripts.figures.layout import (
 )
 from workflow_scripts.figures.maps import ERROR, LOSS, Quantity, draw_bar, draw_map, draw_note
 from workflow_scripts.figures.surfaces import ALPHA, BETA
-from workflow_scripts.figures.titles import TaskTitle
 
 FRAME = {"bar": 0.98, "gap": 0.26, "widest": 2.05}
 
