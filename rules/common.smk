@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from workflow_scripts.rebuilds.import_results import other_versions, unknown_outputs
+from workflow_scripts.rebuilds.import_results import unknown_outputs
 from workflow_scripts.experiment.checks import cache_folder, check_inputs
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.experiment.config import validated
@@ -36,7 +36,7 @@ from workflow_scripts.experiment.products import (
     unprojected_runs,
 )
 from workflow_scripts.common.gpus import visible_gpus
-from workflow_scripts.common.provenance import made_with
+from workflow_scripts.rebuilds.libraries import made_with, other_versions
 from workflow_scripts.rebuilds.records import source_digests
 from workflow_scripts.rebuilds.recover import remember
 from workflow_scripts.rebuilds.explain import keep_sources
