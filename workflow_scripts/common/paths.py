@@ -1,4 +1,4 @@
-"""Paths as people write them in a config. Only the standard library is imported."""
+"""Paths as written in a configuration. Imports the standard library only."""
 
 import os
 import re
@@ -7,19 +7,22 @@ from pathlib import Path
 from workflow_scripts.common.errors import UserError
 
 
-def expanded(path: str, told: str) -> Path:
-    """A path with ``~`` and ``$VARIABLES`` filled in.
+def expanded(path: str, where: str) -> Path:
+    """A path with ``~`` and ``$VARIABLES`` expanded.
 
     Parameters
     ----------
-    path : as it was written.
-    told : what the message begins with: the key, and what was got.
+    path : str
+        As written.
+    where : str
+        Start of the error message: the key, and what was got.
 
     Raises
     ------
-    UserError : if a variable is not set.
+    UserError
+        If a variable is not set.
     """
-    found = os.path.expanduser(os.path.expandvars(path))
-    if missing := re.search(r"\$(\w+|\{[^}]*\})", found):
-        raise UserError(f"{told}: the environment variable {missing[0]} is not set")
-    return Path(found)
+    full = os.path.expanduser(os.path.expandvars(path))
+    if missing := re.search(r"\$(\w+|\{[^}]*\})", full):
+        raise UserError(f"{where}: the environment variable {missing[0]} is not set")
+    return Path(full)

@@ -10,7 +10,8 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.gpus import visible_gpus
 from workflow_scripts.experiment.products import end_runs
 from workflow_scripts.finetune.files import checkpoint_files
-from workflow_scripts.rebuilds.import_results import other_versions, unknown_outputs
+from workflow_scripts.rebuilds.import_results import unknown_outputs
+from workflow_scripts.rebuilds.libraries import other_versions
 
 
 def check_results() -> None:

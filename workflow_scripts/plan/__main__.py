@@ -71,7 +71,7 @@ def plan(arguments: argparse.Namespace) -> str:
     from workflow_scripts.plan.jobs import planned_jobs, priced, schedule
     from workflow_scripts.plan.report import text
     from workflow_scripts.plan.sizes import given_lengths, lengths_of, shape_in, shape_of
-    from workflow_scripts.rebuilds.import_results import other_versions
+    from workflow_scripts.rebuilds.libraries import other_versions
 
     settings = read_settings([path.resolve() for path in arguments.configfile])
     run = arguments.directory.resolve()

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workflow_scripts.common.files import Files, listed
-from workflow_scripts.common.provenance import made_with
 from workflow_scripts.common.wiring import is_bookkeeping
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
+from workflow_scripts.rebuilds.libraries import made_with
 
 OfJob = Callable[[Any], Any]
 

@@ -122,7 +122,8 @@ class RollbackEvidence:
     ----------
     task : str
     table : DataFrame
-        From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from the
+        From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
+        the
         fine-tuned model with its interval ``low``, ``high`` (points).
     """
 
@@ -417,7 +418,8 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
     ----------
     task : str
     rollback : DataFrame
-        From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from the
+        From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
+        the
         fine-tuned model with its interval ``low``, ``high`` (points).
 
     Raises
