@@ -86,7 +86,7 @@ def test_layers_below_are_not_computed_again(monkeypatch):
     run_layer = reading.run_layer
 
     def counted(architecture, layer, *rest, **named):
-        layers.append(layer.mix_norm[0].data_ptr())
+        layers.append(layer.attention_norm[0].data_ptr())
         return run_layer(architecture, layer, *rest, **named)
 
     monkeypatch.setattr(reading, "run_layer", counted)

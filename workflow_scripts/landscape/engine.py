@@ -80,8 +80,7 @@ class Evaluator:
         if self._architecture is not None:
             log.info("%s %s: without padding, %s", self._architecture.model_type, name, dtype)
             used = np.unique([i for ids in self._examples.input_ids for i in ids])
-            words = forward.word_embeddings(self._architecture)
-            self.rows[words] = torch.from_numpy(used.astype(np.int64))
+            self.rows[self._architecture.word_embeddings] = torch.from_numpy(used.astype(np.int64))
             self._prepare, self._forward = self._pack, self._packed_forward
         else:
             log.info("%s: through its own forward, padded, %s", name, dtype)

@@ -1,5 +1,6 @@
 """The tokens of many examples in one line, sorted by length: a pass without padding."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workflow_scripts.model.architecture import Architecture
+from workflow_scripts.model.families import Architecture
 from workflow_scripts.model.text import Encoded
 
 
@@ -25,6 +26,11 @@ class Packed:
     types: Tensor
     groups: list[tuple[int, int, int, int]]
     firsts: Tensor
+
+    def spans(self) -> Iterator[tuple[slice, int, int]]:
+        """Tokens of each group in the line, its number of examples and their length."""
+        for _, token, examples, length in self.groups:
+            yield slice(token, token + examples * length), examples, length
 
 
 def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, device) -> Packed:

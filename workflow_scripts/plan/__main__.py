@@ -67,9 +67,10 @@ def plan(arguments: argparse.Namespace) -> str:
         or task is not known.
     """
     from workflow_scripts.experiment.products import all_tasks
+    from workflow_scripts.model.sizes import shape_in, shape_of
     from workflow_scripts.plan.jobs import all_jobs, schedule
     from workflow_scripts.plan.report import text
-    from workflow_scripts.plan.sizes import given_lengths, lengths_of, shape_in, shape_of
+    from workflow_scripts.plan.sizes import given_lengths, lengths_of
     from workflow_scripts.rebuilds.import_results import other_versions
 
     settings = read_settings([path.resolve() for path in arguments.configfile])
@@ -81,7 +82,7 @@ def plan(arguments: argparse.Namespace) -> str:
         found = (
             shape_in(model, Path(folders[model]))
             if model in folders
-            else shape_of(model, settings.models[model], run)
+            else shape_of(model, settings.models[model].source, run)
         )
         shapes[model] = found[0]
         facts.append((model, *found))

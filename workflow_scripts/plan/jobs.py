@@ -17,9 +17,10 @@ from workflow_scripts.experiment import products as experiment
 from workflow_scripts.experiment.config import Config
 from workflow_scripts.finetune.batches import epoch_batches
 from workflow_scripts.landscape.grid import surface_points
+from workflow_scripts.model.sizes import Shape
 from workflow_scripts.model.text import token_batches
 from workflow_scripts.plan.machine import Machine
-from workflow_scripts.plan.sizes import Lengths, Shape
+from workflow_scripts.plan.sizes import Lengths
 
 STAGES = ("data", "model", "finetune", "landscape", "rollback", "dynamics", "report", "figures")
 

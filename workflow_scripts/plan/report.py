@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from workflow_scripts.experiment.config import Config
+from workflow_scripts.model.sizes import Shape
 from workflow_scripts.plan.jobs import BETWEEN, SHARES, STAGES, START, Job
 from workflow_scripts.plan.machine import Machine
-from workflow_scripts.plan.sizes import Lengths, Shape
+from workflow_scripts.plan.sizes import Lengths
 
 
 def text(
