@@ -5,18 +5,14 @@ is ever held.
 """
 
 import math
-import threading
 from collections.abc import Iterator
 from contextlib import closing
-from queue import SimpleQueue
 
 import torch
 from torch import Tensor, nn
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.model.architecture import Classifier
-from workflow_scripts.model.network import attention_weights, embed, read_layers, run_layer
-from workflow_scripts.model.packing import Packed
+from workflow_scripts.model.running import attentions
 
 # How far the sum of a row may be from 1: float32 softmax stays within 1e-6.
 _ROW_SUM = 1e-5
@@ -165,145 +161,6 @@ def _rounded(divergence: Tensor, dtype: torch.dtype) -> Tensor:
     # The nearest float32 to ln 2 is above it.
     below = torch.nextafter(torch.tensor(_LN2, dtype=dtype), torch.tensor(0.0, dtype=dtype))
     return divergence.to(dtype).clamp_(max=below.item())
-
-
-class _Abandoned(BaseException):
-    """Ends a forward pass whose attention nobody asks for any more."""
-
-
-def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    """A model's attention, one layer after the other, as it is asked for.
-
-    The forward pass waits at each layer until the next one is wanted, so that two models can go
-    side by side and no layer's attention outlives its turn. It runs on a thread of its own, which
-    never works at the same time as the caller; the numbers are those of
-    ``output_attentions=True``. Architectures that do not tell transformers which module computes
-    their attention (DeBERTa, MPNet …) run to the end first, and hold all layers.
-
-    Parameters
-    ----------
-    module : any Hugging Face encoder, bare or with a head, built with "eager" attention; put into
-        evaluation mode. Or a ``Classifier``, computed as in ``model/network.py``.
-    batch : its inputs, as ``collate`` makes them; for a ``Classifier`` without padding.
-
-    Yields
-    ------
-    [N, H, T, T] (query, then key), from the lowest layer to the highest. Layers that share their
-    weights (ALBERT) come one by one, too.
-
-    Raises
-    ------
-    UserError : if the model returns no attention.
-    """
-    if isinstance(module, Classifier):
-        yield from _known_layers(module, batch)
-        return
-    module.eval()
-    source = _source(module)
-    if source is None:
-        yield from _all_layers(module, batch)
-        return
-    kind, index = source
-    wanted, found = SimpleQueue(), SimpleQueue()
-
-    def hand_over(_part, _inputs, output):
-        # Another thread may be running the same module.
-        if threading.current_thread() is worker:
-            found.put((output[index] if isinstance(output, tuple) else None,))
-            if not wanted.get():
-                raise _Abandoned
-
-    def forward():
-        try:
-            with torch.no_grad():
-                module(**batch)
-            found.put(None)
-        except _Abandoned:
-            pass
-        except BaseException as error:
-            found.put(error)
-
-    hooks = [
-        part.register_forward_hook(hand_over) for part in module.modules() if isinstance(part, kind)
-    ]
-    worker = threading.Thread(target=forward, daemon=True)
-    worker.start()
-    layers = 0
-    try:
-        while (item := found.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield _present(item[0], module)
-            item = None  # the forward pass goes on without this layer in memory
-            layers += 1
-            wanted.put(True)
-        if layers == 0:
-            _present(None, module)
-    finally:
-        wanted.put(False)
-        worker.join()
-        for hook in hooks:
-            hook.remove()
-
-
-@torch.no_grad()
-def _known_layers(module: Classifier, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    architecture, weights = module.config, dict(module.named_parameters())
-    ids = batch["input_ids"]
-    if not batch["attention_mask"].all():
-        raise ValueError("a batch of examples of one length is expected, this one is padded")
-    examples, length = ids.shape
-    positions = torch.arange(length, device=ids.device) + architecture.first_position
-    types = batch.get("token_type_ids")
-    if types is None or architecture.type_vocab_size == 1:
-        types = torch.zeros_like(ids)
-    packed = Packed(
-        tokens=ids.flatten(),
-        positions=positions.repeat(examples),
-        types=types.flatten(),
-        groups=[(0, 0, examples, length)],
-        firsts=torch.arange(examples, device=ids.device) * length,
-    )
-    states = embed(architecture, weights, packed)
-    layers = read_layers(architecture, weights)
-    for index, layer in enumerate(layers):
-        (found,) = attention_weights(architecture, layer, packed, states)
-        yield found
-        del found  # before the next layer is computed
-        if index < len(layers) - 1:
-            states = run_layer(architecture, layer, packed, states, last=False)
-
-
-def _source(module: nn.Module) -> tuple[type, int] | None:
-    """Class of the modules that compute attention, and its place in what they return."""
-    told = (getattr(module.base_model, "_can_record_outputs", None) or {}).get("attentions")
-    kind, index = getattr(told, "target_class", told), getattr(told, "index", 1)
-    # A name or a choice of layers needs transformers' own search.
-    if not isinstance(kind, type) or getattr(told, "layer_name", None):
-        return None
-    return kind, index
-
-
-def _all_layers(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    try:
-        with torch.no_grad():
-            output = module(**batch, output_attentions=True)
-    except TypeError as error:
-        if "output_attentions" not in str(error):
-            raise
-        output = None
-    for attention in getattr(output, "attentions", None) or (None,):
-        yield _present(attention, module)
-
-
-def _present(attention: Tensor | None, module: nn.Module) -> Tensor:
-    if attention is not None and attention.ndim == 4:
-        return attention
-    raise UserError(
-        f"{type(module).__name__} returns no attention [N, H, T, T] with "
-        f"{module.config._attn_implementation!r} attention; expected an encoder with softmax "
-        "attention, built with 'eager'"
-    )
 
 
 def js_layers(first: nn.Module, second: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
