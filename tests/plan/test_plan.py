@@ -17,12 +17,13 @@ import yaml
 from tests.workflow.conftest import ROOT, run_snakemake
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.products import all_tasks, runs
+from workflow_scripts.model.sizes import shape_of
 from workflow_scripts.plan import machine as machines
 from workflow_scripts.plan.__main__ import plan, read_settings
 from workflow_scripts.plan.jobs import Costs, Job, all_jobs, schedule
 from workflow_scripts.plan.machine import Machine, known_gpu, measured
 from workflow_scripts.plan.report import duration, hours, quantity
-from workflow_scripts.plan.sizes import Lengths, lengths_of, shape_of
+from workflow_scripts.plan.sizes import Lengths, lengths_of
 from workflow_scripts.rebuilds.records import versions, write_output_record
 
 EXPERIMENTS = ROOT / "experiments"
@@ -41,7 +42,7 @@ def jobs_of(configfile, folder, machine=GIVEN) -> list[Job]:
     models = settings.experiment.models
     return all_jobs(
         settings,
-        {name: shape_of(name, settings.models[name], folder)[0] for name in models},
+        {name: shape_of(name, settings.models[name].source, folder)[0] for name in models},
         {m: {t: lengths_of(settings, t, m, folder) for t in all_tasks(settings)} for m in models},
         machine,
     )
@@ -62,7 +63,7 @@ def test_the_jobs_are_those_of_snakemake(overlay, tmp_path):
     assert expected.pop("results/figures/all") == 1
     (tmp_path / "laid_over.yaml").write_text(yaml.safe_dump(overlay))
     settings = read_settings([EXPERIMENTS / "smoke.yaml", tmp_path / "laid_over.yaml"])
-    shape, _ = shape_of("tiny", settings.models["tiny"], tmp_path)
+    shape, _ = shape_of("tiny", settings.models["tiny"].source, tmp_path)
     lengths = {t: lengths_of(settings, t, "tiny", tmp_path) for t in settings.experiment.tasks}
     jobs = all_jobs(settings, {"tiny": shape}, {"tiny": lengths}, GIVEN)
     assert Counter(job.rule for job in jobs) == expected
@@ -132,7 +133,7 @@ def test_operations_are_those_that_pytorch_counts(kind, tmp_path):
     counted = counted_flops(forward, training)
     source = "random:bert:" + ",".join(f"{key}={value}" for key, value in wanted.items())
     settings = read_settings([])
-    shape, _ = shape_of("m", settings.models["minilm"].model_copy(update={"source": source}), ROOT)
+    shape, _ = shape_of("m", source, ROOT)
     machine = replace(GIVEN, gpu=kind == "training on a GPU")
     costs = Costs(settings, shape, {"t": Lengths(lengths, lengths, "")}, machine)
     recipe = settings.finetune.recipes["finetune"]
@@ -143,7 +144,7 @@ def test_operations_are_those_that_pytorch_counts(kind, tmp_path):
 
 def test_the_engine_has_less_to_do_than_a_plain_forward_pass(tmp_path):
     settings = read_settings([])
-    shape, _ = shape_of("minilm", settings.models["minilm"], tmp_path)
+    shape, _ = shape_of("minilm", settings.models["minilm"].source, tmp_path)
     lengths = np.full(32, 25)
     costs = Costs(settings, shape, {"t": Lengths(lengths, lengths, "")}, GIVEN)
     engine, plain = costs.engine_flops(lengths), costs.forward_flops(lengths)

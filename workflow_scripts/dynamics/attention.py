@@ -4,18 +4,14 @@ Both models read the same tokens in step, so that only one layer's attention of 
 """
 
 import math
-import threading
 from collections.abc import Iterator
 from contextlib import closing
-from queue import SimpleQueue
 
 import torch
 from torch import Tensor, nn
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.model.architecture import Classifier
-from workflow_scripts.model.network import attention_weights, embed, read_layers, run_layer
-from workflow_scripts.model.packing import Packed
+from workflow_scripts.model.running import attentions
 
 # Tolerance for the sum of a query's attention: float32 softmax stays within 1e-6 of 1.
 _ROW_SUM = 1e-5
@@ -179,149 +175,6 @@ def _rounded(divergence: Tensor, dtype: torch.dtype) -> Tensor:
     # The nearest float32 to ln 2 is above it.
     below = torch.nextafter(torch.tensor(_LN2, dtype=dtype), torch.tensor(0.0, dtype=dtype))
     return divergence.to(dtype).clamp_(max=below.item())
-
-
-class _Abandoned(BaseException):
-    """Ends a forward pass whose caller needs no further layers."""
-
-
-def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    """A model's attention, layer by layer, on request.
-
-    The forward pass waits at each layer until the next one is requested, so that two models can
-    run in step and only one layer's attention is in memory. It runs on a thread of its own, which
-    never works at the same time as the caller; the numbers are those of
-    ``output_attentions=True``. Architectures that do not declare to transformers which module
-    computes their attention (DeBERTa, MPNet …) run to the end first, and all layers are in memory.
-
-    Parameters
-    ----------
-    module : Module
-        Any Hugging Face encoder, bare or with a head, built with "eager" attention; set to
-        evaluation mode. Or a ``Classifier``, computed as in ``model/network.py``.
-    batch : dict of str to Tensor
-        Its inputs, from ``collate``; for a ``Classifier`` without padding.
-
-    Yields
-    ------
-    Tensor of shape (N, H, T, T)
-        Query, then key, from the lowest layer to the highest, layers that share their weights
-        (ALBERT) included.
-
-    Raises
-    ------
-    UserError
-        If the model returns no attention.
-    """
-    if isinstance(module, Classifier):
-        yield from _known_layers(module, batch)
-        return
-    module.eval()
-    source = _source(module)
-    if source is None:
-        yield from _all_layers(module, batch)
-        return
-    kind, index = source
-    requests, replies = SimpleQueue(), SimpleQueue()
-
-    def reply(_part, _inputs, output):
-        # Another thread may be running the same module.
-        if threading.current_thread() is worker:
-            replies.put((output[index] if isinstance(output, tuple) else None,))
-            if not requests.get():
-                raise _Abandoned
-
-    def forward():
-        try:
-            with torch.no_grad():
-                module(**batch)
-            replies.put(None)
-        except _Abandoned:
-            pass
-        except BaseException as error:
-            replies.put(error)
-
-    hooks = [
-        part.register_forward_hook(reply) for part in module.modules() if isinstance(part, kind)
-    ]
-    worker = threading.Thread(target=forward, daemon=True)
-    worker.start()
-    layers = 0
-    try:
-        while (item := replies.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield _present(item[0], module)
-            item = None  # frees this layer before the forward pass goes on
-            layers += 1
-            requests.put(True)
-        if layers == 0:
-            _present(None, module)
-    finally:
-        requests.put(False)
-        worker.join()
-        for hook in hooks:
-            hook.remove()
-
-
-@torch.no_grad()
-def _known_layers(module: Classifier, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    architecture, weights = module.config, dict(module.named_parameters())
-    ids = batch["input_ids"]
-    if not batch["attention_mask"].all():
-        raise ValueError("batch: got padding, expected examples of one length")
-    examples, length = ids.shape
-    positions = torch.arange(length, device=ids.device) + architecture.first_position
-    types = batch.get("token_type_ids")
-    if types is None or architecture.type_vocab_size == 1:
-        types = torch.zeros_like(ids)
-    packed = Packed(
-        tokens=ids.flatten(),
-        positions=positions.repeat(examples),
-        types=types.flatten(),
-        groups=[(0, 0, examples, length)],
-        firsts=torch.arange(examples, device=ids.device) * length,
-    )
-    states = embed(architecture, weights, packed)
-    layers = read_layers(architecture, weights)
-    for index, layer in enumerate(layers):
-        (attention,) = attention_weights(architecture, layer, packed, states)
-        yield attention
-        del attention  # before the next layer is computed
-        if index < len(layers) - 1:
-            states = run_layer(architecture, layer, packed, states, last=False)
-
-
-def _source(module: nn.Module) -> tuple[type, int] | None:
-    """Class of the modules that compute attention, and the attention's index in their output."""
-    declared = (getattr(module.base_model, "_can_record_outputs", None) or {}).get("attentions")
-    kind, index = getattr(declared, "target_class", declared), getattr(declared, "index", 1)
-    # A name or a choice of layers needs transformers' own search.
-    if not isinstance(kind, type) or getattr(declared, "layer_name", None):
-        return None
-    return kind, index
-
-
-def _all_layers(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    try:
-        with torch.no_grad():
-            output = module(**batch, output_attentions=True)
-    except TypeError as error:
-        if "output_attentions" not in str(error):
-            raise
-        output = None
-    for attention in getattr(output, "attentions", None) or (None,):
-        yield _present(attention, module)
-
-
-def _present(attention: Tensor | None, module: nn.Module) -> Tensor:
-    if attention is not None and attention.ndim == 4:
-        return attention
-    raise UserError(
-        f"{type(module).__name__} returns no attention [N, H, T, T] with "
-        f"{module.config._attn_implementation!r} attention; expected an encoder with softmax "
-        "attention, built with 'eager'"
-    )
 
 
 def js_layers(first: nn.Module, second: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:

@@ -77,7 +77,6 @@ def compare_representations(
     from workflow_scripts.dynamics.reading import (
         chosen_rows,
         grouped_batches,
-        hidden_states,
         load_pair,
         read_examples,
         token_distances,
@@ -90,6 +89,7 @@ def compare_representations(
         layer_matrix,
         layer_table,
     )
+    from workflow_scripts.model.running import hidden_states
     from workflow_scripts.model.text import load_tokenizer
 
     loaded_tokenizer = load_tokenizer(config.parent)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.common.paths import expanded
+from workflow_scripts.model.families import FAMILIES
 
 SCHEMES = {
     "package": "package:NAME/FOLDER",
@@ -32,16 +33,7 @@ TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_t
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 
 # Architectures of random models, and what may be set, with the values that are used otherwise.
-RANDOM_ARCHITECTURES = (
-    "bert",
-    "roberta",
-    "albert",
-    "electra",
-    "distilbert",
-    "deberta-v2",
-    "mpnet",
-    "modernbert",
-)
+RANDOM_ARCHITECTURES = (*FAMILIES, "deberta-v2", "mpnet", "modernbert")
 RANDOM_DEFAULTS: dict[str, Any] = {
     "num_hidden_layers": 2,
     "hidden_size": 32,
@@ -139,7 +131,8 @@ def shares_layers(definition: dict[str, Any]) -> bool:
     ------
     UserError : if its source cannot work.
     """
-    return _local_config(definition).get("model_type") == "albert"
+    family = FAMILIES.get(_local_config(definition).get("model_type"))
+    return family is not None and family.shares_layers
 
 
 def check_groups(

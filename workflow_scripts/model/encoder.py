@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.common.tables import atomic, read_json, record
-from workflow_scripts.model.architecture import Classifier, known_architecture
+from workflow_scripts.model.architecture import Classifier
+from workflow_scripts.model.families import FAMILIES, known_architecture
 
 log = logging.getLogger("tunescape")
 
@@ -39,8 +40,13 @@ _DROPOUT_KEYS = (
     "seq_classif_dropout",
     "summary_last_dropout",
 )
-_LAYER = re.compile(r"(?:^|\.)(?:layers?|albert_layer_groups)\.(\d+)\.")
-_SHARED_LAYERS = "albert_layer_groups."
+# Where groups of layers are that share their weights: "albert_layer_groups".
+_GROUPS = tuple(
+    family.layer.partition(".{group}")[0].rpartition(".")[2]
+    for family in FAMILIES.values()
+    if family.shares_layers
+)
+_LAYER = re.compile(rf"(?:^|\.)(?:layers?|{'|'.join(_GROUPS)})\.(\d+)\.")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -229,7 +235,7 @@ def load_classifier(
 ) -> nn.Module:
     """A classifier with the given weights on a device, in float32, ready to evaluate.
 
-    Of an architecture that ``model/architecture.py`` knows it is a ``Classifier``, which holds the
+    Of a family that ``model/families.py`` describes it is a ``Classifier``, which holds the
     weights for ``model/network.py``; any other is transformers' own.
 
     Parameters
@@ -441,7 +447,7 @@ def part_of(name: str, prefix: str) -> str:
 
 def shares_layers(module_or_names: nn.Module | Iterable[str]) -> bool:
     """Whether several layers use one set of weights (ALBERT)."""
-    return any(_SHARED_LAYERS in name for name in _names(module_or_names))
+    return any(f"{group}." in name for name in _names(module_or_names) for group in _GROUPS)
 
 
 def layer_count(module_or_names: nn.Module | Iterable[str]) -> int:

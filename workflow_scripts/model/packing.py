@@ -1,5 +1,6 @@
 """The tokens of many examples in one line, sorted by length: a pass without padding."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workflow_scripts.model.architecture import Architecture
+from workflow_scripts.model.families import Architecture
 from workflow_scripts.model.text import Encoded
 
 
@@ -25,6 +26,11 @@ class Packed:
     types: Tensor
     groups: list[tuple[int, int, int, int]]
     firsts: Tensor
+
+    def spans(self) -> Iterator[tuple[slice, int, int]]:
+        """Tokens of each group in the line, its number of examples and their length."""
+        for _, token, examples, length in self.groups:
+            yield slice(token, token + examples * length), examples, length
 
 
 def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, device) -> Packed:
@@ -59,6 +65,30 @@ def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, devi
             zip(*(array.tolist() for array in (places, firsts[places], counts, sizes)), strict=True)
         ),
         firsts=torch.from_numpy(firsts).to(device),
+    )
+
+
+def pack_batch(architecture: Architecture, batch: Mapping[str, Tensor]) -> Packed:
+    """A batch of ``text.collate`` without padding, all of whose examples have one length.
+
+    Raises
+    ------
+    ValueError : if it is padded.
+    """
+    ids = batch["input_ids"]
+    if not batch["attention_mask"].all():
+        raise ValueError("a batch of examples of one length is expected, this one is padded")
+    examples, length = ids.shape
+    positions = torch.arange(length, device=ids.device) + architecture.first_position
+    types = batch.get("token_type_ids")
+    if types is None or architecture.type_vocab_size <= 1:
+        types = torch.zeros_like(ids)
+    return Packed(
+        tokens=ids.flatten(),
+        positions=positions.repeat(examples),
+        types=types.flatten(),
+        groups=[(0, 0, examples, length)],
+        firsts=torch.arange(examples, device=ids.device) * length,
     )
 
 

@@ -21,8 +21,8 @@ from workflow_scripts.common.costs import (
     Lengths,
     Machine,
 )
+from workflow_scripts.model.sizes import Shape
 from workflow_scripts.model.text import token_batches
-from workflow_scripts.plan.sizes import Shape
 
 SPAN_BYTES = 1500  # that a parameter costs where three checkpoints are read
 

@@ -68,9 +68,10 @@ def plan(arguments: argparse.Namespace) -> str:
     """
     from workflow_scripts.experiment.products import all_tasks
     from workflow_scripts.model.pricing import Pricing
+    from workflow_scripts.model.sizes import shape_in, shape_of
     from workflow_scripts.plan.jobs import planned_jobs, priced, schedule
     from workflow_scripts.plan.report import text
-    from workflow_scripts.plan.sizes import given_lengths, lengths_of, shape_in, shape_of
+    from workflow_scripts.plan.sizes import given_lengths, lengths_of
     from workflow_scripts.rebuilds.libraries import other_versions
 
     settings = read_settings([path.resolve() for path in arguments.configfile])
@@ -82,7 +83,7 @@ def plan(arguments: argparse.Namespace) -> str:
         found = (
             shape_in(model, Path(folders[model]))
             if model in folders
-            else shape_of(model, settings.models[model], run)
+            else shape_of(model, settings.models[model].source, run)
         )
         shapes[model] = found[0]
         facts.append((model, *found))

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from workflow_scripts.common.costs import BETWEEN, SHARES, START, Lengths, Machine
 from workflow_scripts.experiment.config import Config
+from workflow_scripts.model.sizes import Shape
 from workflow_scripts.plan.jobs import PricedJob
-from workflow_scripts.plan.sizes import Shape
 from workflow_scripts.stages import STAGES
 
 

@@ -57,10 +57,10 @@ def roll_back_layers(
         grouped_batches,
         load_pair,
         read_examples,
-        rolled_back_states,
     )
     from workflow_scripts.dynamics.similarity import BatchRows, LayerPair, gather, layer_table
     from workflow_scripts.model.encoder import layer_count
+    from workflow_scripts.model.running import rolled_back_states
     from workflow_scripts.model.text import load_tokenizer
 
     loaded_tokenizer = load_tokenizer(config.parent)
