@@ -29,10 +29,10 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.engine import Scene, flops, minilm, real_sentences, seconds
-from workflow_scripts.experiment.config import Recipe
 from workflow_scripts.finetune.batches import epoch_batches
 from workflow_scripts.finetune.optimizer import set_step
 from workflow_scripts.finetune.packed import _product
+from workflow_scripts.finetune.stage import Recipe
 from workflow_scripts.finetune.training import Training
 from workflow_scripts.model.encoder import load_weights
 from workflow_scripts.model.text import collate

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.experiment.config import Recipe
 from workflow_scripts.finetune.finetune import finetune
+from workflow_scripts.finetune.stage import Recipe
 from workflow_scripts.model.encoder import draw_encoder, write_weights
 
 GOOD, BAD, NEUTRAL = ("good", "fine"), ("bad", "poor"), tuple("abcdefghijkl")
