@@ -3,6 +3,7 @@
 import contextlib
 import heapq
 import io
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
@@ -92,8 +93,13 @@ def planned_jobs(folder: Path, configfiles: list[Path]) -> list[Job]:
     configfiles : list of Path
         As of ``--configfile``.
     """
-    dag = dag_of(folder, configfiles, "results/figures/all", forceall=True)
-    jobs = [_job_of(dag, job) for job in dag.jobs if job.output]
+    existed = folder.exists()
+    try:
+        dag = dag_of(folder, configfiles, "results/figures/all", forceall=True)
+        jobs = [_job_of(dag, job) for job in dag.jobs if job.output]
+    finally:
+        if not existed:  # Snakemake makes the folder of a run
+            shutil.rmtree(folder, ignore_errors=True)
     needs = {job.name: job.needs for job in jobs}
     place = {name: i for i, name in enumerate(TopologicalSorter(needs).static_order())}
     # By stage, as data flow; within a stage what is needed first.
