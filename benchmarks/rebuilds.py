@@ -1169,7 +1169,10 @@ RULES = [
     other(
         "run time",
         "rules/rollback.smk",
-        swap("runtime=lambda wildcards, attempt: 60 * attempt", "runtime=90"),
+        swap(
+            "4000 * attempt,\n        runtime=lambda wildcards, attempt: 60 * attempt",
+            "4000 * attempt,\n        runtime=90",
+        ),
     ),
     other(
         "place of a log",

@@ -99,12 +99,12 @@ def test_auto_takes_bfloat16_where_it_is_near_enough_and_faster(
 
 
 @pytest.mark.parametrize(
-    ("flags", "there"),
+    ("flags", "expected"),
     [("fpu avx512f avx512_bf16 sha_ni", True), ("fpu amx_bf16", True), ("fpu avx512f f16c", False)],
 )
-def test_units_for_bfloat16_are_known_from_the_processors_flags(flags, there, monkeypatch):
+def test_units_for_bfloat16_are_known_from_the_processors_flags(flags, expected, monkeypatch):
     monkeypatch.setattr(device.Path, "read_text", lambda path: f"flags\t\t: {flags}\n")
-    assert device.multiplies_bfloat16(torch.device("cpu")) is there
+    assert device.multiplies_bfloat16(torch.device("cpu")) is expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Passes that are launched again and again; a stand-in for CUDA graphs where there is no GPU."""
+"""Passes that are launched many times; fake CUDA graphs where there is no GPU."""
 
 import logging
 
@@ -15,7 +15,7 @@ KNOWN = sorted(set(CONFIGS) - {"distilbert"})
 
 
 class Graphs:
-    """A stand-in: what a graph of a pass gives is computed from the tensors that it was made of."""
+    """A fake: like a graph, it computes from the tensors that it was captured with."""
 
     def __init__(self, weights: dict[str, torch.Tensor]):
         self.weights, self.made, self.error, self.off = weights, 0, None, 0.0
@@ -61,16 +61,16 @@ def test_without_a_graph_the_pass_itself_is_run(failure, caplog):
         capture = lambda _: None  # noqa: E731
     replay = Replay(graphs.run, weights, capture)
     assert [replay().tolist() for _ in range(2)] == [[2, 2, 2]] * 2
-    told = {
+    message = {
         "cannot": "no CUDA graph of a pass: operation not permitted",
         "differs": "not used, its bits differ",
         "not worth it": "",
     }[failure]
-    assert caplog.text.count("graph") == (told != "")
-    assert told in caplog.text
+    assert caplog.text.count("graph") == (message != "")
+    assert message in caplog.text
 
 
-def test_too_little_memory_for_a_graph_is_told_to_the_caller():
+def test_too_little_memory_for_a_graph_is_raised_to_the_caller():
     weights = {"w": torch.ones(3)}
     graphs = Graphs(weights)
     graphs.error = torch.OutOfMemoryError("CUDA out of memory")

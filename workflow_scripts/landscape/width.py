@@ -210,10 +210,10 @@ def line_widths(
     means = resampled_means(losses, resamples, seed)
     rows = []
     for tolerance in tolerances:
-        found = interval(alpha, loss, tolerance)
+        measured = interval(alpha, loss, tolerance)
         draws = [interval(alpha, mean, tolerance).width for mean in means]
-        ends = {"left": found.left, "right": found.right}
-        rows.append(_row(tolerance, found.width, draws, **ends, censored=found.censored))
+        ends = {"left": measured.left, "right": measured.right}
+        rows.append(_row(tolerance, measured.width, draws, **ends, censored=measured.censored))
     return pd.DataFrame(rows)
 
 
@@ -250,9 +250,9 @@ def plane_areas(
     means = resampled_means(flat, resamples, seed)
     rows = []
     for tolerance in tolerances:
-        found = region(alpha, beta, loss, tolerance)
+        measured = region(alpha, beta, loss, tolerance)
         draws = [region(alpha, beta, mean.reshape(shape), tolerance).area for mean in means]
-        rows.append(_row(tolerance, found.area, draws, censored=found.censored))
+        rows.append(_row(tolerance, measured.area, draws, censored=measured.censored))
     return pd.DataFrame(rows)
 
 
