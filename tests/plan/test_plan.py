@@ -52,7 +52,7 @@ def jobs_of(configfile, folder, machine=GIVEN) -> list[PricedJob]:
         )
         for model in settings.experiment.models
     }
-    return priced(planned_jobs(folder, [configfile]), pricings, machine.gpu)
+    return priced(planned_jobs([configfile]), pricings, machine.gpu)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_jobs_are_those_of_snakemake(overlay, tmp_path):
     assert expected.pop("results/figures/all") == 1
     (tmp_path / "laid_over.yaml").write_text(yaml.safe_dump(overlay))
     files = [EXPERIMENTS / "smoke.yaml", tmp_path / "laid_over.yaml"]
-    assert Counter(job.rule for job in planned_jobs(tmp_path, files)) == expected
+    assert Counter(job.rule for job in planned_jobs(files)) == expected
 
 
 def test_every_rule_is_priced_by_one_stage_and_every_price_is_used(smoke_jobs):

@@ -99,7 +99,7 @@ def plan(arguments: argparse.Namespace) -> str:
         model: Pricing(settings, shapes[model], lengths[model], machine) for model in shapes
     }
     files = [path.resolve() for path in arguments.configfile]
-    jobs = priced(planned_jobs(run, files), pricings, machine.gpu, arguments.submit)
+    jobs = priced(planned_jobs(files), pricings, machine.gpu, arguments.submit)
     ends = schedule(jobs, machine.cores, machine.gpus)
     there = {}
     if run.is_dir():

@@ -3,7 +3,7 @@
 import contextlib
 import heapq
 import io
-import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
@@ -83,23 +83,19 @@ def dag_of(folder: Path, configfiles: list[Path], target: str, **settings: Any) 
         return workflow._workflow.dag
 
 
-def planned_jobs(folder: Path, configfiles: list[Path]) -> list[Job]:
+def planned_jobs(configfiles: list[Path]) -> list[Job]:
     """Jobs that make all figures and tables from nothing, each after those that it needs.
+
+    Snakemake plans them in a folder of its own, so that none that is there counts.
 
     Parameters
     ----------
-    folder : Path
-        Of the run.
     configfiles : list of Path
         As of ``--configfile``.
     """
-    existed = folder.exists()
-    try:
-        dag = dag_of(folder, configfiles, "results/figures/all", forceall=True)
+    with tempfile.TemporaryDirectory() as folder:
+        dag = dag_of(Path(folder), configfiles, "results/figures/all", forceall=True)
         jobs = [_job_of(dag, job) for job in dag.jobs if job.output]
-    finally:
-        if not existed:  # Snakemake makes the folder of a run
-            shutil.rmtree(folder, ignore_errors=True)
     needs = {job.name: job.needs for job in jobs}
     place = {name: i for i, name in enumerate(TopologicalSorter(needs).static_order())}
     # By stage, as data flow; within a stage what is needed first.
@@ -119,8 +115,13 @@ def _job_of(dag: Any, job: Any) -> Job:
         tuple(_name(other) for other in dag.dependencies[job]),
         int(job.threads),
         "gpu" in job.rule.resources,
-        dag.workflow.is_local(job.rule),
+        _is_local(job.rule.name),
     )
+
+
+def _is_local(rule: str) -> bool:
+    """Whether a rule runs where Snakemake does; see ``experiment.products.local_rules``."""
+    return rule.startswith("draw_") or any(rule in stage.local for stage in STAGES)
 
 
 def cost_of(rule: str) -> tuple[str, Callable[[Any, Job], Cost]]:
