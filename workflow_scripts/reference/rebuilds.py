@@ -80,8 +80,8 @@ OTHER: dict[str, Any] = {
 # What is refused by itself: other keys would have to change with it.
 REFUSED = "refused"
 
-Path_ = tuple[Any, ...]
-Answers = dict[Path_, set[str]]
+Key = tuple[Any, ...]
+Answers = dict[Key, set[str]]
 
 
 def smoke_config() -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _lay_over(base: dict, over: dict) -> None:
             base[key] = copy.deepcopy(value)
 
 
-def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
+def leaves(value: Any, path: Key = ()) -> Iterator[tuple[Key, Any]]:
     """Every key of a configuration that holds no further keys, with its value."""
     if isinstance(value, dict) and value:
         for key, below in value.items():
@@ -108,7 +108,7 @@ def leaves(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
         yield path, value
 
 
-def overlay_of(path: Path_, value: Any) -> dict[str, Any]:
+def overlay_of(path: Key, value: Any) -> dict[str, Any]:
     """What to lay over the configuration so that one key has another value."""
     name = ".".join(map(str, path))
     patterns = [pattern for pattern in OTHER if fnmatchcase(name, pattern)]
@@ -147,26 +147,23 @@ def planned_answers() -> Answers:
                 continue
             answers[path] = {
                 script_rule(rule)
-                for outputs, (rule, *facts) in after.items()
-                if outputs not in before or before[outputs][1:] != tuple(facts)
+                for output, (rule, *facts) in after.items()
+                if output not in before or before[output][1:] != tuple(facts)
             }
         return answers
 
 
-def _jobs(folder: Path, overlay: dict[str, Any]) -> dict[tuple[str, ...], tuple[Any, ...]]:
-    """Outputs of each job -> its rule, and what Snakemake compares: params and inputs."""
+def _jobs(folder: Path, overlay: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Output -> rule of its job, and what Snakemake compares: params and inputs."""
     (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
     files = [SMOKE, folder / "overlay.yaml"]
     dag = dag_of(folder, files, "results/figures/all", forceall=True)
-    return {
-        tuple(map(str, job.output)): (
-            job.rule.name,
-            json.dumps({name: job.params.get(name) for name in TRACKED}, default=str),
-            frozenset(map(str, job.input)),
-        )
-        for job in dag.jobs
-        if job.output
-    }
+    facts = {}
+    for job in dag.jobs:
+        params = json.dumps({name: job.params.get(name) for name in TRACKED}, default=str)
+        of_job = job.rule.name, params, frozenset(map(str, job.input))
+        facts |= {str(output): of_job for output in job.output}
+    return facts
 
 
 def table(answers: Answers) -> str:
@@ -178,7 +175,7 @@ def table(answers: Answers) -> str:
         By key, as a path; the rules that run again of themselves.
     """
     used = {path: rules for path, rules in answers.items() if _is_used(path, answers)}
-    by_pattern: dict[str, dict[Path_, frozenset[str]]] = {}
+    by_pattern: dict[str, dict[Key, frozenset[str]]] = {}
     for path, rules in used.items():
         by_pattern.setdefault(_pattern(path), {})[path] = _named(path, rules)
     rows: dict[tuple[str, frozenset[str]], list[str]] = {}
@@ -201,7 +198,7 @@ def _drawn(stage: Any) -> list[str]:
     return [f"draw_{figure.name}" for figure in stage.figures]
 
 
-def _is_used(path: Path_, answers: Answers) -> bool:
+def _is_used(path: Key, answers: Answers) -> bool:
     """Whether the smoke experiment has the task or model that a key is about."""
     if path[0] not in ("models", "tasks") and path[:2] != ("landscape", "second"):
         return True
@@ -211,7 +208,7 @@ def _is_used(path: Path_, answers: Answers) -> bool:
     return any(own) if beside else False
 
 
-def _pattern(path: Path_) -> str:
+def _pattern(path: Key) -> str:
     """A key with the names of tasks, models and recipes left open."""
     if path[0] in ("models", "tasks"):
         path = (path[0], "*", *path[2:])
@@ -220,7 +217,7 @@ def _pattern(path: Path_) -> str:
     return ".".join(map(str, path))
 
 
-def _named(path: Path_, rules: set[str]) -> frozenset[str]:
+def _named(path: Key, rules: set[str]) -> frozenset[str]:
     """Rules with the recipe's own as ``finetune_R``."""
     if path[:2] != ("finetune", "recipes"):
         return frozenset(rules)
