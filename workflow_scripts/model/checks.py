@@ -49,7 +49,8 @@ RANDOM_DEFAULTS: dict[str, Any] = {
 
 class Source(NamedTuple):
     """A parsed source: ``place`` is a package and folder, a repository, a folder or settings;
-    ``revision`` is a repository's commit, of whose 40 hex digits the last may be left out."""
+    ``revision`` is a repository's commit, of whose 40 hex digits the last may be left out.
+    """
 
     scheme: str
     place: str

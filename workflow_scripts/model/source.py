@@ -367,7 +367,7 @@ def _unused(folder: Path, prefix: str, used: set[str]) -> list[str]:
 
 
 def read_tokenizer(folder: Path):
-    """transformers' fast tokenizer of any model's folder; code that comes with it is never run.
+    """Transformers' fast tokenizer of any model's folder; code that comes with it is never run.
 
     Raises
     ------

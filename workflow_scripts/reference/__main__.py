@@ -60,6 +60,7 @@ def documents() -> dict[str, str]:
 
 
 def main() -> None:
+    """Write the generated documents that differ."""
     written = documents()
     if sys.argv[1:] == ["rebuilds"]:
         from workflow_scripts.reference import rebuilds
