@@ -717,7 +717,7 @@ FINETUNE = [
         "finetune/optimizer.py",
         both(
             swap("root = (1 - beta2**step) ** 0.5", "square = (1 - beta2**step) ** 0.5"),
-            swap('recipe["eps"] / root', 'recipe["eps"] / square'),
+            swap("recipe.eps / root", "recipe.eps / square"),
             swap("(1 - beta1**step) / root", "(1 - beta1**step) / square"),
         ),
         TRAINING,
