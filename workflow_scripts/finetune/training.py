@@ -196,8 +196,8 @@ class Training:
                 random = random_state(self.device)
                 state.leave(self._weights(), state_tensors(self.optimizer) | random, history())
                 raise UserError(
-                    f"stopped by {asked} after step {step} of {self.steps}, of which nothing is "
-                    "lost: the same command goes on from there"
+                    f"stopped by {asked} after step {step} of {self.steps}; nothing is lost: the "
+                    "same command continues from there"
                 )
         if self.words is not None:
             self.words.decay(decay_of(rates, recipe))

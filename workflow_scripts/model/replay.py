@@ -1,7 +1,7 @@
 """A pass over the examples as a CUDA graph: launched as a whole instead of kernel by kernel.
 
 A large GPU computes a small model's kernels faster than a CPU launches them. The graph is used
-only where that is so, and where it gives the same bits.
+only in that case, and only if it gives the same bits.
 """
 
 import logging
@@ -19,15 +19,17 @@ _LAUNCHING = 0.7
 
 
 class Replay:
-    """A pass to be called again and again, which reads weights where they lie.
+    """A pass that is called again and again, and reads the weights in place.
 
     Parameters
     ----------
-    run : the pass; it must compute from the same tensors at every call, and ask nothing of their
-        numbers on the way. Its result on a GPU may be overwritten by the next call.
-    weights : by name, all that may change between calls. A tensor may come to lie elsewhere.
-    capture : makes a graph of ``run`` and gives a function that launches it; None if it is not
-        worth it.
+    run : callable
+        The pass; it must compute from the same tensors at every call, and not depend on their
+        values on the way. Its result on a GPU may be overwritten by the next call.
+    weights : mapping of str to Tensor
+        All that may change between calls. A tensor's memory may move.
+    capture : callable, optional
+        Makes a graph of ``run`` and returns a function that launches it; None if it does not pay.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Replay:
 
 
 def captured(run: Pass) -> Pass | None:
-    """A CUDA graph of a pass, to be launched by calling it; None where launches do not hold it up.
+    """A CUDA graph of a pass, launched by calling it; None where no launch holds it up.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def captured(run: Pass) -> Pass | None:
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        run()  # libraries start, and what is computed once is computed
+        run()  # starts libraries, and computes what is computed once
         torch.cuda.synchronize()
         began = time.perf_counter()
         run()
@@ -82,7 +84,7 @@ def captured(run: Pass) -> Pass | None:
         torch.cuda.synchronize()
     if launched - began < _LAUNCHING * (time.perf_counter() - began):
         return None
-    torch.cuda.empty_cache()  # the graph has memory of its own
+    torch.cuda.empty_cache()  # the graph has its own memory
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         output = run()
