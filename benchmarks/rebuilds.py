@@ -318,8 +318,8 @@ SAME = [
         "annotation of a result changed",
         "model/network.py",
         swap(
-            "def head(architecture: Architecture, weights: Weights, states: Tensor) -> Tensor:",
-            'def head(architecture, weights, states) -> "Tensor":',
+            ') -> Tensor:\n    """Logits [N, K] of the first',
+            ') -> "Tensor":\n    """Logits [N, K] of the first',
         ),
     ),
     code(
@@ -619,7 +619,7 @@ MODEL = [
     code(
         "pattern of layers",
         "model/encoder.py",
-        swap("|albert_layer_groups)", "|albert_layer_groups|blocks)"),
+        swap("(?:layers?|{", "(?:layers?|blocks?|{"),
         BUILDING - {SCRATCH, ATTENTION, STATES} | {DIRECTIONS},
     ),
     code(
@@ -717,7 +717,7 @@ FINETUNE = [
         "finetune/optimizer.py",
         both(
             swap("root = (1 - beta2**step) ** 0.5", "square = (1 - beta2**step) ** 0.5"),
-            swap('recipe["eps"] / root', 'recipe["eps"] / square'),
+            swap("recipe.eps / root", "recipe.eps / square"),
             swap("(1 - beta1**step) / root", "(1 - beta1**step) / square"),
         ),
         TRAINING,
@@ -758,7 +758,7 @@ LANDSCAPE = [
         "forward pass, with the old time",
         "model/network.py",
         swap("return functional.linear(inner,", "return 0.0 + functional.linear(inner,"),
-        FORWARD,
+        FORWARD | TRAINING,
         old_time=True,
     ),
     code(
@@ -779,7 +779,7 @@ LANDSCAPE = [
     ),
     code(
         "decorator removed",
-        "landscape/engine.py",
+        "model/running.py",
         swap("    @torch.inference_mode()\n", ""),
         FORWARD,
     ),
@@ -908,8 +908,8 @@ LANDSCAPE = [
     ),
     code(
         "architecture without transformers",
-        "model/architecture.py",
-        swap('"swish": functional.silu', '"swish": functional.mish'),
+        "model/families.py",
+        swap('"swish": "silu"', '"swish": "relu"'),
         READING | TRAINING,
     ),
     code("script", "landscape/merge_surface.py", swap("ddof=1", "ddof=0"), {MERGE}, OF_SURFACES),
@@ -978,7 +978,7 @@ OF_DYNAMICS = [
     ),
     code(
         "function that one script calls",
-        "dynamics/reading.py",
+        "model/running.py",
         swap("layer.forward = forward\n", "setattr(layer, 'forward', forward)\n"),
         {LAYERS_BACK},
         {"draw_layer_rollback", DYNAMICS_CLAIMS},

@@ -23,9 +23,14 @@ def fetch_model(
 
     Parameters
     ----------
-    config, weights, tokenizer, tokenizer_config : to write, in the formats of Hugging Face.
-    card : JSON to write: ``name``, ``source``, ``Pretrained.card``, ``digest`` of the other files.
-    source, sha256 : see ``source.fetch``.
+    config, weights, tokenizer, tokenizer_config : Path
+        To write, in the formats of Hugging Face.
+    card : Path
+        JSON to write: ``name``, ``source``, ``Pretrained.card``, ``digest`` of the other files.
+    name : str
+        The model's name in the configuration.
+    source, sha256 : str
+        See ``source.fetch``.
 
     Raises
     ------
