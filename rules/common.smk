@@ -28,7 +28,7 @@ def checked(function, *arguments):
         sys.exit(f"Tunescape: {error}")
 
 
-SETTINGS = checked(validated, config)
+SETTINGS = checked(validated, config, workflow.config_settings.overwrite_config)
 # Files on this machine that tasks and models are read from.
 TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
 CACHE = checked(cache_folder, SETTINGS)

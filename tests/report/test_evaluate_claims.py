@@ -6,9 +6,10 @@ import pytest
 
 from workflow_scripts.common.tables import write_json, write_table
 from workflow_scripts.report.claims import CLAIMS
-from workflow_scripts.report.evaluate_claims import STARTS, evaluate_claims, read_run
+from workflow_scripts.report.evaluate_claims import evaluate_claims, read_run
 
 TASKS = ["nli", "sentiment"]
+STARTS = ["scratch", "pretrained"]
 LABELS = np.array([0, 1, 1, 0, 1])
 
 
@@ -73,7 +74,7 @@ def ledger_of(files, folder, **more):
         name: folder / f"claims.{kind}"
         for name, kind in (("ledger", "parquet"), ("csv", "csv"), ("markdown", "md"))
     }
-    settings = {"tolerances": [0.1, 0.5], "resamples": 20}
+    settings = {"starts": STARTS, "tolerances": [0.1, 0.5], "resamples": 20}
     evaluate_claims(
         **{**files, **paths, "tasks": TASKS, "overfitting_task": "nli", **settings, **more}
     )
@@ -104,6 +105,23 @@ def test_without_rollbacks_their_claim_is_left_out(files, tmp_path):
     ledger = ledger_of(files, tmp_path, rollbacks=None)
     expected = {claim.name for claim in CLAIMS} - {"invariant_low_layers"}
     assert set(ledger.index.get_level_values("claim")) == expected
+
+
+def test_without_runs_from_scratch_only_what_needs_none_is_evaluated(files, tmp_path):
+    pretrained = {
+        name: files[name][1::2]
+        for name in ("geometries", "lines", "planes", "trajectories", "histories")
+    }
+    ledger = ledger_of(files, tmp_path, starts=["pretrained"], **pretrained)
+    whole = ledger_of(files, tmp_path)
+    compared = {"wider_optimum", "easier_optimisation", "straight_path"}
+    left = {claim.name for claim in CLAIMS} - compared
+    assert set(ledger.index.get_level_values("claim")) == left
+    assert not ledger["measure"].str.contains("scratch").any()
+    kept = whole[~whole["measure"].str.contains("scratch")]
+    assert ledger["measure"].tolist() == kept["measure"].tolist()
+    assert ledger["value"].astype(float).tolist() == kept["value"].astype(float).tolist()
+    assert ledger["verdict"].tolist() == kept["verdict"].tolist()
 
 
 def test_a_missing_file_is_refused(files, tmp_path):

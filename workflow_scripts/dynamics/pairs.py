@@ -38,12 +38,11 @@ def compared_run(settings: Any, model: str, task: str, seeds: int = 0) -> Run:
 
 def model_pairs(settings: Any, model: str) -> dict[str, Pair]:
     """Pairs of models by name; of those of two tasks the most alike first."""
-    of_seeds = settings.dynamics.seed_tasks
     pairs = []
     for task in settings.experiment.tasks:
         run = compared_run(settings, model, task)
         pairs.append(Pair(f"change_{task}", "change", (task,), run.first, run.last))
-        if len(settings.finetune.seeds) > 1 and (of_seeds is None or task in of_seeds):
+        if task in settings.dynamics.seed_tasks:
             other = compared_run(settings, model, task, seeds=1)
             pairs.append(Pair(f"seeds_{task}", "seeds", (task,), run.last, other.last))
     for tasks in settings.dynamics.task_pairs:

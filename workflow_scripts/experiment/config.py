@@ -1,10 +1,13 @@
 """The configuration, composed of the stages' sections, and its checks.
 
-The Snakefile validates the merged configuration with ``validated``; ``reference.py`` writes the
+The Snakefile validates the merged configuration with ``validated``; ``reference/`` writes the
 schema, the reference page and the comments of config.yaml from the same sections.
 """
 
+import copy
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, create_model, model_validator
@@ -14,14 +17,29 @@ from workflow_scripts.common.settings import Count, Name, Section, is_section
 from workflow_scripts.common.stage import duplicates
 from workflow_scripts.stages import STAGES
 
+_EMBEDDED = Path(__file__).resolve().parents[2] / "config.yaml"
+
 
 class Experiment(Section):
     """What is studied."""
 
     name: Name = Field(description="name of the experiment, kept in the provenance of every file")
-    models: list[Name] = Field(min_length=1, description="models to study, out of `models`")
+    models: list[Name] | None = Field(
+        None,
+        min_length=1,
+        description="models to study, out of `models`; if null those that the experiment's own "
+        "file defines, or else the embedded one",
+    )
     tasks: list[Name] = Field(
-        min_length=1, description="tasks to study, out of `tasks`, in the order of the figures"
+        min_length=1,
+        description="tasks to study, out of `tasks`, in the order of the figures; with other tasks "
+        "than those of config.yaml its keys that name tasks (`landscape.second`, `figures.*`, …) "
+        "are null unless the experiment's own file sets them",
+    )
+    starts: list[Literal["pretrained", "scratch"]] = Field(
+        ["pretrained", "scratch"],
+        min_length=1,
+        description="starts of the runs; without `scratch` nothing is trained from scratch",
     )
 
 
@@ -61,6 +79,8 @@ class _Checked(Section):
     @model_validator(mode="after")
     def _names_refer(self) -> "_Checked":
         experiment = self.experiment
+        if experiment.models is None:
+            experiment.models = list(self.models)
         for key, names, allowed in (
             ("experiment.models", experiment.models, self.models),
             ("experiment.tasks", experiment.tasks, self.tasks),
@@ -68,6 +88,14 @@ class _Checked(Section):
             for line in duplicates(key, names):
                 raise ValueError(line)
             _all_allowed(key, names, allowed)
+        for line in duplicates("experiment.starts", experiment.starts):
+            raise ValueError(line)
+        if "pretrained" not in experiment.starts:
+            raise ValueError(f"experiment.starts: got {experiment.starts}, it must hold pretrained")
+        for stage in STAGES:
+            for key, value in stage.derived.items():
+                section, name = key.split(".")
+                setattr(getattr(self, section), name, value(self))
         for stage in STAGES:
             for reference in stage.references(self):
                 _all_allowed(reference.key, reference.names, reference.allowed)
@@ -95,16 +123,79 @@ Config = create_model(
 )
 
 
-def validated(config: dict[str, Any]) -> Config:
-    """The configuration, checked; ``UserError`` with one line about the first thing wrong."""
+def validated(config: dict[str, Any], written: Mapping[str, Any] | None = None) -> Config:
+    """The configuration, checked, with a value for every key that follows from others.
+
+    Parameters
+    ----------
+    config : dict
+        The embedded default with the experiment's file laid over it.
+    written : mapping, optional
+        The experiment's file alone; everything in ``config`` by default.
+
+    Raises
+    ------
+    UserError
+        With one line about the first mistake.
+    """
     try:
-        return Config.model_validate(config)
+        return Config.model_validate(config if written is None else _composed(config, written))
     except ValidationError as error:
-        raise UserError(_explain(error.errors()[0])) from None
+        raise UserError(_explain(error.errors())) from None
 
 
-def _explain(problem: dict[str, Any]) -> str:
-    path = [str(part) for part in problem["loc"] if part != "[key]"]
+# Keys of config.yaml that name its tasks.
+_OF_ITS_TASKS = (
+    "landscape.second",
+    "dynamics.seed_tasks",
+    "dynamics.task_pairs",
+    "figures.trajectory_tasks",
+    "figures.overfitting_task",
+    "figures.group_tasks",
+)
+
+
+def _composed(config: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` without what the embedded default says of its own tasks and models only.
+
+    Where an experiment has other tasks, the keys that name tasks are as its file has them, or
+    null; and its models are by default those that its file defines.
+    """
+    composed = copy.deepcopy(dict(config))
+    experiment = composed.get("experiment")
+    models = written.get("models")
+    if isinstance(experiment, dict) and experiment.get("models") is None and models:
+        experiment["models"] = list(models)
+    if _value(written, "experiment.tasks") is None or _has_embedded_tasks(written):
+        return composed
+    for key in _OF_ITS_TASKS:
+        section, name = key.split(".")
+        if isinstance(composed.get(section), dict):
+            composed[section][name] = _value(written, key)
+    return composed
+
+
+def _has_embedded_tasks(written: Mapping[str, Any]) -> bool:
+    import yaml
+
+    embedded = yaml.safe_load(_EMBEDDED.read_text(encoding="utf-8"))
+    return _value(written, "experiment.tasks") == embedded["experiment"]["tasks"]
+
+
+def _value(config: Any, key: str) -> Any:
+    """Value of a dotted key; None without it."""
+    for name in key.split("."):
+        config = config.get(name) if isinstance(config, Mapping) else None
+    return config
+
+
+def _key_of(problem: Mapping[str, Any]) -> list[str]:
+    """Parts of a key; those that say which of several types was tried are left out."""
+    return [part for part in map(str, problem["loc"]) if not re.match(r"(dict|literal)?\[", part)]
+
+
+def _explain(problems: list[Any]) -> str:
+    problem, path = problems[0], _key_of(problems[0])
     key = ".".join(path)
     if problem["type"] == "value_error":  # of a check above: says it all
         return f"config: {problem['ctx']['error']}"
@@ -116,8 +207,12 @@ def _explain(problem: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"config: {key}: is missing"
     got = problem["input"]
+    # Where a key may have several types, each of them has a problem of its own.
+    same = [one for one in problems if _key_of(one) == path]
     message = problem["msg"][0].lower() + problem["msg"][1:]
-    hint = nearest(got, re.findall(r"'([^']*)'", problem.get("ctx", {}).get("expected", "")))
+    message += "".join(one["msg"].replace("Input should be", " or") for one in same[1:])
+    expected = " ".join(one.get("ctx", {}).get("expected", "") for one in same)
+    hint = nearest(got, re.findall(r"'([^']*)'", expected))
     return f"config: {key}: got {got!r} ({type(got).__name__}), {message}{hint}"
 
 

@@ -7,7 +7,7 @@ from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
 from workflow_scripts.data.files import task_file
 from workflow_scripts.finetune.files import run_table
-from workflow_scripts.finetune.runs import STARTS
+from workflow_scripts.finetune.runs import starts_of
 from workflow_scripts.landscape.files import surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import (
     Surface,
@@ -30,7 +30,7 @@ def _drawn(surfaces: list[Surface], geometries: list[Surface] | None = None) -> 
 
 
 def _every_start(settings: Any) -> dict[str, Any]:
-    return {"tasks": task_titles(settings), "starts": list(STARTS)}
+    return {"tasks": task_titles(settings), "starts": starts_of(settings)}
 
 
 def _histories(settings: Any) -> Files:
@@ -107,7 +107,7 @@ FIGURES = (
         inputs=_trajectories,
         spec=lambda settings: {
             "tasks": task_titles(settings, settings.figures.trajectory_tasks),
-            "starts": list(STARTS),
+            "starts": starts_of(settings),
         },
         numbers="`rows` = `trajectory`: checkpoints; `surface`: points | `task`, `start`, "
         f"`synthetic`, `rows`; the columns of the trajectory; `alpha`, `beta`, `on_grid`, "

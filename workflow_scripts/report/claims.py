@@ -1,5 +1,6 @@
 """The claims of Hao et al. (2019), each evaluated as numbers with intervals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +78,8 @@ class TaskEvidence:
     ----------
     task : str
     pretrained, scratch : RunEvidence
-        From the pre-trained start and from scratch, over the same examples.
+        From the pre-trained start and from scratch, over the same examples; ``scratch`` is None
+        where the experiment has no such runs, and what compares with it is left out.
     chance_loss : float
         ln K, nats.
     tolerances : list of float
@@ -88,7 +90,7 @@ class TaskEvidence:
 
     task: str
     pretrained: RunEvidence
-    scratch: RunEvidence
+    scratch: RunEvidence | None
     chance_loss: float
     tolerances: list[float]
     resamples: int
@@ -275,17 +277,19 @@ def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) ->
     return [LedgerRow(task, measure, first - second, np.nan, np.nan, "above", 0)]
 
 
-def no_loss_barrier(task: str, pretrained: Line, scratch: Line, resamples: int) -> list[LedgerRow]:
+def no_loss_barrier(
+    task: str, pretrained: Line, scratch: Line | None, resamples: int
+) -> list[LedgerRow]:
     """Height of the loss barrier between start and end: the largest rise over the start, nats.
 
-    A row for each of the two starts. The paper expects no barrier for the pre-trained one, so it
+    A row for each start that there is. The paper expects no barrier for the pre-trained one, so it
     must stay below a standard error of the loss at the start; scratch is reported only.
 
     Parameters
     ----------
     task : str
     pretrained, scratch : Line
-        Of the task's two runs.
+        Of the task's two runs; None where there is none from scratch.
     resamples : int
         Bootstrap samples of the examples.
 
@@ -300,6 +304,8 @@ def no_loss_barrier(task: str, pretrained: Line, scratch: Line, resamples: int) 
     """
     rows = []
     for name, line in (("pre-trained", pretrained), ("scratch", scratch)):
+        if line is None:
+            continue
         between = (line.alpha >= 0) & (line.alpha <= 1)
         start = int(np.flatnonzero(line.alpha == 0)[0])
 
@@ -352,19 +358,20 @@ def robust_to_overfitting(
 
 
 def consistent_surfaces(
-    task: str, pretrained: Plane, scratch: Plane, resamples: int
+    task: str, pretrained: Plane, scratch: Plane | None, resamples: int
 ) -> list[LedgerRow]:
     """Rank correlation (Spearman) over the plane of training loss and dev error.
 
     The paper says that the surfaces agree, and that they agree better for the pre-trained start
     than from scratch on small data sets. Both are rows: the pre-trained correlation, claimed above
-    0.5, and the difference, claimed above 0. Points whose loss is not finite do not count.
+    0.5, and the difference, claimed above 0, where there is a run from scratch. Points whose loss
+    is not finite do not count.
 
     Parameters
     ----------
     task : str
     pretrained, scratch : Plane
-        Of the task's two runs.
+        Of the task's two runs; None where there is none from scratch.
     resamples : int
         Bootstrap samples of the training and of the dev examples.
 
@@ -379,7 +386,7 @@ def consistent_surfaces(
         return float(spearmanr(loss[finite], error[finite]).statistic)
 
     values, draws = [], []
-    for plane in (pretrained, scratch):
+    for plane in filter(None, (pretrained, scratch)):
         values.append(correlation(plane.losses.mean(axis=1), plane.errors.mean(axis=1)))
         drawn = zip(
             resampled_means(plane.losses, resamples, _SEED),
@@ -388,7 +395,7 @@ def consistent_surfaces(
         )
         draws.append(np.array([correlation(x, y) for x, y in drawn]))
     measure = "rank correlation of training loss and dev error over the plane"
-    return [
+    rows = [
         LedgerRow(
             task,
             f"{measure}, pre-trained",
@@ -396,16 +403,20 @@ def consistent_surfaces(
             *finite_interval(draws[0]),
             "above",
             0.5,
-        ),
-        LedgerRow(
-            task,
-            f"{measure}, pre-trained - scratch",
-            values[0] - values[1],
-            *finite_interval(draws[0] - draws[1]),
-            "above",
-            0,
-        ),
+        )
     ]
+    if scratch is not None:
+        rows.append(
+            LedgerRow(
+                task,
+                f"{measure}, pre-trained - scratch",
+                values[0] - values[1],
+                *finite_interval(draws[0] - draws[1]),
+                "above",
+                0,
+            )
+        )
+    return rows
 
 
 def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
@@ -452,14 +463,23 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
     return [*rows, LedgerRow(task, measure, gap, gap - half, gap + half, "above", 0)]
 
 
+def _compared(
+    evaluate: Callable[[TaskEvidence], list[LedgerRow]],
+) -> Callable[[TaskEvidence], list[LedgerRow]]:
+    """Evaluation of a claim that compares with a run from scratch: without one, no rows."""
+    return lambda e: [] if e.scratch is None else evaluate(e)
+
+
 CLAIMS = (
     Claim(
         "wider_optimum",
         "Pre-training leads to wider optima",
         "section 5.1",
         TaskEvidence,
-        lambda e: wider_optimum(
-            e.task, e.pretrained.line, e.scratch.line, e.tolerances, e.resamples
+        _compared(
+            lambda e: wider_optimum(
+                e.task, e.pretrained.line, e.scratch.line, e.tolerances, e.resamples
+            )
         ),
     ),
     Claim(
@@ -467,8 +487,10 @@ CLAIMS = (
         "Pre-training eases optimisation",
         "section 5.2",
         TaskEvidence,
-        lambda e: easier_optimisation(
-            e.task, e.pretrained.history, e.scratch.history, e.chance_loss
+        _compared(
+            lambda e: easier_optimisation(
+                e.task, e.pretrained.history, e.scratch.history, e.chance_loss
+            )
         ),
     ),
     Claim(
@@ -476,14 +498,16 @@ CLAIMS = (
         "The first epoch already points to the end",
         "section 5.2",
         TaskEvidence,
-        lambda e: straight_path(e.task, e.pretrained.trajectory, e.scratch.trajectory),
+        _compared(lambda e: straight_path(e.task, e.pretrained.trajectory, e.scratch.trajectory)),
     ),
     Claim(
         "no_loss_barrier",
         "There is no loss barrier between the pre-trained start and the end",
         "section 5.2",
         TaskEvidence,
-        lambda e: no_loss_barrier(e.task, e.pretrained.line, e.scratch.line, e.resamples),
+        lambda e: no_loss_barrier(
+            e.task, e.pretrained.line, e.scratch and e.scratch.line, e.resamples
+        ),
     ),
     Claim(
         "robust_to_overfitting",
@@ -497,7 +521,9 @@ CLAIMS = (
         "Training loss and dev error have consistent surfaces",
         "section 6.2",
         TaskEvidence,
-        lambda e: consistent_surfaces(e.task, e.pretrained.plane, e.scratch.plane, e.resamples),
+        lambda e: consistent_surfaces(
+            e.task, e.pretrained.plane, e.scratch and e.scratch.plane, e.resamples
+        ),
     ),
     Claim(
         "invariant_low_layers",

@@ -18,8 +18,6 @@ from workflow_scripts.report.claims import (
 )
 from workflow_scripts.report.ledger import ledger_table, write_ledger
 
-STARTS = ("scratch", "pretrained")
-
 
 def evaluate_claims(
     geometries: list[Path],
@@ -35,6 +33,7 @@ def evaluate_claims(
     csv: Path,
     markdown: Path,
     tasks: list[str],
+    starts: list[str],
     overfitting_task: str,
     tolerances: list[float],
     resamples: int,
@@ -42,7 +41,7 @@ def evaluate_claims(
 ) -> None:
     """Write the ledger of claims.
 
-    Lists of files run over tasks and, within a task, over scratch and pretrained.
+    Lists of files run over tasks and, within a task, over starts.
 
     Parameters
     ----------
@@ -62,6 +61,8 @@ def evaluate_claims(
         Parquet, CSV and Markdown files to write.
     tasks : list of str
         In the order of the files.
+    starts : list of str
+        Likewise: ``pretrained``, and perhaps ``scratch``.
     overfitting_task : str
         Whose run is continued.
     tolerances : list of float
@@ -76,7 +77,7 @@ def evaluate_claims(
     ValueError
         If the number of files does not match the tasks and starts.
     """
-    keys = [(task, start) for task in tasks for start in STARTS]
+    keys = [(task, start) for task in tasks for start in starts]
     paths = dict(
         zip(
             keys,
@@ -88,10 +89,15 @@ def evaluate_claims(
     def evidence() -> Iterator[TaskEvidence | ContinuationEvidence | RollbackEvidence]:
         for task, chosen in zip(tasks, examples, strict=True):
             labels = read_table(chosen, columns=["split", "label"]).query("split == 'dev'")["label"]
-            runs = {start: read_run(*paths[task, start], labels.to_numpy()) for start in STARTS}
+            runs = {start: read_run(*paths[task, start], labels.to_numpy()) for start in starts}
             chance = read_json(paths[task, "pretrained"][0])["chance_loss"]
             yield TaskEvidence(
-                task, **runs, chance_loss=chance, tolerances=tolerances, resamples=resamples
+                task,
+                runs["pretrained"],
+                runs.get("scratch"),
+                chance_loss=chance,
+                tolerances=tolerances,
+                resamples=resamples,
             )
         before, after = read_table(scores), read_table(continued)
         yield ContinuationEvidence(overfitting_task, before, after, read_json(card)["dev"])

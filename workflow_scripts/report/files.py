@@ -7,7 +7,7 @@ from workflow_scripts.data.files import task_file
 from workflow_scripts.dynamics.files import pair_files
 from workflow_scripts.dynamics.pairs import pair_titles, pairs_of
 from workflow_scripts.finetune.files import run_table
-from workflow_scripts.finetune.runs import run_of
+from workflow_scripts.finetune.runs import run_of, starts_of
 from workflow_scripts.landscape.files import examples_file, surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import continued_run, lines, planes
 from workflow_scripts.rollback.files import group_files, layer_files
@@ -48,6 +48,7 @@ def claim_spec(settings: Any) -> dict[str, Any]:
     width = settings.landscape.width
     return {
         "tasks": settings.experiment.tasks,
+        "starts": starts_of(settings),
         "overfitting_task": settings.figures.overfitting_task,
         "tolerances": width.tolerances,
         "resamples": width.resamples,
