@@ -1,30 +1,16 @@
 import copy
 import json
-from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.experiment.settings import DEFAULT, ROOT, changed
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.dynamics.pairs import pairs_of
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import figures, runs
 from workflow_scripts.finetune.runs import recipe_of
 from workflow_scripts.reference.config import page, schema
-
-ROOT = Path(__file__).resolve().parents[2]
-DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
-
-
-def changed(path: str, value) -> dict:
-    """The default configuration with one value put in its place."""
-    config = copy.deepcopy(DEFAULT)
-    *sections, key = path.split("/")
-    place = config
-    for section in sections:
-        place = place.setdefault(section, {})
-    place[key] = value
-    return config
 
 
 def test_the_default_is_valid_and_recipes_follow_exceptions():
