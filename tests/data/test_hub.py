@@ -109,9 +109,9 @@ def test_a_data_set_comes_from_the_hub(served, tmp_path):
     assert len(part["train"]["label"]) == 3
     assert part["card"]["available"] == {"train": 5, "dev": 3}
     assert matched["card"]["dev"] == 3
-    assert (
-        test
-        == f"{source} dev: 2 of 2 rows have no label in column 'label', the first of them row 1"
+    assert test == (
+        f"{source} dev: 2 of 2 rows have no label in column 'label', the first of them row 1; "
+        "`unlabeled: drop` leaves such rows out"
     )
     assert nobody.startswith(f"hub:tiny/none@{commit}: ")
     assert other == (

@@ -1,4 +1,4 @@
-"""Paths as people write them in a config. Only the standard library is imported."""
+"""Paths as people write them in a configuration. Only the standard library is imported."""
 
 import os
 import re
@@ -6,20 +6,63 @@ from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
 
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_POINTER = b"version https://git-lfs.github.com/spec/"
 
-def expanded(path: str, told: str) -> Path:
-    """A path with ``~`` and ``$VARIABLES`` filled in.
+
+def expanded(path: str, what: str) -> Path:
+    """A path with ``~`` and ``$VARIABLES`` replaced; a path that exists is taken as it is.
 
     Parameters
     ----------
-    path : as it was written.
-    told : what the message begins with: the key, and what was got.
+    path : str
+        As it was written.
+    what : str
+        Begins the message: the key and its value.
 
     Raises
     ------
-    UserError : if a variable is not set.
+    UserError
+        If a variable is not set.
     """
-    found = os.path.expanduser(os.path.expandvars(path))
-    if missing := re.search(r"\$(\w+|\{[^}]*\})", found):
-        raise UserError(f"{told}: the environment variable {missing[0]} is not set")
-    return Path(found)
+    if os.path.exists(path):
+        return Path(path)
+    result = os.path.expanduser(os.path.expandvars(path))
+    if missing := re.search(r"\$(\w+|\{[^}]*\})", result):
+        raise UserError(f"{what}: the environment variable {missing[0]} is not set")
+    return Path(result)
+
+
+def absolute(path: str, what: str) -> Path:
+    """``expanded``, for a path that must mean the same wherever it is read from.
+
+    Planning and the run may have different working directories.
+
+    Raises
+    ------
+    UserError
+        If a variable is not set, or the path is relative.
+    """
+    result = expanded(path, what)
+    if result.is_absolute():
+        return result
+    places = [folder / result for folder in (Path.cwd(), _REPOSITORY)]
+    near = next((place for place in places if place.exists()), None)
+    raise UserError(
+        f"{what}: expected an absolute path, since a run may start in another folder"
+        f"{f'; did you mean {near}?' if near else ''}"
+    )
+
+
+def check_not_pointer(path: Path) -> None:
+    """Check that a file is not what git leaves in its place without Git LFS.
+
+    Raises
+    ------
+    UserError
+        If it is a Git LFS pointer.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(_POINTER))
+    if start == _POINTER:
+        raise UserError(f"{path}: is a Git LFS pointer, not the file itself; run `git lfs pull`")

@@ -278,7 +278,7 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
             from workflow_scripts.common.tables import read_table
 
             return read_table(folder / "train.parquet"), read_table(folder / "dev.parquet")
-        return read_task(
+        read = read_task(
             definition.source,
             definition.label,
             definition.text,
@@ -286,7 +286,8 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
             definition.dev,
             definition.dev_split,
             definition.seed,
-        )[:2]
+        )
+        return read.train, read.dev
     except UserError as error:
         raise UserError(f"task {task}: {error}") from None
 
