@@ -224,7 +224,7 @@ CASES = {
     ),
     "JSON lines with a broken line": (
         lambda d: raw(d, "dev.jsonl", b'{"sentence": "a", "label": 1}\n{"sent', "dev.tsv"),
-        ["entailment", "dev.jsonl", "line 2 is no JSON"],
+        ["entailment", "dev.jsonl", "line 2 is not JSON"],
     ),
     "two columns of one name": (
         lambda d: task(d, "sentence\tsentence\tlabel\n" + "a\tb\t1\nc\td\t0\n" * 8),
@@ -253,7 +253,7 @@ CASES = {
                 "model.safetensors.index.json": '{"weight_map": {"a": "part1.safetensors"}}',
             },
         ),
-        ["tiny", "part1.safetensors", "not there"],
+        ["tiny", "part1.safetensors", "is missing"],
     ),
     "a model without a tokenizer": (
         lambda d: model(d, {"config.json": CONFIG_JSON, "model.safetensors": "x"}),

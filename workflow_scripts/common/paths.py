@@ -6,7 +6,6 @@ from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -46,8 +45,8 @@ def absolute(path: str, what: str) -> Path:
     result = expanded(path, what)
     if result.is_absolute():
         return result
-    places = [folder / result for folder in (Path.cwd(), _REPOSITORY)]
-    near = next((place for place in places if place.exists()), None)
+    here = Path.cwd()  # of a run, a folder of the repository
+    near = next((p / result for p in (here, *here.parents) if (p / result).exists()), None)
     raise UserError(
         f"{what}: expected an absolute path, since a run may start in another folder"
         f"{f'; did you mean {near}?' if near else ''}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -38,7 +39,6 @@ def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, devi
     device : where the weights are.
     """
     rows = [encoded.input_ids[i] for i in indices]
-    offset = architecture.first_position
     types = (
         [encoded.token_type_ids[i] for i in indices]
         if encoded.token_type_ids is not None and architecture.type_vocab_size > 1
@@ -53,13 +53,28 @@ def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, devi
 
     return Packed(
         tokens=line(rows),
-        positions=line([list(range(offset, offset + len(row))) for row in rows]),
+        positions=line([positions_of(architecture, row) for row in rows]),
         types=line(types),
         groups=list(
             zip(*(array.tolist() for array in (places, firsts[places], counts, sizes)), strict=True)
         ),
         firsts=torch.from_numpy(firsts).to(device),
     )
+
+
+def positions_of(architecture: Architecture, ids: list[int]) -> list[int]:
+    """Position of each token of an example.
+
+    RoBERTa does not count a padding token, even within a text: its position is its own id.
+    """
+    first, padding = architecture.first_position, architecture.pad_token_id
+    if first == 0 or padding not in ids:
+        return list(range(first, first + len(ids)))
+    counted = accumulate(token != padding for token in ids)
+    return [
+        padding if token == padding else padding + count
+        for token, count in zip(ids, counted, strict=True)
+    ]
 
 
 @cache
