@@ -66,11 +66,13 @@ def check_task(
             return []
         files = sources.find_files(source, definition.get("dev_split"))
         train, dev = (
-            _read(path, definition, split, keys[split])
+            _read(path, definition, definition.get(split))
             for path, split in zip(files, ("train", "dev"), strict=True)
         )
         examples.check_same_columns(train, dev)
         examples.classes(train, dev, definition.get("label") or "label")
+        _check_size(train, keys["train"], definition.get("train"), 0)
+        _check_size(dev, keys["dev"], definition.get("dev"), LEAST_DEV)
     return list(files)
 
 
@@ -84,25 +86,28 @@ def _check_synthetic(task: str, definition: Mapping[str, Any]) -> None:
         synthetic.check_size(task, split, definition.get(split))
 
 
-def _read(path: Path, definition: Mapping[str, Any], split: str, key: str) -> Examples:
-    """The examples of a file, or the first of a large one; there must be enough."""
-    count = definition.get(split)
+def _read(path: Path, definition: Mapping[str, Any], count: int | None) -> Examples:
+    """The examples of a file, or the first of a large one."""
     most = None
     if path.stat().st_size > WHOLE_BYTES:
         most = min(max(LARGE_ROWS[0], count or 0), LARGE_ROWS[1])
-    found = examples.examples_of(
+    return examples.examples_of(
         read_table_file(path, most),
         definition.get("label") or "label",
         definition.get("text"),
         definition.get("unlabeled") or "refuse",
     )
+
+
+def _check_size(found: Examples, key: str, count: int | None, least: int) -> None:
+    """Check that there are as many examples as a key asks for, and ``least``, if that is known."""
     available = len(found) if found.whole else found.rows
-    known = found.whole or path.suffix == ".parquet"
-    if known and count is not None and available < count:
+    if available is None:
+        return
+    if count is not None and available < count:
         labelled = " with a label" if found.unlabeled else ""
         raise UserError(
-            f"{path}: {key} asks for {count} examples, the file has {available}{labelled}"
+            f"{found.place}: {key} asks for {count} examples, the file has {available}{labelled}"
         )
-    if known and split == "dev" and available < LEAST_DEV:
-        raise UserError(f"{path}: has {available} examples, intervals need {LEAST_DEV} or more")
-    return found
+    if available < least:
+        raise UserError(f"{found.place}: has {available} examples, intervals need {least} or more")

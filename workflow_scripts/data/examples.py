@@ -53,8 +53,8 @@ class Examples:
         As they were written; ``classes`` says which spellings are one class.
     whole : bool
         Whether these are all examples.
-    rows : int
-        Number of rows of the whole table, or of those read so far where it is not known.
+    rows : int or None
+        Number of rows of the whole table; None if it is not known.
     unlabeled : int
         Rows that were dropped because they have no label.
     """
@@ -64,7 +64,7 @@ class Examples:
     texts: list[list[str]]
     labels: list[str]
     whole: bool
-    rows: int
+    rows: int | None
     unlabeled: int
 
     def __len__(self) -> int:

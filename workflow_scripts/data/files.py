@@ -46,8 +46,8 @@ class Table:
         "line" or "row": what ``numbers`` counts.
     whole : bool
         Whether these are all rows.
-    rows : int
-        Number of rows of the whole table, or of those read so far where it is not known.
+    rows : int or None
+        Number of rows of the whole table; None if it is not known.
     hint : str
         Added to a message about a missing column.
     """
@@ -58,7 +58,7 @@ class Table:
     numbers: Sequence[int]
     unit: str
     whole: bool
-    rows: int
+    rows: int | None
     hint: str = ""
 
 
@@ -183,7 +183,7 @@ def _fields(path: Path, lines: io.TextIOWrapper, separator: str, most_rows: int 
         numbers=[number for number, _ in body],
         unit="line",
         whole=whole,
-        rows=len(body),
+        rows=len(body) if whole else None,
         hint=_separator_hint(header, separator),
     )
 
@@ -236,14 +236,15 @@ def _objects(path: Path, lines: io.TextIOWrapper, most_rows: int | None) -> Tabl
     for _, row in body:
         if not row.keys() <= columns.keys():
             columns |= dict.fromkeys(row)
+    whole = len(body) != most_rows or next(read, None) is None
     return Table(
         place=str(path),
         columns=list(columns),
         column=lambda name: [row.get(name) for _, row in body],
         numbers=[number for number, _ in body],
         unit="line",
-        whole=len(body) != most_rows or next(read, None) is None,
-        rows=len(body),
+        whole=whole,
+        rows=len(body) if whole else None,
     )
 
 
