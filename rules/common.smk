@@ -15,6 +15,7 @@ from workflow_scripts.experiment.checks import cache_folder, check_inputs
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.paths import as_inputs
 from workflow_scripts.experiment.products import (
     FIGURES,
     GROUP_FIGURES,

@@ -1,6 +1,6 @@
 checkpoint prepare_task:
     input:
-        files=lambda wildcards: ancient(TASK_FILES[wildcards.task]),
+        files=lambda wildcards: ancient(as_inputs(TASK_FILES[wildcards.task])),
     output:
         train=task_file("{task}", "train.parquet"),
         dev=task_file("{task}", "dev.parquet"),

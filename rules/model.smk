@@ -1,6 +1,6 @@
 checkpoint fetch_model:
     input:
-        lambda wildcards: ancient(MODEL_FILES[wildcards.model]),
+        lambda wildcards: ancient(as_inputs(MODEL_FILES[wildcards.model])),
     output:
         **ARCHITECTURE,
         weights=model_file("{model}", "model.safetensors"),

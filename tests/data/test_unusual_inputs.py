@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from tests.data.test_bad_inputs import LABELS, ROWS, TEXTS, objects, parquet, table, write
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.paths import as_inputs
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.data.sources import Files, find_files, parse_source
 from workflow_scripts.data.tasks import read_task
@@ -368,3 +370,10 @@ def test_json_lines_may_name_columns_in_any_order(tmp_path):
     content = ("\n\n".join(rows) + "\n").encode()
     task = read(write(tmp_path, {"train.jsonl": content, "dev.tsv": table(ROWS[:8])}))
     assert task.train["label"].tolist() == LABELS
+
+
+def test_a_path_that_looks_like_a_wildcard_is_no_input_of_a_rule():
+    for place in ("/a/{x}/train.tsv", "/a/{x,[0-9]+}", "/{ x }"):
+        assert as_inputs([Path("/plain"), Path(place)]) == []
+    for place in ("/a b/it's, {}.tsv", "/a{", "/}b{", "/{a b}"):
+        assert as_inputs([Path(place)]) == [place]

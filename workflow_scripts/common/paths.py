@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from workflow_scripts.common.errors import UserError
@@ -65,3 +66,13 @@ def check_not_pointer(path: Path) -> None:
         start = file.read(len(_POINTER))
     if start == _POINTER:
         raise UserError(f"{path}: is a Git LFS pointer, not the file itself; run `git lfs pull`")
+
+
+def as_inputs(paths: Iterable[Path]) -> list[str]:
+    """Source files as inputs of a rule; none if Snakemake would see a wildcard in one of them.
+
+    Snakemake has no way to write ``{x}`` for a folder of that name. Such files are still read, and
+    their digests among the rule's params still say when they change.
+    """
+    names = [str(path) for path in paths]
+    return [] if any(re.search(r"\{\s*\w+\s*(,.*)?\}", name) for name in names) else names
