@@ -136,7 +136,8 @@ def test_a_number_that_another_key_asks_for_is_named_by_that_key(folder):
 def test_a_dev_set_without_label_is_named(folder):
     here = folder(singles("abab"), [{"sentence": "x"}])
     assert refusal(f"dir:{here}") == (
-        f"{here}/dev.tsv: no label column 'label'; its columns are sentence"
+        f"{here}/dev.tsv: no label column 'label'; its columns are sentence; "
+        "another goes under `label`"
     )
 
 

@@ -312,7 +312,7 @@ def test_good_input_of_the_same_kind_is_planned(snakemake, tmp_path):
     config = task(tmp_path / "input")
     source = tmp_path / "input" / "task"
     with gzip.open(source / "dev.tsv.gz", "wt") as file:
-        file.write(GOOD_ROWS)
+        file.write(MANY_ROWS)
     config["tasks"]["entailment"]["source"] = f"dir:{source}/train.tsv,dev.tsv.gz"
     config["landscape"] = {"train_examples": None, "dev_examples": 2}
     done = snakemake("results/figures/all", "--dry-run", "--quiet", config=config)

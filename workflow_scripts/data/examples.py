@@ -163,7 +163,7 @@ def _check_column(table: Table, name: str, what: str) -> None:
     if count == 0:
         raise UserError(
             f"{table.place}: no {what} column {name!r}; its columns are {listed(table.columns)}"
-            f"{table.hint or nearest(name, table.columns)}"
+            f"{table.hint or nearest(name, table.columns) or f'; another goes under `{what}`'}"
         )
     if count > 1:
         raise UserError(f"{table.place}: has two columns {name!r}; rename one of them")
