@@ -8,6 +8,8 @@ import io
 import json
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from workflow_scripts.common.errors import UserError
@@ -30,6 +32,17 @@ def objects(rows) -> bytes:
 def parquet(**columns) -> bytes:
     file = io.BytesIO()
     pd.DataFrame(columns).to_parquet(file)
+    return file.getvalue()
+
+
+def not_utf8() -> bytes:
+    """A string column, as it calls itself, with other bytes in it."""
+    strings = pa.array([b"a", b"\xff", b"b"]).buffers()
+    table = pa.table(
+        {"sentence": pa.Array.from_buffers(pa.string(), 3, strings), "label": [0, 1, 0]}
+    )
+    file = io.BytesIO()
+    pq.write_table(table, file)
     return file.getvalue()
 
 
@@ -318,6 +331,10 @@ FILES = {
         in_train(gzip.compress(table())[:12] + b"\xff" * 40, "train.csv.gz"),
         ["train.csv.gz: cannot be read"],
     ),
+    "text in parquet that is no UTF-8": (
+        in_train(not_utf8(), "train.parquet"),
+        ["train.parquet: cannot be read (UnicodeDecodeError"],
+    ),
     "no parquet": (
         in_train(b"PAR1 or not", "train.parquet"),
         ["train.parquet: cannot be read (ArrowInvalid"],
@@ -411,6 +428,7 @@ SOURCES = {
     ),
     "a path of 3000 characters": ("dir:/" + "long/" * 600, ["no folder /long/"]),
     "a line break": ("dir:/a\n/b", ["no folder /a"]),
+    "a name that is too long": ("dir:/" + "x" * 300, ["File name too long"]),
 }
 
 
@@ -486,9 +504,6 @@ def test_a_number_that_no_class_has_is_named(tmp_path):
             tmp_path / f"{split}.parquet"
         )
     table = pd.read_parquet(tmp_path / "dev.parquet")
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     schema = pq.read_schema(tmp_path / "dev.parquet")
     pq.write_table(
         pa.Table.from_pandas(table.assign(label=7), schema=schema), tmp_path / "dev.parquet"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.data.test_bad_inputs import LABELS, ROWS, TEXTS, objects, parquet, table, write
@@ -377,3 +379,15 @@ def test_a_path_that_looks_like_a_wildcard_is_no_input_of_a_rule():
         assert as_inputs([Path("/plain"), Path(place)]) == []
     for place in ("/a b/it's, {}.tsv", "/a{", "/}b{", "/{a b}"):
         assert as_inputs([Path(place)]) == [place]
+
+
+def test_types_of_parquet_columns_that_hold_text(tmp_path):
+    table = pa.table({
+        "sentence": pa.array(TEXTS, pa.large_string()).dictionary_encode(),
+        "label": pa.array([f"{y}.0" for y in LABELS]).dictionary_encode(),
+    })  # fmt: skip
+    for split in ("train", "dev"):
+        pq.write_table(table, tmp_path / f"{split}.PARQUET")
+    task = read(f"dir:{tmp_path}")
+    assert (task.train["sentence"].tolist(), task.train["label"].tolist()) == (TEXTS, LABELS)
+    assert task.card["labels"] == ["0.0", "1.0"]

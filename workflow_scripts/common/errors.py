@@ -58,8 +58,13 @@ def cut(text: str, most: int) -> str:
 
 @contextmanager
 def in_one_line(start: str = "") -> Iterator[None]:
-    """Raise a ``UserError`` of the block again: behind ``start``, and in one line that is short."""
+    """Raise a ``UserError`` of the block again, in one short line that begins with ``start``.
+
+    So is what the operating system refuses: a folder that may not be read, a name that is too long.
+    """
     try:
         yield
     except UserError as error:
         raise UserError(cut(f"{start}{error}", MOST_CHARACTERS)) from error.__cause__
+    except OSError as error:
+        raise UserError(cut(f"{start}{one_line(error)}", MOST_CHARACTERS)) from error

@@ -259,19 +259,29 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def _parquet(path: Path, most_rows: int | None) -> Table:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
+    @contextmanager
+    def readable() -> Iterator[None]:
+        # Errors of pyarrow are of many built-in kinds.
+        try:
+            yield
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: cannot be read ({cut(one_line(error), 200)})") from None
+
+    with readable():
+        file = pq.ParquetFile(path)
     rows = read = file.metadata.num_rows
     if most_rows is not None and rows > most_rows:
         read = min(most_rows, file.metadata.row_group(0).num_rows)
     names = _class_names(file.schema_arrow.metadata or {})
 
     def column(name: str) -> list[Any]:
-        with explained(path):
-            chosen = {"columns": [name], "use_threads": False}
+        chosen = {"columns": [name], "use_threads": False}
+        with explained(path), readable():
             part = file.read(**chosen) if read == rows else file.read_row_group(0, **chosen)
-        values = part.column(name).slice(0, read).to_pylist()
+            values = part.column(name).slice(0, read).to_pylist()
         return named(values, names[name], name, str(path)) if name in names else values
 
     return Table(
@@ -298,16 +308,24 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
         return {}
 
 
-def named(values: list[Any], names: list[str], column: str, place: str) -> list[str | None]:
-    """Class names of a hub data set's numbers; None for negative ones, which mean no label.
+def named(values: list[Any], names: list[str], column: str, place: str) -> list[Any]:
+    """Class names in place of a hub data set's numbers; None for negative ones: no label.
+
+    Values other than integers stay as they are.
 
     Raises
     ------
     UserError
         For a number that has no name.
     """
-    if beyond := [value for value in values if value is not None and value >= len(names)]:
-        raise UserError(
-            f"{place}: column {column!r} holds {beyond[0]}, but names {len(names)} classes only"
-        )
-    return [None if value is None or value < 0 else names[value] for value in values]
+
+    def name(value: Any) -> Any:
+        if not isinstance(value, int):
+            return value
+        if value >= len(names):
+            raise UserError(
+                f"{place}: column {column!r} holds {value}, but names {len(names)} classes only"
+            )
+        return names[value] if value >= 0 else None
+
+    return [name(value) for value in values]

@@ -89,7 +89,7 @@ def read_task(
         parsed = sources.parse_source(source)
         if isinstance(parsed, sources.Synthetic):
             train, dev, names = synthetic.generate(parsed.task, train_examples, dev_examples, seed)
-            origin: dict[str, Any] = {"synthetic": True, "available": None}
+            origin: dict[str, Any] = {"synthetic": True, "available": None, "unlabeled": None}
         else:
             if isinstance(parsed, sources.Hub):
                 tables = read_hub(parsed, dev_split)
