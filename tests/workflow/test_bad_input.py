@@ -544,12 +544,15 @@ JOB_CASES = {
                 d, model__safetensors=Path(f"{MODEL}/model.safetensors").read_bytes()[:999]
             )
         ),
-        ["weights"],
+        ["model.safetensors: is cut off"],
     ),
-    "empty weights": (lambda d: fetch(model_folder(d, model__safetensors=b"")), ["weights"]),
+    "empty weights": (
+        lambda d: fetch(model_folder(d, model__safetensors=b"")),
+        ["model.safetensors: is empty"],
+    ),
     "weights whose header has no end": (
         lambda d: fetch(model_folder(d, model__safetensors=LENGTH + b"{}")),
-        ["weights"],
+        ["model.safetensors: is no safetensors file"],
     ),
     "weights of another width": (
         lambda d: fetch(model_folder(d, config__json=other_config(hidden_size=64))),
@@ -593,7 +596,7 @@ JOB_CASES = {
     ),
     "a row with too few fields": (
         lambda d: prepare(task_source(d, train="sentence\tlabel\na\t1\nb\n")),
-        ["train.tsv", "row 3 has 1 fields"],
+        ["train.tsv", "line 3 has 1 fields"],
     ),
     "a row without a label": (
         lambda d: prepare(task_source(d, train="sentence\tlabel\na\t1\nb\t\nc\t0\n")),
