@@ -7,58 +7,39 @@ configfile: workflow.source_path("config.yaml")
 
 
 include: "rules/common.smk"
-include: "rules/data.smk"
-include: "rules/model.smk"
-include: "rules/finetune.smk"
-include: "rules/landscape.smk"
-include: "rules/rollback.smk"
-include: "rules/dynamics.smk"
-include: "rules/report.smk"
-include: "rules/figures.smk"
+
+
+for stage in STAGES:
+
+    include: f"rules/{stage.name}.smk"
+
+
+# On a cluster these run where Snakemake runs: they take seconds and no GPU, or need the network,
+# which a cluster's nodes often lack.
+workflow.localrules(*local_rules(SETTINGS))
 
 
 if workflow.is_main_process:
-    tell_of_results()
-    share_gpus()
+    checked(start.check_results)
+    for line in start.library_warnings(SETTINGS):
+        logger.warning(f"Tunescape: {line}")
+    start.share_gpus(workflow, GPUS)
 
 
 onstart:
     remember(sys.argv, workflow.rundir)
     keep_code()
-    let_scheduler_rest()
+    start.disable_job_rate_limiter(workflow)
 
 
 onsuccess:
-    delete_unneeded_checkpoints()
-
-
-# On a cluster these run where Snakemake runs: they take seconds and no GPU, or need the network,
-# which a cluster's nodes often lack.
-localrules:
-    all,
-    prepare_task,
-    fetch_model,
-    draw_scratch,
-    choose_examples,
-    encode_examples,
-    merge_surface,
-    measure_width,
-    evaluate_claims,
-    evaluate_dynamics_claims,
-    draw_figure1,
-    draw_figure2,
-    draw_figure3,
-    draw_figure4,
-    draw_figure5,
-    draw_figure6,
-    draw_figure7,
-    draw_table1,
+    start.delete_unneeded_checkpoints(SETTINGS)
 
 
 rule all:
     default_target: True
     input:
-        all_figures(),
+        TARGETS,
 
 
 # The same under the name that people type. A rule without output checks its inputs each
@@ -67,4 +48,4 @@ rule:
     name:
         "results/figures/all"
     input:
-        all_figures(),
+        TARGETS,

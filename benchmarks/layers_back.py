@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from transformers import BertConfig
 
-from workflow_scripts.dynamics.reading import rolled_back_states
 from workflow_scripts.model.encoder import (
     classifier_of,
     draw_encoder,
@@ -24,6 +23,7 @@ from workflow_scripts.model.encoder import (
     load_weights,
     start_weights,
 )
+from workflow_scripts.model.running import rolled_back_states
 from workflow_scripts.model.text import Encoded, collate
 
 EXAMPLES, LENGTH, ROUNDS = 16, 48, 5

@@ -74,7 +74,7 @@ PREPARE, FETCH, SCRATCH = "prepare_task", "fetch_model", "draw_scratch"
 CHOOSE, ENCODE = "choose_examples", "encode_examples"
 DIRECTIONS, ROWS = "measure_directions", "evaluate_rows"
 MERGE, TRAJECTORY, WIDTH = "merge_surface", "project_trajectory", "measure_width"
-ROLLBACK, CLAIMS, TABLE1 = "roll_back", "evaluate_claims", "draw_table1"
+ROLLBACK, CLAIMS, TABLE1 = "roll_back_groups", "evaluate_claims", "draw_table1"
 ATTENTION, STATES, LAYERS_BACK = "compare_attention", "compare_representations", "roll_back_layers"
 DYNAMICS_CLAIMS = "evaluate_dynamics_claims"
 TRAINING = {"finetune_finetune", "finetune_scratch", "finetune_continued"}
@@ -318,13 +318,13 @@ SAME = [
         "annotation of a result changed",
         "model/network.py",
         swap(
-            "def head(architecture: Architecture, weights: Weights, states: Tensor) -> Tensor:",
-            'def head(architecture, weights, states) -> "Tensor":',
+            ') -> Tensor:\n    """Logits [N, K] of the first',
+            ') -> "Tensor":\n    """Logits [N, K] of the first',
         ),
     ),
     code(
         "annotation of a variable changed",
-        "report/evaluate_claims.py",
+        "report/ledger.py",
         swap("rows: list[dict[str, Any]] = []", "rows: list = []"),
     ),
     code(
@@ -440,7 +440,7 @@ SAME = [
     code("functions in another order", "landscape/plane.py", to_end("gram")),
     code(
         "another way to import",
-        "rollback/roll_back.py",
+        "rollback/roll_back_groups.py",
         swap(
             "from workflow_scripts.common.progress import progress\n",
             "from workflow_scripts.common.progress import (\n    progress,\n)\n",
@@ -455,7 +455,7 @@ COMMON = [
         "statement of a package: choose_examples imports nothing from it",
         "landscape/__init__.py",
         append("import os\n\nos.umask(0o022)\n"),
-        FORWARD | {ENCODE, DIRECTIONS, MERGE, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
+        FORWARD | {ENCODE, DIRECTIONS, MERGE, WIDTH, CLAIMS},
     ),
     code("unused function added to a grammar", "data/grammars/sentiment.py", append(UNUSED)),
     code(
@@ -619,7 +619,7 @@ MODEL = [
     code(
         "pattern of layers",
         "model/encoder.py",
-        swap("|albert_layer_groups)", "|albert_layer_groups|blocks)"),
+        swap("(?:layers?|{", "(?:layers?|blocks?|{"),
         BUILDING - {SCRATCH, ATTENTION, STATES} | {DIRECTIONS},
     ),
     code(
@@ -717,7 +717,7 @@ FINETUNE = [
         "finetune/optimizer.py",
         both(
             swap("root = (1 - beta2**step) ** 0.5", "square = (1 - beta2**step) ** 0.5"),
-            swap('recipe["eps"] / root', 'recipe["eps"] / square'),
+            swap("recipe.eps / root", "recipe.eps / square"),
             swap("(1 - beta1**step) / root", "(1 - beta1**step) / square"),
         ),
         TRAINING,
@@ -758,7 +758,7 @@ LANDSCAPE = [
         "forward pass, with the old time",
         "model/network.py",
         swap("return functional.linear(inner,", "return 0.0 + functional.linear(inner,"),
-        FORWARD,
+        FORWARD | TRAINING,
         old_time=True,
     ),
     code(
@@ -779,7 +779,7 @@ LANDSCAPE = [
     ),
     code(
         "decorator removed",
-        "landscape/engine.py",
+        "model/running.py",
         swap("    @torch.inference_mode()\n", ""),
         FORWARD,
     ),
@@ -878,7 +878,7 @@ LANDSCAPE = [
         "statement that acts on import",
         "landscape/width.py",
         append('\nnp.seterr(under="ignore")\n'),
-        {DIRECTIONS, WIDTH, CLAIMS, DYNAMICS_CLAIMS} | CURVES,
+        {DIRECTIONS, WIDTH, CLAIMS},
     ),
     code(
         "statement that acts on import",
@@ -900,16 +900,16 @@ LANDSCAPE = [
         "script",
         "landscape/encode_examples.py",
         swap(
-            "    words = load_tokenizer(config.parent)\n",
-            "    words = load_tokenizer(tokenizer.parent)\n",
+            "    loaded_tokenizer = load_tokenizer(config.parent)\n",
+            "    loaded_tokenizer = load_tokenizer(tokenizer.parent)\n",
         ),
         {ENCODE},
         OF_SURFACES | {ROWS, TRAJECTORY, MERGE},
     ),
     code(
         "architecture without transformers",
-        "model/architecture.py",
-        swap('"swish": functional.silu', '"swish": functional.mish'),
+        "model/families.py",
+        swap('"swish": "silu"', '"swish": "relu"'),
         READING | TRAINING,
     ),
     code("script", "landscape/merge_surface.py", swap("ddof=1", "ddof=0"), {MERGE}, OF_SURFACES),
@@ -925,8 +925,8 @@ LANDSCAPE = [
     ),
     code(
         "script",
-        "rollback/roll_back.py",
-        swap("[2.5, 97.5]", "[5, 95]"),
+        "rollback/roll_back_groups.py",
+        swap("_SEED = 0", "_SEED = 1"),
         {ROLLBACK},
         {CLAIMS, TABLE1},
     ),
@@ -965,7 +965,7 @@ OF_DYNAMICS = [
     ),
     code(
         "intervals",
-        "dynamics/intervals.py",
+        "common/intervals.py",
         swap("(groups - 1) * left_out", "(groups - 1.0) * left_out"),
         {STATES, LAYERS_BACK, DYNAMICS_CLAIMS},
     ),
@@ -978,7 +978,7 @@ OF_DYNAMICS = [
     ),
     code(
         "function that one script calls",
-        "dynamics/reading.py",
+        "model/running.py",
         swap("layer.forward = forward\n", "setattr(layer, 'forward', forward)\n"),
         {LAYERS_BACK},
         {"draw_layer_rollback", DYNAMICS_CLAIMS},
@@ -1003,7 +1003,7 @@ REPORT = [
     code(
         "verdicts of both ledgers",
         "report/ledger.py",
-        swap('return "undecided"\n    sign', 'return "not told"\n    sign'),
+        swap('return "inconclusive"\n        sign', 'return "open"\n        sign'),
         {CLAIMS, DYNAMICS_CLAIMS},
         NOTHING,
     ),
@@ -1081,15 +1081,15 @@ REPORT = [
         NOTHING,
     ),
     code(
-        "script of one figure",
-        "figures/draw_figure6.py",
-        swap("tasks, starts, ERROR", "tasks, starts, measure=ERROR"),
-        figures(6),
+        "script of two figures",
+        "figures/draw_surfaces.py",
+        swap("        QUANTITIES[quantity],", "        quantity=QUANTITIES[quantity],"),
+        figures(1, 6),
         NOTHING,
     ),
     code(
         "default argument of a script",
-        "figures/draw_figure2.py",
+        "figures/draw_loss_curves.py",
         swap("smoothing: float = 0.25", "smoothing: float = 0.5"),
         figures(2),
     ),
@@ -1131,7 +1131,10 @@ REPORT = [
         figures(1, 3, 4, 5, 6, 7),
     ),
     code(
-        "constant of maps", "figures/maps.py", swap('"dev error (%)"', '"error (%)"'), figures(4, 6)
+        "constant of maps",
+        "figures/maps.py",
+        swap('"dev error (%)"', '"error (%)"'),
+        figures(1, 4, 6),
     ),
     code(
         "constant of scales",
@@ -1141,7 +1144,7 @@ REPORT = [
     ),
     code(
         "the paper's numbers, which this experiment does not show",
-        "figures/paper.py",
+        "rollback/paper.py",
         swap("86.54, ", "86.55, "),
     ),
     code(
@@ -1166,7 +1169,10 @@ RULES = [
     other(
         "run time",
         "rules/rollback.smk",
-        swap("runtime=lambda wildcards, attempt: 60 * attempt", "runtime=90"),
+        swap(
+            "4000 * attempt,\n        runtime=lambda wildcards, attempt: 60 * attempt",
+            "4000 * attempt,\n        runtime=90",
+        ),
     ),
     other(
         "place of a log",

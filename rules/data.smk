@@ -1,15 +1,20 @@
+from workflow_scripts.data import files as data
+
+PREPARED = lambda wildcards: {"files": ancient(as_inputs(TASK_FILES[wildcards.task]))}
+
+
 checkpoint prepare_task:
     input:
-        files=lambda wildcards: ancient(as_inputs(TASK_FILES[wildcards.task])),
+        unpack(PREPARED),
     output:
-        train=task_file("{task}", "train.parquet"),
-        dev=task_file("{task}", "dev.parquet"),
-        card=task_file("{task}", "card.json"),
-        digest=task_file("{task}", "digest"),
+        train=data.task_file("{task}", "train.parquet"),
+        dev=data.task_file("{task}", "dev.parquet"),
+        card=data.task_file("{task}", "card.json"),
+        digest=data.task_digest("{task}"),
     log:
-        "results/logs/data/prepare_task/{task}.log",
+        log_file("data/prepare_task", "{task}"),
     benchmark:
-        "results/benchmarks/data/prepare_task/{task}.jsonl"
+        benchmark_file("data/prepare_task", "{task}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -17,9 +22,12 @@ checkpoint prepare_task:
         mem_mb=2000,
         runtime=30,
     params:
-        spec=lambda wildcards: task_spec(wildcards.task),
-        code=code("data/prepare_task"),
-        libraries=libraries("data/prepare_task", task_file("{task}", "card.json")),
+        **tracked(
+            "data/prepare_task",
+            {},
+            data.task_file("{task}", "card.json"),
+            of_job(data.task_spec),
+        ),
         sources=lambda wildcards: source_digests(TASK_FILES[wildcards.task]),
         context=cached_context,
     message:

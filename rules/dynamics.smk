@@ -1,30 +1,32 @@
+from workflow_scripts.dynamics import files as dynamics
+
+COMPARED = inputs_of_job(dynamics.pair_inputs)
+PAIR = partial(dynamics.pair_path, "{model}", "{pair}")
+SIMILARITY_MEMORY = partial(dynamics.similarity_memory, SETTINGS)
+
+
 rule compare_attention:
     input:
-        job_pair_digests,
-        **architecture(),
-        cards=pair_inputs("card.json"),
-        dev=pair_inputs("dev.parquet"),
-        first=pair_model(0),
-        second=pair_model(1),
+        unpack(COMPARED),
     output:
-        attention=dynamics_file("{model}", "{pair}", "attention.parquet"),
+        attention=PAIR("attention"),
     log:
-        "results/logs/dynamics/compare_attention/{model}_{pair}.log",
+        log_file("dynamics/compare_attention", "{model}_{pair}"),
     benchmark:
-        "results/benchmarks/dynamics/compare_attention/{model}_{pair}.jsonl"
+        benchmark_file("dynamics/compare_attention", "{model}_{pair}")
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=gpus(),
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(60),
+        gpu=GPUS,
     params:
-        spec=lambda wildcards: reading_spec(wildcards.pair),
-        code=code("dynamics/compare_attention"),
-        libraries=libraries(
+        **tracked(
             "dynamics/compare_attention",
-            dynamics_file("{model}", "{pair}", "attention.parquet"),
+            COMPARED,
+            PAIR("attention"),
+            of_job(dynamics.reading_spec),
         ),
         context=context,
     message:
@@ -35,70 +37,30 @@ rule compare_attention:
 
 rule compare_representations:
     input:
-        job_pair_digests,
-        **architecture(),
-        cards=pair_inputs("card.json"),
-        dev=pair_inputs("dev.parquet"),
-        first=pair_model(0),
-        second=pair_model(1),
+        unpack(COMPARED),
     output:
-        representations=dynamics_file("{model}", "{pair}", "representations.parquet"),
-        layers=dynamics_file("{model}", "{pair}", "layers.parquet"),
+        representations=PAIR("representations"),
+        layers=PAIR("layers"),
     log:
-        "results/logs/dynamics/compare_representations/{model}_{pair}.log",
+        log_file("dynamics/compare_representations", "{model}_{pair}"),
     benchmark:
-        "results/benchmarks/dynamics/compare_representations/{model}_{pair}.jsonl"
+        benchmark_file("dynamics/compare_representations", "{model}_{pair}")
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=likeness_memory,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=gpus(),
+        mem_mb=SIMILARITY_MEMORY,
+        runtime=more_each_time(60),
+        gpu=GPUS,
     params:
-        spec=lambda wildcards: likeness_spec(wildcards.pair),
-        code=code("dynamics/compare_representations"),
-        libraries=libraries(
+        **tracked(
             "dynamics/compare_representations",
-            dynamics_file("{model}", "{pair}", "representations.parquet"),
+            COMPARED,
+            PAIR("representations"),
+            of_job(dynamics.similarity_spec),
         ),
         context=context,
     message:
         "Comparing the hidden states of {wildcards.pair}"
     script:
         "../workflow_scripts/dynamics/compare_representations.py"
-
-
-rule roll_back_layers:
-    input:
-        job_pair_digests,
-        **architecture(),
-        cards=pair_inputs("card.json"),
-        dev=pair_inputs("dev.parquet"),
-        first=pair_model(0),
-        second=pair_model(1),
-    output:
-        rollback=dynamics_file("{model}", "{pair}", "rollback.parquet"),
-    log:
-        "results/logs/dynamics/roll_back_layers/{model}_{pair}.log",
-    benchmark:
-        "results/benchmarks/dynamics/roll_back_layers/{model}_{pair}.jsonl"
-    conda:
-        "../envs/torch.yaml"
-    threads: SETTINGS.compute.threads
-    resources:
-        mem_mb=likeness_memory,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=gpus(),
-    params:
-        spec=lambda wildcards: likeness_spec(wildcards.pair),
-        code=code("rollback/roll_back_layers"),
-        libraries=libraries(
-            "rollback/roll_back_layers",
-            dynamics_file("{model}", "{pair}", "rollback.parquet"),
-        ),
-        context=context,
-    message:
-        "Putting layers back one by one: {wildcards.pair}"
-    script:
-        "../workflow_scripts/rollback/roll_back_layers.py"

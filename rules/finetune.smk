@@ -1,3 +1,5 @@
+from workflow_scripts.finetune import files as finetune
+
 # One rule a recipe: the number of epochs, and so of checkpoints, is the recipe's.
 for recipe in SETTINGS.finetune.recipes:
 
@@ -5,41 +7,31 @@ for recipe in SETTINGS.finetune.recipes:
         name:
             f"finetune_{recipe}"
         input:
-            start_digests(recipe),
-            ancient(model_file("{model}", "card.json")),
-            **architecture(),
-            train=ancient(task_file("{task}", "train.parquet")),
-            dev=ancient(task_file("{task}", "dev.parquet")),
-            card=ancient(task_file("{task}", "card.json")),
-            weights=start_weights(recipe),
+            unpack(inputs_of_job(finetune.training_inputs, recipe)),
         output:
-            checkpoints=kept_checkpoints(recipe),
-            history=run_pattern(recipe, "history.parquet"),
-            scores=run_pattern(recipe, "scores.parquet"),
-            checkpoints_digest=run_pattern(recipe, "weights.digest"),
-            digest=run_pattern(recipe, "digest"),
+            **finetune.training_outputs(SETTINGS, recipe),
         log:
-            f"results/logs/finetune/finetune_{recipe}/{{model}}_{{task}}_{{start}}_init{{init}}_order{{order}}.log",
+            log_file(f"finetune/finetune_{recipe}", finetune.JOB),
         benchmark:
-            f"results/benchmarks/finetune/finetune_{recipe}/{{model}}_{{task}}_{{start}}_init{{init}}_order{{order}}.jsonl"
+            benchmark_file(f"finetune/finetune_{recipe}", finetune.JOB)
         # The longest jobs, and all else waits for them: begun late, one would run alone at the end.
         priority: 10
         conda:
             "../envs/torch.yaml"
         threads: SETTINGS.compute.threads
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
-            runtime=lambda wildcards, attempt: 240 * attempt,
-            gpu=gpus(),
+            mem_mb=more_each_time(4000),
+            runtime=more_each_time(240),
+            gpu=GPUS,
         params:
-            spec=run_spec(recipe),
-            code=code("finetune/finetune"),
-            libraries=libraries(
+            **tracked(
                 "finetune/finetune",
-                run_pattern(recipe, "digest"),
+                inputs_of_job(finetune.training_inputs, recipe),
+                finetune.training_outputs(SETTINGS, recipe)["digest"],
+                of_job(finetune.training_spec, recipe),
             ),
             context=cached_context,
-            state=run_state,
+            state=finetune.run_state,
         message:
             f"Training on {{wildcards.task}} from {{wildcards.start}}, recipe {recipe}"
         script:

@@ -1,15 +1,26 @@
+from workflow_scripts.landscape import files as landscape
+from workflow_scripts.landscape.surfaces import row_blocks
+
+CHOSEN = needs(**landscape.example_inputs())
+ENCODED = needs(**landscape.token_inputs())
+SPANNED = inputs_of_job(landscape.direction_inputs)
+CALIBRATED = inputs_of_job(landscape.calibration_inputs)
+EVALUATED = inputs_of_job(landscape.row_inputs)
+MERGED = inputs_of_job(landscape.merge_inputs)
+PROJECTED = inputs_of_job(landscape.projection_inputs)
+MEASURED = inputs_of_job(landscape.width_inputs)
+SURFACE = partial(landscape.surface_path, "{model}", "{surface}")
+
+
 rule choose_examples:
     input:
-        task_file("{task}", "digest"),
-        train=ancient(task_file("{task}", "train.parquet")),
-        dev=ancient(task_file("{task}", "dev.parquet")),
-        card=ancient(task_file("{task}", "card.json")),
+        **CHOSEN,
     output:
-        examples=examples_file("{task}"),
+        examples=landscape.examples_file("{task}"),
     log:
-        "results/logs/landscape/choose_examples/{task}.log",
+        log_file("landscape/choose_examples", "{task}"),
     benchmark:
-        "results/benchmarks/landscape/choose_examples/{task}.jsonl"
+        benchmark_file("landscape/choose_examples", "{task}")
     conda:
         "../envs/figures.yaml"
     threads: 1
@@ -17,13 +28,12 @@ rule choose_examples:
         mem_mb=1000,
         runtime=5,
     params:
-        spec={
-            "train_examples": SETTINGS.landscape.train_examples,
-            "dev_examples": SETTINGS.landscape.dev_examples,
-            "seed": SETTINGS.landscape.seed,
-        },
-        code=code("landscape/choose_examples"),
-        libraries=libraries("landscape/choose_examples", examples_file("{task}")),
+        **tracked(
+            "landscape/choose_examples",
+            CHOSEN,
+            landscape.examples_file("{task}"),
+            landscape.example_spec(SETTINGS),
+        ),
         context=context,
     message:
         "Choosing the examples of {wildcards.task} for its surfaces"
@@ -34,17 +44,13 @@ rule choose_examples:
 # What the jobs of a surface need of tokenizer and task, so that none of them reads these.
 rule encode_examples:
     input:
-        model_file("{model}", "digest"),
-        task_file("{task}", "digest"),
-        **architecture(),
-        card=ancient(task_file("{task}", "card.json")),
-        examples=examples_file("{task}"),
+        **ENCODED,
     output:
-        tokens=tokens_file("{model}", "{task}"),
+        tokens=landscape.tokens_file("{model}", "{task}"),
     log:
-        "results/logs/landscape/encode_examples/{model}_{task}.log",
+        log_file("landscape/encode_examples", "{model}_{task}"),
     benchmark:
-        "results/benchmarks/landscape/encode_examples/{model}_{task}.jsonl"
+        benchmark_file("landscape/encode_examples", "{model}_{task}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -52,10 +58,11 @@ rule encode_examples:
         mem_mb=2000,
         runtime=15,
     params:
-        spec={"max_length": SETTINGS.finetune.max_length},
-        code=code("landscape/encode_examples"),
-        libraries=libraries(
-            "landscape/encode_examples", tokens_file("{model}", "{task}")
+        **tracked(
+            "landscape/encode_examples",
+            ENCODED,
+            landscape.tokens_file("{model}", "{task}"),
+            {"max_length": SETTINGS.finetune.max_length},
         ),
         context=context,
     message:
@@ -66,28 +73,25 @@ rule encode_examples:
 
 rule measure_directions:
     input:
-        job_surface_digests,
-        unpack(spanning),
-        encoder=ancient(model_file("{model}", "model.safetensors")),
-        card=lambda wildcards: ancient(task_file(surface_task(wildcards), "card.json")),
+        unpack(SPANNED),
     output:
-        geometry=surface_file("{model}", "{surface}", "geometry.json"),
+        geometry=SURFACE("geometry.json"),
     log:
-        "results/logs/landscape/measure_directions/{model}_{surface}.log",
+        log_file("landscape/measure_directions", "{model}_{surface}"),
     benchmark:
-        "results/benchmarks/landscape/measure_directions/{model}_{surface}.jsonl"
+        benchmark_file("landscape/measure_directions", "{model}_{surface}")
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=more_each_time(4000),
         runtime=15,
     params:
-        spec=lambda wildcards: geometry_spec(wildcards.surface),
-        code=code("landscape/measure_directions"),
-        libraries=libraries(
+        **tracked(
             "landscape/measure_directions",
-            surface_file("{model}", "{surface}", "geometry.json"),
+            SPANNED,
+            SURFACE("geometry.json"),
+            of_job(landscape.direction_spec),
         ),
         context=context,
     message:
@@ -98,27 +102,26 @@ rule measure_directions:
 
 rule calibrate_precision:
     input:
-        job_surface_digests,
-        unpack(evaluating),
+        unpack(CALIBRATED),
     output:
-        precision=surface_file("{model}", "{surface}", "precision.json"),
+        precision=SURFACE("precision.json"),
     log:
-        "results/logs/landscape/calibrate_precision/{model}_{surface}.log",
+        log_file("landscape/calibrate_precision", "{model}_{surface}"),
     benchmark:
-        "results/benchmarks/landscape/calibrate_precision/{model}_{surface}.jsonl"
+        benchmark_file("landscape/calibrate_precision", "{model}_{surface}")
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=gpus(),
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(60),
+        gpu=GPUS,
     params:
-        spec=lambda wildcards: precision_spec(wildcards.surface),
-        code=code("landscape/calibrate_precision"),
-        libraries=libraries(
+        **tracked(
             "landscape/calibrate_precision",
-            surface_file("{model}", "{surface}", "precision.json"),
+            CALIBRATED,
+            SURFACE("precision.json"),
+            of_job(landscape.calibration_spec),
         ),
         context=context,
     message:
@@ -129,37 +132,36 @@ rule calibrate_precision:
 
 # One rule a block of rows, since a rule's outputs are of one pattern. A file holds one row, so
 # that another number of rows a job leaves the files of rows as they are.
-for kind, first, last in row_shards(SETTINGS):
+for kind, first, last in row_blocks(SETTINGS):
 
     rule:
         name:
             f"evaluate_rows_{kind}_{first}_{last}"
         input:
-            job_surface_digests,
-            unpack(evaluating),
-            precision=surface_precision,
+            unpack(EVALUATED),
         output:
-            rows=[
-                row_file("{model}", "{surface}", row) for row in range(first, last + 1)
-            ],
+            rows=[SURFACE(f"rows/{row:03d}.parquet") for row in range(first, last + 1)],
         log:
-            f"results/logs/landscape/evaluate_rows/{{model}}_{{surface}}_{first}-{last}.log",
+            log_file("landscape/evaluate_rows", f"{{model}}_{{surface}}_{first}-{last}"),
         benchmark:
-            f"results/benchmarks/landscape/evaluate_rows/{{model}}_{{surface}}_{first}-{last}.jsonl"
+            benchmark_file(
+                "landscape/evaluate_rows", f"{{model}}_{{surface}}_{first}-{last}"
+            )
         wildcard_constraints:
-            surface=surfaces_of_kind(kind),
+            surface=landscape.surfaces_of_kind(SETTINGS, kind),
         conda:
             "../envs/torch.yaml"
         threads: SETTINGS.compute.threads
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
-            runtime=lambda wildcards, attempt: 120 * attempt,
-            gpu=gpus(),
+            mem_mb=more_each_time(4000),
+            runtime=more_each_time(120),
+            gpu=GPUS,
         params:
-            spec=lambda wildcards: {"surface": surface_spec(wildcards.surface)},
-            code=code("landscape/evaluate_rows"),
-            libraries=libraries(
-                "landscape/evaluate_rows", row_file("{model}", "{surface}", first)
+            **tracked(
+                "landscape/evaluate_rows",
+                EVALUATED,
+                SURFACE(f"rows/{first:03d}.parquet"),
+                of_job(landscape.row_spec),
             ),
             context=context,
         message:
@@ -170,29 +172,26 @@ for kind, first, last in row_shards(SETTINGS):
 
 rule merge_surface:
     input:
-        job_surface_digests,
-        shards=lambda wildcards: surface_rows(wildcards.model, wildcards.surface),
-        examples=lambda wildcards: examples_file(surface_task(wildcards)),
-        precision=surface_precision,
+        unpack(MERGED),
     output:
-        surface=surface_file("{model}", "{surface}", "surface.parquet"),
-        point_examples=surface_file("{model}", "{surface}", "examples.parquet"),
+        surface=SURFACE("surface.parquet"),
+        point_examples=SURFACE("examples.parquet"),
     log:
-        "results/logs/landscape/merge_surface/{model}_{surface}.log",
+        log_file("landscape/merge_surface", "{model}_{surface}"),
     benchmark:
-        "results/benchmarks/landscape/merge_surface/{model}_{surface}.jsonl"
+        benchmark_file("landscape/merge_surface", "{model}_{surface}")
     conda:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=more_each_time(2000),
         runtime=15,
     params:
-        spec=lambda wildcards: merge_spec(wildcards.surface),
-        code=code("landscape/merge_surface"),
-        libraries=libraries(
+        **tracked(
             "landscape/merge_surface",
-            surface_file("{model}", "{surface}", "surface.parquet"),
+            MERGED,
+            SURFACE("surface.parquet"),
+            of_job(landscape.merge_spec),
         ),
         context=context,
     message:
@@ -203,28 +202,26 @@ rule merge_surface:
 
 rule project_trajectory:
     input:
-        trajectory_digests,
-        unpack(evaluating),
-        checkpoints=trajectory_checkpoints,
+        unpack(PROJECTED),
     output:
-        trajectory=surface_file("{model}", "{surface}", "trajectory_{run}.parquet"),
+        trajectory=SURFACE("trajectory_{run}.parquet"),
     log:
-        "results/logs/landscape/project_trajectory/{model}_{surface}_{run}.log",
+        log_file("landscape/project_trajectory", "{model}_{surface}_{run}"),
     benchmark:
-        "results/benchmarks/landscape/project_trajectory/{model}_{surface}_{run}.jsonl"
+        benchmark_file("landscape/project_trajectory", "{model}_{surface}_{run}")
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=gpus(),
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(60),
+        gpu=GPUS,
     params:
-        spec=lambda wildcards: {"run_name": wildcards.run},
-        code=code("landscape/project_trajectory"),
-        libraries=libraries(
+        **tracked(
             "landscape/project_trajectory",
-            surface_file("{model}", "{surface}", "trajectory_{run}.parquet"),
+            PROJECTED,
+            SURFACE("trajectory_{run}.parquet"),
+            of_job(landscape.projection_spec),
         ),
         context=context,
     message:
@@ -235,28 +232,25 @@ rule project_trajectory:
 
 rule measure_width:
     input:
-        job_surface_digests,
-        line=surface_file("{model}", "{surface}_line", "examples.parquet"),
-        plane=surface_file("{model}", "{surface}", "examples.parquet"),
-        geometry=surface_file("{model}", "{surface}", "geometry.json"),
+        unpack(MEASURED),
     output:
-        width=surface_file("{model}", "{surface}", "width.parquet"),
+        width=SURFACE("width.parquet"),
     log:
-        "results/logs/landscape/measure_width/{model}_{surface}.log",
+        log_file("landscape/measure_width", "{model}_{surface}"),
     benchmark:
-        "results/benchmarks/landscape/measure_width/{model}_{surface}.jsonl"
+        benchmark_file("landscape/measure_width", "{model}_{surface}")
     conda:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=more_each_time(2000),
         runtime=30,
     params:
-        spec=SETTINGS.landscape.width.model_dump(),
-        code=code("landscape/measure_width"),
-        libraries=libraries(
+        **tracked(
             "landscape/measure_width",
-            surface_file("{model}", "{surface}", "width.parquet"),
+            MEASURED,
+            SURFACE("width.parquet"),
+            SETTINGS.landscape.width.model_dump(),
         ),
         context=context,
     message:

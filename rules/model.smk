@@ -1,15 +1,17 @@
+from workflow_scripts.model import files as model
+
+RANDOM = needs(**model.scratch_inputs())
+
+
 checkpoint fetch_model:
     input:
         lambda wildcards: ancient(as_inputs(MODEL_FILES[wildcards.model])),
     output:
-        **ARCHITECTURE,
-        weights=model_file("{model}", "model.safetensors"),
-        card=model_file("{model}", "card.json"),
-        digest=model_file("{model}", "digest"),
+        **model.model_outputs(),
     log:
-        "results/logs/model/fetch_model/{model}.log",
+        log_file("model/fetch_model", "{model}"),
     benchmark:
-        "results/benchmarks/model/fetch_model/{model}.jsonl"
+        benchmark_file("model/fetch_model", "{model}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -17,13 +19,12 @@ checkpoint fetch_model:
         mem_mb=8000,
         runtime=60,
     params:
-        spec=lambda wildcards: {
-            "name": wildcards.model,
-            "source": SETTINGS.models[wildcards.model].source,
-            "sha256": SETTINGS.models[wildcards.model].sha256,
-        },
-        code=code("model/fetch_model"),
-        libraries=libraries("model/fetch_model", model_file("{model}", "card.json")),
+        **tracked(
+            "model/fetch_model",
+            {},
+            model.model_file("{model}", "card.json"),
+            of_job(model.model_spec),
+        ),
         sources=lambda wildcards: source_digests(MODEL_FILES[wildcards.model]),
         context=cached_context,
     message:
@@ -34,16 +35,14 @@ checkpoint fetch_model:
 
 checkpoint draw_scratch:
     input:
-        model_file("{model}", "digest"),
-        ancient(model_file("{model}", "card.json")),
-        config=ancient(model_file("{model}", "config.json")),
+        **RANDOM,
     output:
-        weights=model_file("{model}", "scratch/init{init}.safetensors"),
-        digest=model_file("{model}", "scratch/init{init}.digest"),
+        weights=model.scratch_weights("{model}", "{init}"),
+        digest=model.scratch_digest("{model}", "{init}"),
     log:
-        "results/logs/model/draw_scratch/{model}/init{init}.log",
+        log_file("model/draw_scratch", "{model}/init{init}"),
     benchmark:
-        "results/benchmarks/model/draw_scratch/{model}/init{init}.jsonl"
+        benchmark_file("model/draw_scratch", "{model}/init{init}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -51,11 +50,11 @@ checkpoint draw_scratch:
         mem_mb=4000,
         runtime=15,
     params:
-        spec=lambda wildcards: {"init": int(wildcards.init)},
-        code=code("model/draw_scratch"),
-        libraries=libraries(
+        **tracked(
             "model/draw_scratch",
-            model_file("{model}", "scratch/init{init}.safetensors"),
+            RANDOM,
+            model.scratch_weights("{model}", "{init}"),
+            of_job(model.scratch_spec),
         ),
         context=context,
     message:

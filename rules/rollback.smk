@@ -1,34 +1,64 @@
-rule roll_back:
+from workflow_scripts.rollback import files as rollback
+
+RESET_GROUPS = inputs_of_job(rollback.group_inputs)
+RESET_LAYERS = inputs_of_job(rollback.layer_inputs)
+
+
+rule roll_back_groups:
     input:
-        lambda wildcards: digests([rollback_run(wildcards)]),
-        **architecture(),
-        card=ancient(task_file("{task}", "card.json")),
-        dev=ancient(task_file("{task}", "dev.parquet")),
-        start=lambda wildcards: ancient(run_checkpoints(*rollback_run(wildcards))[0]),
-        end=lambda wildcards: ancient(run_checkpoints(*rollback_run(wildcards))[-1]),
+        unpack(RESET_GROUPS),
     output:
-        rollback=rollback_file("{model}", "{task}"),
+        rollback=rollback.rollback_path("{model}", "{task}", "groups"),
     log:
-        "results/logs/rollback/roll_back/{model}_{task}.log",
+        log_file("rollback/roll_back_groups", "{model}_{task}"),
     benchmark:
-        "results/benchmarks/rollback/roll_back/{model}_{task}.jsonl"
+        benchmark_file("rollback/roll_back_groups", "{model}_{task}")
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=gpus(),
+        mem_mb=more_each_time(4000),
+        runtime=more_each_time(60),
+        gpu=GPUS,
     params:
-        spec={
-            "groups": SETTINGS.landscape.groups,
-            "max_length": SETTINGS.finetune.max_length,
-            "resamples": SETTINGS.landscape.width.resamples,
-        },
-        code=code("rollback/roll_back"),
-        libraries=libraries("rollback/roll_back", rollback_file("{model}", "{task}")),
+        **tracked(
+            "rollback/roll_back_groups",
+            RESET_GROUPS,
+            rollback.rollback_path("{model}", "{task}", "groups"),
+            rollback.group_spec(SETTINGS),
+        ),
         context=context,
     message:
-        "Putting layer groups of {wildcards.task} back to their pre-trained weights"
+        "Rolling back layer groups of {wildcards.task}"
     script:
-        "../workflow_scripts/rollback/roll_back.py"
+        "../workflow_scripts/rollback/roll_back_groups.py"
+
+
+rule roll_back_layers:
+    input:
+        unpack(RESET_LAYERS),
+    output:
+        rollback=rollback.rollback_path("{model}", "{task}", "layers"),
+    log:
+        log_file("rollback/roll_back_layers", "{model}_{task}"),
+    benchmark:
+        benchmark_file("rollback/roll_back_layers", "{model}_{task}")
+    conda:
+        "../envs/torch.yaml"
+    threads: SETTINGS.compute.threads
+    resources:
+        mem_mb=SIMILARITY_MEMORY,
+        runtime=more_each_time(60),
+        gpu=GPUS,
+    params:
+        **tracked(
+            "rollback/roll_back_layers",
+            RESET_LAYERS,
+            rollback.rollback_path("{model}", "{task}", "layers"),
+            rollback.layer_spec(SETTINGS),
+        ),
+        context=context,
+    message:
+        "Rolling back single layers of {wildcards.task}"
+    script:
+        "../workflow_scripts/rollback/roll_back_layers.py"

@@ -149,7 +149,7 @@ def test_the_smoke_experiment_gives_the_same_bits_as_on_this_machine(
         "rule_finetune_continued": 1,
         "rule_measure_directions": 7,
         "rule_project_trajectory": 5,
-        "rule_roll_back": 2,
+        "rule_roll_back_groups": 2,
         "rule_compare_attention": 5,
         "rule_compare_representations": 5,
         "rule_roll_back_layers": 2,

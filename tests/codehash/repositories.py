@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workflow_scripts.common.provenance import code_of, forget
+from workflow_scripts.common.provenance import clear_cache, code_of
 
 
 def write(folder: Path, text: str) -> Path:
@@ -36,7 +36,7 @@ def scripts_of(root: Path) -> list[str]:
 
 
 def codes(root: Path) -> dict[str, str]:
-    forget()
+    clear_cache()
     return {script: code_of(script, root) for script in scripts_of(root)}
 
 

@@ -1,7 +1,7 @@
 """Data files that reached code reads."""
 
 from tests.codehash.repositories import changed_by, parametrize, write
-from workflow_scripts.common.provenance import code_of, forget, reached_by
+from workflow_scripts.common.provenance import clear_cache, code_of, reached_by
 
 # The statements of lib.py, and whether a file beside it counts: words.txt, more/one.json
 HERE = "from pathlib import Path\nHERE = Path(__file__).parent\n"
@@ -150,11 +150,11 @@ def test_files_that_are_read_count_by_content(tmp_path, case):
         path = tmp_path / file
         kept = path.read_text()
         path.write_text("[2]\n")
-        forget()
+        clear_cache()
         counts = code_of("a.py", tmp_path) != before
         assert counts == (file.startswith("pkg/") and file[4] in expected), file
         path.write_text(kept)
-    forget()
+    clear_cache()
     assert code_of("a.py", tmp_path) == before
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.codehash.repositories import PAIR, change, codes, write
-from workflow_scripts.common.provenance import code_of, forget, reach, reached_by
+from workflow_scripts.common.provenance import clear_cache, code_of, reach, reached_by
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,7 +55,7 @@ def test_files_are_read_once(tmp_path):
     before = code_of("a.py", tmp_path)
     change(tmp_path, "lib/work.py", "n + 1", "n + 2")
     assert code_of("a.py", tmp_path) == before
-    forget()
+    clear_cache()
     assert code_of("a.py", tmp_path) != before
 
 
@@ -77,7 +77,7 @@ def test_a_script_may_lie_in_a_folder_with_a_dot(tmp_path):
     write(tmp_path, "--- v1.2/a.py\nfrom lib import f\nf()\n--- lib.py\ndef f(): return 1\n")
     before = code_of("v1.2/a.py", tmp_path)
     change(tmp_path, "lib.py", "return 1", "return 2")
-    forget()
+    clear_cache()
     assert code_of("v1.2/a.py", tmp_path) != before
 
 

@@ -23,7 +23,7 @@ def representations(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def attention_pair(seed, N, H, T, lens, drift):
-    """Two attentions and their mask, as attention_js.json tells; float64."""
+    """Two attentions and their mask, as described in attention_js.json; float64."""
     random = np.random.RandomState(seed)
     logits = random.randn(N, H, T, T) * 2
     others = logits + drift * random.randn(N, H, T, T)

@@ -168,11 +168,11 @@ def test_the_types_of_query_share_the_mean():
         (lambda p, q, m: (p[:, :1], q, m), r"one shape .* got \[4, 1, 12, 12\] and \[4, 2, 12, 12"),
         (lambda p, q, m: (p, q, m[:, :5]), r"mask: got shape \[4, 5\], expected \[4, 12\]"),
         (lambda p, q, m: (p, q, m * 0), "an example has no tokens"),
-        (lambda p, q, m: (p.log(), q, m), "no probabilities"),
+        (lambda p, q, m: (p.log(), q, m), "has a negative value, expected probabilities"),
         (lambda p, q, m: (p, q * 0.9, m), r"1 ± 0\.1.*within 1e-05"),
-        (lambda p, q, m: (p, q.roll(1, 2) * torch.nan, m), "holds NaN: the model's activations"),
-        (lambda p, q, m: (p, q.bfloat16(), m), "no probabilities in float32"),
-        (lambda p, q, m: (p.flip(-1), q, m), "lies on padding alone"),
+        (lambda p, q, m: (p, q.roll(1, 2) * torch.nan, m), "contains NaN: the model's activations"),
+        (lambda p, q, m: (p, q.bfloat16(), m), r"expected probabilities .* as in float32"),
+        (lambda p, q, m: (p.flip(-1), q, m), "is on padding only"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(spoil, message):
@@ -195,7 +195,7 @@ def test_layers_come_as_transformers_gives_them(architecture):
         assert torch.equal(layer, other)
 
 
-def alike(pairs: bool) -> dict:
+def same_inputs(pairs: bool) -> dict:
     """Examples of one length."""
     examples = sentences(40, pairs)
     return collate(examples, equal_batches(examples.lengths, 999)[2], pad_id=0)
@@ -205,7 +205,7 @@ def alike(pairs: bool) -> dict:
 @pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
 def test_known_architectures_give_the_attention_of_transformers(architecture, pairs):
     module = model(architecture)
-    batch = alike(pairs and architecture != "roberta")
+    batch = same_inputs(pairs and architecture != "roberta")
     assert len(batch["input_ids"]) > 1
     with torch.no_grad():
         expected = module(**batch, output_attentions=True).attentions
@@ -222,7 +222,7 @@ def test_known_architectures_give_the_attention_of_transformers(architecture, pa
 
 
 def test_known_architectures_take_no_padding():
-    with pytest.raises(ValueError, match="this one is padded"):
+    with pytest.raises(ValueError, match="batch: got padding, expected examples of one length"):
         next(attentions(light(model("bert")), inputs()))
 
 
@@ -334,7 +334,7 @@ def test_a_model_without_probabilities_is_refused():
     [
         ({"num_hidden_layers": 2}, "3 layers, the other 2"),
         ({"num_attention_heads": 2}, "4 attention heads, the other 2"),
-        ({"vocab_size": 120}, "99 words in the vocabulary, the other 120"),
+        ({"vocab_size": 120}, "99 tokens in the vocabulary, the other 120"),
     ],
 )
 def test_models_that_do_not_match_are_refused(changes, message):
@@ -342,9 +342,9 @@ def test_models_that_do_not_match_are_refused(changes, message):
         list(js_layers(model("bert"), model("bert", **changes), inputs()))
 
 
-def test_broken_activations_are_told_with_their_layer():
+def test_broken_activations_are_reported_with_their_layer():
     module = model("bert")
     with torch.no_grad():
         module.bert.encoder.layer[1].attention.self.query.weight[0, 0] = torch.nan
-    with pytest.raises(UserError, match="layer 1: attention holds NaN"):
+    with pytest.raises(UserError, match="layer 1: attention contains NaN"):
         list(js_layers(model("bert"), module, inputs()))

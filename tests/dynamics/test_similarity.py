@@ -5,12 +5,20 @@ from scipy.stats import t
 
 from tests.dynamics.test_svcca import plain_svcca
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.dynamics.similarity import gather, layer_matrix, layer_table, measures
+from workflow_scripts.dynamics.similarity import (
+    BatchRows,
+    LayerPair,
+    gather,
+    layer_matrix,
+    layer_table,
+    measures,
+)
 from workflow_scripts.dynamics.svcca import Moments, svcca
 
 LENGTH = 4  # tokens of every example
 KEEP = 0.99
-LAYERS = {-1: (0, 0), 0: (1, 1)}
+LAYERS = {-1: LayerPair(0, 0), 0: LayerPair(1, 1)}
+ONE = [LayerPair(0, 0)]
 MEASURES = {
     "svcca",
     "svcca_hidden",
@@ -40,7 +48,7 @@ def gathered(every: bool = False, chunk: int = 7, **options):
             mine = np.flatnonzero(group == number)
             for first in range(0, len(mine), chunk):
                 part = mine[first : first + chunk]
-                yield (
+                yield BatchRows(
                     number,
                     [torch.tensor(x[part]) for x in xs],
                     [torch.tensor(y[part]) for y in ys],
@@ -81,7 +89,7 @@ def test_values_are_those_of_the_rows_themselves():
 
 def test_intervals_are_the_jackknife_over_groups_of_examples():
     found, xs, ys, group = gathered()
-    rows = layer_table(found, {0: (1, 1)}, KEEP).set_index("measure")
+    rows = layer_table(found, {0: LayerPair(1, 1)}, KEEP).set_index("measure")
     for name in ("svcca", "cka_distance", "procrustes"):
         left = [by_hand(xs[1][group != g], ys[1][group != g])[name] for g in range(5)]
         np.testing.assert_allclose(rows.loc[name, "left_out"], left, atol=1e-10)
@@ -94,7 +102,7 @@ def test_intervals_are_the_jackknife_over_groups_of_examples():
 
 def test_the_null_shifts_whole_examples_against_each_other():
     found, xs, ys, _ = gathered()
-    rows = layer_table(found, {0: (1, 1)}, KEEP).set_index("measure")
+    rows = layer_table(found, {0: LayerPair(1, 1)}, KEEP).set_index("measure")
     # Row t of x meets row t - lag of y.
     shifted = [by_hand(xs[1], np.roll(ys[1], k * LENGTH, axis=0)) for k in (1, 2, 3)]
     for name in ("svcca", "cca_full", "procrustes"):
@@ -109,13 +117,13 @@ def test_without_enough_rows_there_is_no_null():
     found, *_ = gathered(examples=5)  # 20 rows: lags of 4 and 8 fit, 12 does not
     assert layer_table(found, LAYERS, KEEP)["null"].notna().all()
     xs, ys = (torch.randn(6, 2, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
-    short = gather(((g, [xs[g::3]], [ys[g::3]]) for g in range(3)), [(0, 0)], 5, False)
-    table = layer_table(short, {0: (0, 0)}, KEEP)
+    short = gather((BatchRows(g, [xs[g::3]], [ys[g::3]]) for g in range(3)), ONE, 5, False)
+    table = layer_table(short, {0: ONE[0]}, KEEP)
     assert table[["null", "null_low", "null_high"]].isna().all(axis=None)
     assert table["few"].all()
 
 
-def test_a_model_lies_at_no_distance_from_itself():
+def test_a_model_has_no_distance_from_itself():
     xs, _, _ = activations()
     found = measures(Moments().update(xs[0], xs[0]), KEEP)
     literal = found.pop("svcca_hidden")
@@ -128,14 +136,14 @@ def test_too_few_rows_are_flagged_as_vacuous():
     rng = np.random.default_rng(0)
     found = gather(
         (
-            (g, [torch.tensor(rng.normal(size=(3, 8)))], [torch.tensor(rng.normal(size=(3, 8)))])
+            BatchRows(g, *([torch.tensor(rng.normal(size=(3, 8)))] for _ in range(2)))
             for g in range(4)
         ),
-        [(0, 0)],
+        ONE,
         1,
         False,
     )
-    table = layer_table(found, {0: (0, 0)}, KEEP)
+    table = layer_table(found, {0: ONE[0]}, KEEP)
     assert table["underdetermined"].all()
     assert table["few"].all()
 
@@ -158,13 +166,14 @@ def test_the_chunks_do_not_matter():
     np.testing.assert_allclose(one[numbers], other[numbers], rtol=1e-10, atol=1e-12)
 
 
-def test_bad_rows_are_told():
+def test_bad_rows_are_refused():
     rows = torch.ones(4, 2)
     with pytest.raises(UserError, match="got examples for 2 groups, intervals need at least 3"):
-        gather(((g, [rows], [rows]) for g in range(2)), [(0, 0)], 1, False)
+        gather((BatchRows(g, [rows], [rows]) for g in range(2)), ONE, 1, False)
     with pytest.raises(UserError, match="counted from 0; asked for 4"):
-        gather(((g, [rows], [rows]) for g in range(3)), [(4, 0)], 1, False)
+        gather((BatchRows(g, [rows], [rows]) for g in range(3)), [LayerPair(4, 0)], 1, False)
     broken = rows.clone()
     broken[2, 1] = torch.nan
+    batches = (BatchRows(g, [rows, rows], [rows, broken]) for g in range(3))
     with pytest.raises(UserError, match=r"y, layer 1: 1 of 4 rows hold NaN or infinite values"):
-        gather(((g, [rows, rows], [rows, broken]) for g in range(3)), list(LAYERS.values()), 1, 0)
+        gather(batches, list(LAYERS.values()), 1, every=False)

@@ -266,7 +266,7 @@ def test_measures_are_symmetric():
     )
 
 
-def test_a_layer_and_itself_are_alike():
+def test_a_layer_is_the_same_as_itself():
     x, _, _ = sentences(100)
     moments = moments_of(x, x)
     assert svcca(moments).distance == pytest.approx(0, abs=1e-13)
@@ -340,7 +340,7 @@ def test_the_null_of_merged_parts_is_that_of_all_rows(parts):
         assert all_measures(found.null(lag)) == pytest.approx(expected, rel=1e-10)
 
 
-def test_the_null_tells_chance_from_likeness():
+def test_the_null_separates_chance_from_similarity():
     x, y, _ = sentences(300, effect=0.0)
     unrelated = moments_of(x, y, lags=(8, 50, 100, 150))
     x, y, _ = sentences(300)
@@ -467,7 +467,7 @@ def test_lags_of_some_pairs_alone():
         )
         with pytest.raises(UserError, match=r"lag: got 9, the moments were made for \[\]"):
             found.pair(i, j).null(9)
-    with pytest.raises(UserError, match="which other pairs have lags"):
+    with pytest.raises(UserError, match="whose lags are of different pairs"):
         full.merge(some)
 
 

@@ -6,9 +6,11 @@ import pytest
 import yaml
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.dynamics.pairs import pairs_of
 from workflow_scripts.experiment.config import validated
-from workflow_scripts.experiment.products import dynamics_figures, pairs_of, runs
-from workflow_scripts.experiment.reference import page, schema
+from workflow_scripts.experiment.products import figures, runs
+from workflow_scripts.finetune.runs import recipe_of
+from workflow_scripts.reference.config import page, schema
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -27,9 +29,9 @@ def changed(path: str, value) -> dict:
 
 def test_the_default_is_valid_and_recipes_follow_exceptions():
     config = validated(changed("finetune/exceptions", {"nli": {"scratch": "finetune"}}))
-    assert config.recipe_of("nli", "scratch") == "finetune"
-    assert config.recipe_of("nli", "pretrained") == "finetune"
-    assert config.recipe_of("sentiment", "scratch") == "scratch"
+    assert recipe_of(config, "nli", "scratch") == "finetune"
+    assert recipe_of(config, "nli", "pretrained") == "finetune"
+    assert recipe_of(config, "sentiment", "scratch") == "scratch"
 
 
 @pytest.mark.parametrize(
@@ -42,11 +44,11 @@ def test_the_default_is_valid_and_recipes_follow_exceptions():
 )
 def test_second_seeds_are_trained_for_the_tasks_that_ask_for_them(chosen, tasks):
     settings = validated(changed("dynamics/seed_tasks", chosen))
-    assert set(pairs_of(settings, "seeds")) == {f"seeds_{task}" for task in tasks}
-    assert len(pairs_of(settings, "change")) == 4
-    second = {task for task, _, _, seeds in runs(settings) if seeds == "init1_order1"}
-    assert second == tasks
-    assert ("dynamics4" in dynamics_figures(settings)) == bool(tasks)
+    of_seeds = pairs_of(settings, "minilm", "seeds")
+    assert {pair.name for pair in of_seeds} == {f"seeds_{task}" for task in tasks}
+    assert len(pairs_of(settings, "minilm", "change")) == 4
+    assert {run.task for run in runs(settings) if run.seeds == "init1_order1"} == tasks
+    assert ("dynamics4" in {figure.name for figure in figures(settings)}) == bool(tasks)
 
 
 @pytest.mark.parametrize("experiment", sorted((ROOT / "experiments").glob("*.yaml")))
@@ -75,7 +77,7 @@ BAD = [
     ("landscape/second/nli", "nli", "landscape.second.nli: got 'nli', the task itself", ""),
     ("landscape/second/nli", "sentimnt", "got 'sentimnt'", "did you mean 'sentiment'?"),
     ("experiment/tasks", ["nil"], "experiment.tasks: got 'nil'", "did you mean 'nli'?"),
-    ("experiment/tasks", ["nli", "nli"], "'nli' stands there 2 times", ""),
+    ("experiment/tasks", ["nli", "nli"], "experiment.tasks: duplicate value 'nli'", ""),
     ("experiment/models", ["minilm2"], "got 'minilm2'", "did you mean 'minilm'?"),
     ("experiment/tasks", [], "experiment.tasks: got []", "at least 1 item"),
     ("finetune/runs/scratch", "scrtch", "got 'scrtch'", "did you mean 'scratch'?"),
@@ -85,7 +87,7 @@ BAD = [
     ("finetune/recipes/finetune/dropout", 1.0, "got 1.0", "less than 1"),
     ("finetune/recipes/finetune/betas", [0.9], "betas: got [0.9]", "at least 2"),
     ("finetune/recipes/continued/continues", "scratch", "it must continue 'finetune'", ""),
-    ("finetune/recipes/finetune/continues", "continued", "goes round in a circle", "->"),
+    ("finetune/recipes/finetune/continues", "continued", "forms a cycle", "->"),
     ("figures/overfitting_task", "nlii", "got 'nlii'", "did you mean 'nli'?"),
     ("figures/paper_values", {"nli": "MNL"}, "got 'MNL'", "did you mean 'MNLI'?"),
     ("landscape/groups", {"low": [2, 1]}, "landscape.groups.low: got [2, 1]", "first <= last"),
@@ -93,7 +95,7 @@ BAD = [
     ("dynamics/task_pairs", [["nli"]], "dynamics.task_pairs.0: got ['nli']", "at least 2 items"),
     ("dynamics/task_pairs", [["nli", "sst"]], "dynamics.task_pairs: got 'sst'", "allowed: nli"),
     ("dynamics/seed_tasks", ["nly"], "dynamics.seed_tasks: got 'nly'", "did you mean 'nli'?"),
-    ("dynamics/seed_tasks", ["nli", "nli"], "dynamics.seed_tasks", "stands there 2 times"),
+    ("dynamics/seed_tasks", ["nli", "nli"], "dynamics.seed_tasks", "duplicate value"),
     ("dynamics/recipes", {"nli": "scrath"}, "got 'scrath'", "did you mean 'scratch'?"),
     ("dynamics/recipes", {"nli": "continued"}, "dynamics.recipes.nli", "continues another recipe"),
     ("dynamics/pair_examples", 500, "got 500", "tasks.entailment.dev allows 300"),

@@ -25,7 +25,7 @@ MEASURES = [
 
 
 def pair(index: int, comparison: str = "change", synthetic: bool = True) -> dict:
-    """What a figure is told about a pair of models."""
+    """Fields of a ``PairTitle``."""
     title = TITLES[index]
     other = TITLES[(index + 1) % len(TITLES)]
     models = {
@@ -100,7 +100,7 @@ class Dynamics:
         ]
 
     def rollbacks(self, scale: float = 0.1) -> list[Path]:
-        """``rollback.parquet`` of each pair, which stands for a task."""
+        """``rollback.parquet`` of each pair, here used as a task."""
         return [
             self._write(self._distances(index, 0, False, False, scale), "rollback", one)
             for index, one in enumerate(self.pairs)

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from tests.figures.dynamics import MEASURES, Dynamics, pair
-from tests.figures.words import check_words, words_in
+from tests.figures.words import check_words, keep_figures, words_in
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.figures import scales, style
 
@@ -43,7 +43,8 @@ def tables_of(name, made, **more):
 def arguments(name, made):
     """What a script takes besides tables and outputs."""
     if name == "layer_rollback":
-        return {"tasks": made.pairs}
+        keys = ("name", "title", "synthetic")
+        return {"tasks": [{key: one[key] for key in keys} for one in made.pairs]}
     return {"pairs": made.pairs} | ({"measure": "svcca"} if name == "layer_matrices" else {})
 
 
@@ -77,12 +78,8 @@ def made(tmp_path):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Figures that scripts save, kept to be looked at."""
-    figures = []
-    for name in SCRIPTS:
-        module = import_module(f"workflow_scripts.figures.draw_{name}")
-        monkeypatch.setattr(module, "save_figure", lambda figure, *_: figures.append(figure))
-    return figures
+    """Figures that scripts save, kept for the test."""
+    return keep_figures(monkeypatch, [f"draw_{name}" for name in SCRIPTS])
 
 
 def panels(figure):
@@ -174,7 +171,7 @@ def test_synthetic_tasks_are_named_so(name, tmp_path, drawn):
     assert ["(synthetic)" in words(figure) for figure in drawn] == [True, False]
 
 
-def test_curves_are_told_apart_without_colour():
+def test_curves_are_distinct_without_colour():
     looks = [style.curve_look(index) for index in range(32)]
     assert len({look["marker"] for look in looks[:8]}) == 8
     assert len({(look["marker"], str(look["linestyle"])) for look in looks}) == 32
@@ -234,7 +231,7 @@ def test_a_layer_with_a_value_that_is_not_finite_is_a_cross_and_no_mark(value, m
         assert min(highest) > top, "a cross lies among the curves"
 
 
-def test_a_divergence_of_zero_stands_at_the_foot_of_the_log_axis(made, drawn):
+def test_a_divergence_of_zero_is_drawn_at_the_foot_of_the_log_axis(made, drawn):
     tables = made(2)
     draw("attention_layers", tables, tables.attention(zero=True))
     linear, logarithmic = panels(drawn[0])
@@ -256,7 +253,7 @@ def test_ln_2_is_drawn_only_where_curves_come_near(made, drawn):
     assert panels(drawn[1])[0].get_ylim()[1] > LN2
 
 
-def test_two_models_that_attend_alike_are_still_drawn(made, drawn):
+def test_two_models_with_the_same_attention_are_still_drawn(made, drawn):
     tables = made(1)
     paths = tables.attention()
     for path in paths:
@@ -331,7 +328,7 @@ def test_pairs_with_few_tokens_are_named(made, drawn):
     assert "so that values are biased: Entailment." in words(drawn[0])
 
 
-def test_a_null_is_drawn_where_it_is_near_and_told_where_it_is_far(made, drawn):
+def test_a_null_is_drawn_where_it_is_near_and_written_where_it_is_far(made, drawn):
     tables = made(2)
     near = tables.representations(scale=0.6)
     draw("representation_layers", tables, near)
@@ -461,7 +458,7 @@ def test_vacuous_cells_are_hatched_for_svcca_and_lost_ones_for_all(made, drawn):
         assert ("vacuous" in words(drawn[-1])) == (measure == "svcca")
 
 
-def test_dark_is_alike_in_distances_and_similarities(made, drawn):
+def test_darker_is_more_similar_in_distances_and_similarities(made, drawn):
     tables = made(1)
     for measure in ("svcca", "cka"):
         draw("layer_matrices", tables, measure=measure)
@@ -583,9 +580,9 @@ def test_logarithmic_ticks_are_few_and_readable():
 
 
 def test_scales_of_distances_and_similarities_hold_all_values():
-    distance = scales.tenths(np.array([0.01, 0.42, np.nan]), alike=0)
+    distance = scales.tenths(np.array([0.01, 0.42, np.nan]), same=0)
     assert (distance.vmin, distance.vmax) == (0.0, 0.5)
-    similarity = scales.tenths(np.array([0.37, 0.99]), alike=1)
+    similarity = scales.tenths(np.array([0.37, 0.99]), same=1)
     assert (similarity.vmin, similarity.vmax) == pytest.approx((0.3, 1.0))
     assert scales.tenth_ticks(similarity)[-1] == 1.0
     assert scales.tenth_ticks(distance)[0] == 0.0

@@ -6,24 +6,35 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.figures.words import check_words, words_in
+from tests.figures.words import check_words, keep_figures, words_in
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.figures.inputs import Surface, precision_note
 
 STARTS = ["scratch", "pretrained"]
 GROUPS = ["low", "middle", "high"]
-ALL = [f"figure{i}" for i in range(1, 8)] + ["table1"]
+SCRIPTS = {
+    "figure1": "draw_surfaces",
+    "figure2": "draw_loss_curves",
+    "figure3": "draw_trajectories",
+    "figure4": "draw_overfitting",
+    "figure5": "draw_lines",
+    "figure6": "draw_surfaces",
+    "figure7": "draw_group_surfaces",
+    "table1": "draw_rollback_table",
+}
 
 
 def script(name):
-    return getattr(import_module(f"workflow_scripts.figures.draw_{name}"), f"draw_{name}")
+    module = import_module(f"workflow_scripts.figures.{SCRIPTS[name]}")
+    return getattr(module, SCRIPTS[name])
 
 
 def arguments(name, tables):
     """Inputs and spec of a figure's script."""
     tasks = tables.tasks
     if name in ("figure1", "figure6"):
-        return {**tables.planes(), "tasks": tasks, "starts": STARTS}
+        quantity = {"figure1": "loss", "figure6": "error"}[name]
+        return {**tables.planes(), "quantity": quantity, "tasks": tasks, "starts": STARTS}
     if name == "figure2":
         return {**tables.histories(), "tasks": tasks, "starts": STARTS}
     if name == "figure3":
@@ -56,18 +67,14 @@ def draw(name, tables, **more):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Figures that scripts save, kept to be looked at."""
-    figures = []
-    for name in ALL:
-        module = import_module(f"workflow_scripts.figures.draw_{name}")
-        monkeypatch.setattr(module, "save_figure", lambda figure, *_: figures.append(figure))
-    return figures
+    """Figures that scripts save, kept for the test."""
+    return keep_figures(monkeypatch, SCRIPTS.values())
 
 
 @pytest.mark.parametrize(
     ("name", "count"),
     # Figures 3, 4 and 7 show two tasks at most.
-    [(name, count) for name in ALL for count in ((2,) if name[-1] in "347" else (1, 8))],
+    [(name, count) for name in SCRIPTS for count in ((2,) if name[-1] in "347" else (1, 8))],
 )
 def test_words_are_legible_inside_the_canvas_and_apart(name, count, tables, drawn):
     draw(name, tables(count, points=9))
@@ -75,7 +82,7 @@ def test_words_are_legible_inside_the_canvas_and_apart(name, count, tables, draw
     check_words(figure)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", SCRIPTS)
 def test_the_same_numbers_give_the_same_bytes(name, tables):
     first = {kind: path.read_bytes() for kind, path in draw(name, tables(points=9)).items()}
     again = {kind: path.read_bytes() for kind, path in draw(name, tables(points=9)).items()}
@@ -192,7 +199,7 @@ def test_surfaces_without_any_finite_value_are_still_drawn(tables, monkeypatch):
         table[["train_loss", "train_loss_se"]] = np.nan
         table.to_parquet(path, index=False)
     paths = made.outputs("figure1")
-    script("figure1")(**found, **paths, tasks=made.tasks, starts=STARTS)
+    script("figure1")(**found, **paths, quantity="loss", tasks=made.tasks, starts=STARTS)
     assert pd.read_csv(paths["csv"])["train_loss"].isna().all()
 
 
@@ -206,16 +213,16 @@ def test_a_run_that_diverged_is_still_drawn(tables):
 
 
 @pytest.mark.parametrize("name", [f"figure{i}" for i in (1, 3, 4, 5, 6, 7)])
-def test_a_lower_precision_is_told_with_its_error(name, tables, drawn, monkeypatch):
+def test_a_lower_precision_is_stated_with_its_error(name, tables, drawn, monkeypatch):
     made = tables()
     points = made._points
     rough = {"precision": "bfloat16", "precision_error": 4.2e-4}
     monkeypatch.setattr(made, "_points", lambda *a, **more: points(*a, **more).assign(**rough))
     draw(name, made)
     draw(name, tables())
-    told = [" ".join(text.get_text() for text, _ in words_in(figure)) for figure in drawn]
-    assert "Computed in bfloat16: mean losses within 4.2e-04 nats of float32." in told[0]
-    assert "float32" not in told[1]
+    shown = [" ".join(text.get_text() for text, _ in words_in(figure)) for figure in drawn]
+    assert "Computed in bfloat16: mean losses within 4.2e-04 nats of float32." in shown[0]
+    assert "float32" not in shown[1]
 
 
 def test_precision_is_that_of_all_surfaces():

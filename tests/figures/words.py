@@ -1,5 +1,22 @@
 """Words of a figure: legible, inside the canvas, apart."""
 
+from importlib import import_module
+
+from matplotlib.figure import Figure
+
+
+def keep_figures(monkeypatch, scripts) -> list[Figure]:
+    """List of the figures that these scripts save from now on; only the numbers are written."""
+    figures = []
+
+    def keep(figure, numbers, pdf, png, csv):
+        figures.append(figure)
+        numbers.to_csv(csv, index=False, na_rep="NaN")
+
+    for name in scripts:
+        monkeypatch.setattr(import_module(f"workflow_scripts.figures.{name}"), "save_figure", keep)
+    return figures
+
 
 def words_in(figure):
     """Text that a figure shows, with its box in pixels."""
@@ -30,13 +47,13 @@ def check_words(figure):
         inside = min(box.x0, box.y0) >= 0 and box.x1 <= width and box.y1 <= height
         assert inside, f"{text} leaves the canvas"
     for i, (text, box) in enumerate(words):
-        for other, there in words[i + 1 :]:
+        for other, near in words[i + 1 :]:
             # Boxes of text have room above and below the letters.
             apart = (
-                box.x1 <= there.x0 + 1
-                or there.x1 <= box.x0 + 1
-                or box.y1 <= there.y0 + 0.25 * there.height
-                or there.y1 <= box.y0 + 0.25 * box.height
+                box.x1 <= near.x0 + 1
+                or near.x1 <= box.x0 + 1
+                or box.y1 <= near.y0 + 0.25 * near.height
+                or near.y1 <= box.y0 + 0.25 * box.height
             )
             assert apart, f"{text} and {other} overlap"
     drawn_box = figure.get_tightbbox(figure.canvas.get_renderer())

@@ -7,12 +7,11 @@ from torch.nn.functional import cross_entropy, linear
 
 from tests.landscape.conftest import CONFIGS, classifier, sentences
 from workflow_scripts.finetune import packed
-from workflow_scripts.model.architecture import architecture_of
-from workflow_scripts.model.packing import pack
+from workflow_scripts.model.families import FAMILIES
 from workflow_scripts.model.text import Encoded, collate
 
 CPU = torch.device("cpu")
-PACKED = ["bert", "roberta", "electra", "albert"]
+PACKED = [name for name in CONFIGS if FAMILIES[name].computed]
 TYPES = {"bert", "albert", "electra"}  # architectures with token types for pairs
 
 
@@ -149,12 +148,11 @@ def test_masks_drop_as_often_as_they_should_and_keep_the_mean(dropped):
 def test_gradients_flow_through_the_masks_that_were_drawn():
     module = with_dropout(classifier("bert"), 0.3).double()
     encoded = sentences(6, True)
-    batch = pack(architecture_of(module), encoded, np.argsort(encoded.lengths), CPU)
-    parameters = dict(module.named_parameters())
+    forward, parameters = packed.forward_of(module, 0, CPU), dict(module.named_parameters())
 
     def loss() -> torch.Tensor:
         torch.manual_seed(5)
-        return packed.logits(module, batch).square().sum()
+        return forward(encoded, np.arange(6)).square().sum()
 
     loss().backward()
     for name in (

@@ -11,8 +11,9 @@ from transformers import (
     RobertaConfig,
 )
 
-from workflow_scripts.model.architecture import Classifier, known_architecture
+from workflow_scripts.model.architecture import Classifier
 from workflow_scripts.model.encoder import classifier_of, draw_encoder, load_weights, start_weights
+from workflow_scripts.model.families import known_architecture
 from workflow_scripts.model.text import Encoded
 
 SIZES = {"vocab_size": 99, "max_position_embeddings": 40}

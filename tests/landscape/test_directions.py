@@ -6,7 +6,7 @@ from tests.landscape.conftest import moved
 from tests.landscape.test_engine import scene, weights_of
 from workflow_scripts.common.tables import read_json, write_json
 from workflow_scripts.landscape.measure_directions import lengths, measure_directions
-from workflow_scripts.landscape.setting import load_directions
+from workflow_scripts.landscape.setting import Checkpoints, load_directions
 from workflow_scripts.model.encoder import encoder_names, encoder_weights, write_weights
 
 
@@ -23,11 +23,11 @@ def test_lengths_are_those_of_the_encoder_alone(architecture, tmp_path):
         encoder=tmp_path / "encoder.safetensors",
         card=tmp_path / "card.json",
         geometry=tmp_path / "geometry.json",
-        surface={"group": None, "groups": None},
+        surface={"kind": "plane", "range": [-1, 1], "points": 3, "group": None, "groups": None},
         **files,
     )
     facts = read_json(tmp_path / "geometry.json")
     assert facts["labels"] == 3
     assert facts["layers"] is None
-    expected = lengths(load_directions(encoder_names(module), **files), None)
+    expected = lengths(load_directions(encoder_names(module), Checkpoints(**files)), None)
     assert {name: facts[name] for name in expected} == pytest.approx(expected, rel=1e-12)

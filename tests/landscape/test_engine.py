@@ -10,7 +10,6 @@ from tests.landscape.conftest import CONFIGS, classifier, light, moved, sentence
 from workflow_scripts.landscape.engine import Evaluator, evaluate_points
 from workflow_scripts.landscape.plane import Plane, difference, second_scale
 from workflow_scripts.landscape.setting import Directions, make_plane
-from workflow_scripts.model import network as forward
 from workflow_scripts.model.architecture import architecture_of
 from workflow_scripts.model.encoder import (
     build_classifier,
@@ -18,6 +17,7 @@ from workflow_scripts.model.encoder import (
     load_weights,
     start_weights,
 )
+from workflow_scripts.model.network import read_layers
 from workflow_scripts.model.packing import has_onednn
 from workflow_scripts.model.source import fetch
 from workflow_scripts.model.text import Encoded
@@ -129,10 +129,12 @@ def test_on_a_plane_no_weight_is_copied(architecture):
     module, directions = scene(architecture)
     plane = make_plane(module, directions)
     space = plane.buffer.data_ptr(), plane.buffer.data_ptr() + plane.buffer.nbytes
-    layers = forward.read_layers(architecture_of(module), dict(module.named_parameters()))
+    layers = read_layers(architecture_of(module), dict(module.named_parameters()))
     for layer in layers:
-        for weights in vars(layer).values():
-            assert all(space[0] <= tensor.data_ptr() < space[1] for tensor in weights)
+        weights = [value for value in vars(layer).values() if isinstance(value, tuple)]
+        assert len(weights) == 8
+        for tensor in sum([*weights, layer.qkv], ()):
+            assert space[0] <= tensor.data_ptr() < space[1]
 
 
 @pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
@@ -152,7 +154,7 @@ def test_only_the_used_rows_of_the_word_embeddings_move(architecture):
 
     (all_rows, _, _), (some, module, directions) = logits(False), logits(True)
     assert torch.equal(all_rows, some)
-    name = forward.word_embeddings(architecture_of(module))
+    name = architecture_of(module).word_embeddings
     words, end = dict(module.named_parameters())[name], directions.end[name]
     used = sorted({i for ids in examples.input_ids for i in ids})
     unused = sorted(set(range(len(words))) - set(used))

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.landscape.grid import axis, shards, surface_points
+from workflow_scripts.landscape.grid import (
+    Point,
+    SurfaceSpec,
+    axis,
+    points_in,
+    points_of,
+    shards,
+    surface_points,
+)
 
 
 def test_the_papers_grid_misses_both_checkpoints_and_gets_them_besides():
@@ -44,3 +52,23 @@ def test_shards_cover_every_row_once(kind, points, size):
     table = surface_points(kind, -4, 4, points)
     rows = [row for a, b in shards(kind, -4, 4, points, size) for row in range(a, b + 1)]
     assert rows == sorted(set(table["row"]))
+
+
+RULE = {"kind": "group", "range": [-2, 2], "points": 5, "group": "low", "groups": {"low": [0, 1]}}
+
+
+def test_a_rules_surface_is_read_whole_and_other_keys_are_ignored():
+    spec = SurfaceSpec.from_dict(RULE | {"start": "scratch"})
+    assert (spec.kind, spec.low, spec.high, spec.points) == ("group", -2, 2, 5)
+    assert (spec.group, spec.groups) == ("low", {"low": [0, 1]})
+    assert points_in(spec).equals(surface_points("group", -2, 2, 5))
+    for key in RULE:
+        with pytest.raises(KeyError, match=key):
+            SurfaceSpec.from_dict({k: v for k, v in RULE.items() if k != key})
+
+
+def test_points_are_pairs_of_alpha_and_beta_in_the_tables_order():
+    table = surface_points("plane", -1, 1, 2)
+    points = points_of(table)
+    assert points == [(-1, -1), (1, -1), (-1, 1), (1, 1), (0, 0), (1, 0)]
+    assert points[-1] == Point(alpha=1.0, beta=0.0)

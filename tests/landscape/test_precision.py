@@ -16,7 +16,7 @@ from workflow_scripts.landscape.calibrate_precision import (
     differences,
 )
 from workflow_scripts.landscape.engine import Evaluator, Outcome
-from workflow_scripts.landscape.grid import surface_points
+from workflow_scripts.landscape.grid import Point, surface_points
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_a_mean_that_is_finite_in_one_precision_alone_is_infinitely_far_off():
             pass
 
     evaluators = [fake(1.0, np.nan, np.nan, 2.0), fake(1.25, 2.0, np.nan, np.inf)]
-    found = differences(Nowhere(), evaluators, [(0.0, 0.0)] * 4)
+    found = differences(Nowhere(), evaluators, [Point(0.0, 0.0)] * 4)
     assert [point["difference"] for point in found] == [0.25, np.inf, 0.0, np.inf]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "units", "tolerance", "used"),
+    ("requested", "units", "tolerance", "used"),
     [
         ("auto", True, 1.0, "bfloat16"),
         ("auto", True, 1e-9, "float32"),
@@ -68,7 +68,7 @@ def test_a_mean_that_is_finite_in_one_precision_alone_is_infinitely_far_off():
     ],
 )
 def test_auto_takes_bfloat16_where_it_is_near_enough_and_faster(
-    wanted, units, tolerance, used, tmp_path, monkeypatch
+    requested, units, tolerance, used, tmp_path, monkeypatch
 ):
     def load_surface(*arguments):
         module, directions = scene("bert")
@@ -83,13 +83,13 @@ def test_auto_takes_bfloat16_where_it_is_near_enough_and_faster(
         **{name: tmp_path / name for name in names},
         precision=tmp_path / "precision.json",
         surface={"kind": "plane", "range": [-1, 1], "points": 5, "group": None, "groups": None},
-        wanted=wanted,
+        requested=requested,
         tolerance=tolerance,
         context={"device": "cpu", "threads": 1, "token_budget": 256},
     )
     facts = json.loads((tmp_path / "precision.json").read_text())
     assert facts["precision"] == used
-    if wanted == "auto" and not units:
+    if requested == "auto" and not units:
         assert facts["points"] == []
         assert facts["largest_difference"] is None
     else:
@@ -99,12 +99,12 @@ def test_auto_takes_bfloat16_where_it_is_near_enough_and_faster(
 
 
 @pytest.mark.parametrize(
-    ("flags", "there"),
+    ("flags", "expected"),
     [("fpu avx512f avx512_bf16 sha_ni", True), ("fpu amx_bf16", True), ("fpu avx512f f16c", False)],
 )
-def test_units_for_bfloat16_are_known_from_the_processors_flags(flags, there, monkeypatch):
+def test_units_for_bfloat16_are_known_from_the_processors_flags(flags, expected, monkeypatch):
     monkeypatch.setattr(device.Path, "read_text", lambda path: f"flags\t\t: {flags}\n")
-    assert device.multiplies_bfloat16(torch.device("cpu")) is there
+    assert device.multiplies_bfloat16(torch.device("cpu")) is expected
 
 
 @pytest.mark.parametrize(

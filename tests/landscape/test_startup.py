@@ -38,7 +38,7 @@ STEPS = {
     ),
     "calibrate_precision": (
         SPAN | MODEL | {"precision": "precision.json"},
-        {"surface": SURFACE, "wanted": "bfloat16", "tolerance": None, "context": CONTEXT},
+        {"surface": SURFACE, "requested": "bfloat16", "tolerance": None, "context": CONTEXT},
     ),
     "evaluate_rows": (
         SPAN | MODEL | {"rows": ["000.parquet", "001.parquet"]},

@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from workflow_scripts.landscape.width import (
-    area,
+    Region,
     filter_distance,
     interval,
     line_widths,
     plane_areas,
-    resampled_means,
+    region,
 )
 
 ALPHA = np.linspace(-4, 4, 801)
@@ -43,9 +43,9 @@ def test_the_area_of_a_bowl_is_that_of_its_circle(points, error):
     axis = np.linspace(-4, 4, points)
     loss = (axis[None, :] - 1) ** 2 + axis[:, None] ** 2
     for radius in (0.7, 1.5):
-        value, censored = area(axis, axis, loss, radius**2)
-        assert value == pytest.approx(np.pi * radius**2, rel=error)
-        assert not censored
+        found = region(axis, axis, loss, radius**2)
+        assert found.area == pytest.approx(np.pi * radius**2, rel=error)
+        assert not found.censored
 
 
 def test_the_area_counts_only_the_region_around_the_end():
@@ -54,8 +54,8 @@ def test_the_area_counts_only_the_region_around_the_end():
         (axis[None, :] - 1) ** 2 + axis[:, None] ** 2,
         (axis[None, :] + 3) ** 2 + (axis[:, None] - 3) ** 2,
     )
-    assert area(axis, axis, bowl, 0.5)[0] == pytest.approx(np.pi * 0.5, rel=0.05)
-    assert area(axis, axis, bowl * 0, 0.5) == (pytest.approx(64), True)
+    assert region(axis, axis, bowl, 0.5).area == pytest.approx(np.pi * 0.5, rel=0.05)
+    assert region(axis, axis, bowl * 0, 0.5) == Region(pytest.approx(64), True)
 
 
 def test_the_bootstrap_interval_covers_the_true_width():
@@ -68,17 +68,6 @@ def test_the_bootstrap_interval_covers_the_true_width():
         table = line_widths(alpha, losses, [1.0], resamples=200, seed=trial)
         hits += bool((table["low"] <= 2.0).item() and (table["high"] >= 2.0).item())
     assert 50 <= hits <= 60
-
-
-def test_resampled_means_keep_the_points_correlation_and_nan():
-    values = np.random.default_rng(0).normal(size=(3, 50))
-    values[1] = values[0] + 2
-    values[2, 7] = np.nan
-    means = resampled_means(values, 300, seed=1)
-    assert means[:, 1] - means[:, 0] == pytest.approx(2)
-    assert means[:, 0].std() == pytest.approx(values[0].std() / 50**0.5, rel=0.15)
-    drawn = np.isnan(means[:, 2]).mean()
-    assert drawn == pytest.approx(1 - (1 - 1 / 50) ** 50, abs=0.1)
 
 
 def test_areas_have_intervals_around_their_value():

@@ -7,15 +7,22 @@ import numpy as np
 import pytest
 import torch
 from transformers import AlbertConfig, AutoConfig, ElectraConfig
+from transformers.activations import ACT2FN
 
 from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, sentences
 from tests.landscape.test_engine import plain_logits, weights_of
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.landscape.engine import Evaluator
-from workflow_scripts.model.architecture import Classifier, known_architecture
+from workflow_scripts.model.architecture import Classifier
 from workflow_scripts.model.encoder import classifier_of, load_classifier
+from workflow_scripts.model.families import (
+    ACTIVATIONS,
+    FAMILIES,
+    known_architecture,
+    read_architecture,
+)
+from workflow_scripts.model.network import _FUNCTIONS
 
-KNOWN = sorted(set(CONFIGS) - {"distilbert"})
 OTHERS = {
     "albert of several groups": AlbertConfig(
         **SIZES, **BERT_LIKE, embedding_size=32, num_hidden_groups=2, inner_group_num=2
@@ -24,26 +31,51 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("kind", KNOWN)
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_keys_that_are_left_out_mean_what_they_mean_to_transformers(kind):
-    theirs = AutoConfig.for_model(kind).to_dict()
-    own = asdict(known_architecture({"model_type": kind}))
-    if kind != "roberta":
+    theirs, family = AutoConfig.for_model(kind).to_dict(), FAMILIES[kind]
+    own = asdict(read_architecture({"model_type": kind}))
+    if not family.positions_after_padding:
         del own["pad_token_id"]
-    if kind in ("bert", "roberta"):
+    if not family.has_embedding_size:
         assert own.pop("embedding_size") == own["hidden_size"]
-    if kind != "albert":
+    if not family.shares_layers:
         del own["num_hidden_groups"], own["inner_group_num"]
-    assert own == {key: theirs[key] for key in own}
+    read = {family.key(name): value for name, value in own.items()}
+    read.pop(None, None)  # what transformers' configuration has no key for
+    assert read == {key: theirs[key] for key in read}
 
 
-@pytest.mark.parametrize("config", [*(CONFIGS[kind] for kind in KNOWN), *OTHERS.values()])
+@pytest.mark.parametrize("config", [*CONFIGS.values(), *OTHERS.values()])
 def test_names_and_shapes_are_those_of_transformers(config):
-    theirs = {n: tuple(p.shape) for n, p in classifier_of(config, 3).named_parameters()}
-    architecture = known_architecture(config.to_dict())
+    module = classifier_of(config, 3)
+    theirs = {n: tuple(p.shape) for n, p in module.named_parameters()}
+    architecture = read_architecture(config.to_dict())
     assert architecture.shapes(3) == theirs
     own = {n: tuple(p.shape) for n, p in Classifier(architecture, 3).named_parameters()}
     assert own == theirs
+    prefix = module.base_model_prefix
+    encoder = sum(p.numel() for n, p in module.named_parameters() if n.startswith(f"{prefix}."))
+    assert architecture.count(prefix) == encoder
+    assert theirs[architecture.word_embeddings] == (99, architecture.embedding_size)
+
+
+@pytest.mark.parametrize("config", [*CONFIGS.values(), *OTHERS.values()])
+def test_dropouts_are_all_of_the_modules_that_drop_units(config):
+    module, architecture = classifier_of(config, 3), read_architecture(config.to_dict())
+    theirs = {n for n, part in module.named_modules() if isinstance(part, torch.nn.Dropout)}
+    own = {f"{architecture.embeddings}.dropout", architecture.head.dropout}
+    for layer in architecture.layers():
+        own |= {f"{layer}.{name}" for name in architecture.family.dropouts.values()}
+    unused = {name for name in theirs - own if name.endswith(".dropout") and "albert" in name}
+    assert own == theirs - unused
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_are_those_of_transformers(name):
+    states = torch.linspace(-6, 6, 1001)
+    own = _FUNCTIONS[ACTIVATIONS[name]](states)
+    torch.testing.assert_close(own, ACT2FN[name](states), rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", [*CONFIGS, *OTHERS])

@@ -15,15 +15,20 @@ import torch
 import yaml
 
 from tests.workflow.conftest import ROOT, run_snakemake
+from workflow_scripts.common.costs import Cost, Job, Lengths, Machine
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.products import all_tasks, runs
+from workflow_scripts.finetune.costs import epoch_flops
+from workflow_scripts.model.pricing import Pricing
+from workflow_scripts.model.sizes import shape_of
 from workflow_scripts.plan import machine as machines
 from workflow_scripts.plan.__main__ import plan, read_settings
-from workflow_scripts.plan.jobs import Costs, Job, all_jobs, schedule
-from workflow_scripts.plan.machine import Machine, known_gpu, measured
+from workflow_scripts.plan.jobs import PricedJob, cost_of, planned_jobs, priced, schedule
+from workflow_scripts.plan.machine import known_gpu, measured
 from workflow_scripts.plan.report import duration, hours, quantity
-from workflow_scripts.plan.sizes import Lengths, lengths_of, shape_of
+from workflow_scripts.plan.sizes import lengths_of
 from workflow_scripts.rebuilds.records import versions, write_output_record
+from workflow_scripts.stages import STAGES
 
 EXPERIMENTS = ROOT / "experiments"
 GIVEN = Machine("as given", 100e9, 200e9, 20e9, False, 2)
@@ -36,15 +41,29 @@ def arguments(folder, **changed) -> SimpleNamespace:
     return SimpleNamespace(**usual | changed)
 
 
-def jobs_of(configfile, folder, machine=GIVEN) -> list[Job]:
+def jobs_of(configfile, folder, machine=GIVEN) -> list[PricedJob]:
     settings = read_settings([configfile])
-    models = settings.experiment.models
-    return all_jobs(
-        settings,
-        {name: shape_of(name, settings.models[name], folder)[0] for name in models},
-        {m: {t: lengths_of(settings, t, m, folder) for t in all_tasks(settings)} for m in models},
-        machine,
-    )
+    pricings = {
+        model: Pricing(
+            settings,
+            shape_of(model, settings.models[model].source, folder)[0],
+            {task: lengths_of(settings, task, model, folder) for task in all_tasks(settings)},
+            machine,
+        )
+        for model in settings.experiment.models
+    }
+    return priced(planned_jobs([configfile]), pricings, machine.gpu)
+
+
+@pytest.fixture(scope="module")
+def smoke_jobs(tmp_path_factory) -> list[PricedJob]:
+    return jobs_of(EXPERIMENTS / "smoke.yaml", tmp_path_factory.mktemp("plan"))
+
+
+def test_the_plan_of_a_folder_that_is_not_there_leaves_none(tmp_path):
+    folder = tmp_path / "run"
+    plan(arguments(folder, configfile=[EXPERIMENTS / "smoke.yaml"]))
+    assert not folder.exists()
 
 
 @pytest.mark.slow
@@ -52,20 +71,25 @@ def jobs_of(configfile, folder, machine=GIVEN) -> list[Job]:
 def test_the_jobs_are_those_of_snakemake(overlay, tmp_path):
     done = run_snakemake(tmp_path, "results/figures/all", "-n", "--quiet", "rules", config=overlay)
     assert done.returncode == 0, done.stderr
-    # Snakemake tells the counts at the start and again at the end.
+    # Snakemake prints the counts at the start and again at the end.
     table, total = re.search(r"^(job .*?)^total +(\d+)$", done.stdout, re.M | re.S).groups()
     expected = Counter()
     for rule, count in re.findall(r"^(\S+) +(\d+)$", table, re.MULTILINE):
-        # A figure of learning dynamics has its script's name before its own.
-        expected[re.sub(r"draw_.*_(dynamics)", r"draw_\1", rule)] += int(count)
+        expected[rule] += int(count)
     assert expected.total() == int(total) > 90
     assert expected.pop("results/figures/all") == 1
     (tmp_path / "laid_over.yaml").write_text(yaml.safe_dump(overlay))
-    settings = read_settings([EXPERIMENTS / "smoke.yaml", tmp_path / "laid_over.yaml"])
-    shape, _ = shape_of("tiny", settings.models["tiny"], tmp_path)
-    lengths = {t: lengths_of(settings, t, "tiny", tmp_path) for t in settings.experiment.tasks}
-    jobs = all_jobs(settings, {"tiny": shape}, {"tiny": lengths}, GIVEN)
-    assert Counter(job.rule for job in jobs) == expected
+    files = [EXPERIMENTS / "smoke.yaml", tmp_path / "laid_over.yaml"]
+    assert Counter(job.rule for job in planned_jobs(files)) == expected
+
+
+def test_every_rule_is_priced_by_one_stage_and_every_price_is_used(smoke_jobs):
+    rules = {priced.job.rule for priced in smoke_jobs}
+    assert {cost_of(rule)[0] for rule in rules} == {stage.name for stage in STAGES}
+    used = {name for stage in STAGES for name in stage.costs for rule in rules
+            if f"{rule}_".startswith(f"{name}_")}  # fmt: skip
+    # Where the precision is float32, nothing is calibrated.
+    assert used == {name for stage in STAGES for name in stage.costs} - {"calibrate_precision"}
 
 
 def test_a_cluster_makes_the_jobs_longer_that_it_runs(tmp_path):
@@ -85,14 +109,13 @@ def test_a_cluster_makes_the_jobs_longer_that_it_runs(tmp_path):
     assert hours_of[1] - hours_of[0] == pytest.approx(44, abs=0.1)
 
 
-def test_a_recipe_that_continues_another_needs_its_run_first(tmp_path):
-    jobs = jobs_of(EXPERIMENTS / "smoke.yaml", tmp_path)
-    assert len({job.name for job in jobs}) == len(jobs)
+def test_a_job_comes_after_those_that_it_needs(smoke_jobs):
+    assert len({one.job.name for one in smoke_jobs}) == len(smoke_jobs)
     seen = set()
-    for job in jobs:
-        assert seen.issuperset(job.needs), job
-        seen.add(job.name)
-    order = [run[2] for run in runs(read_settings([EXPERIMENTS / "smoke.yaml"]))]
+    for one in smoke_jobs:
+        assert seen.issuperset(one.job.needs), one
+        seen.add(one.job.name)
+    order = [run.recipe for run in runs(read_settings([EXPERIMENTS / "smoke.yaml"]))]
     assert order.index("finetune") < order.index("continued")
 
 
@@ -132,20 +155,20 @@ def test_operations_are_those_that_pytorch_counts(kind, tmp_path):
     counted = counted_flops(forward, training)
     source = "random:bert:" + ",".join(f"{key}={value}" for key, value in wanted.items())
     settings = read_settings([])
-    shape, _ = shape_of("m", settings.models["minilm"].model_copy(update={"source": source}), ROOT)
+    shape, _ = shape_of("m", source, ROOT)
     machine = replace(GIVEN, gpu=kind == "training on a GPU")
-    costs = Costs(settings, shape, {"t": Lengths(lengths, lengths, "")}, machine)
+    costs = Pricing(settings, shape, {"t": Lengths(lengths, lengths, "")}, machine)
     recipe = settings.finetune.recipes["finetune"]
-    ours = costs.epoch_flops(lengths, recipe) if training else costs.forward_flops(lengths)
+    ours = epoch_flops(costs, lengths, recipe) if training else costs.forward_flops(lengths)
     # Left out: pooler and head, once an example, and gradients of the embeddings' own input.
     assert ours == pytest.approx(counted, rel=0.02)
 
 
 def test_the_engine_has_less_to_do_than_a_plain_forward_pass(tmp_path):
     settings = read_settings([])
-    shape, _ = shape_of("minilm", settings.models["minilm"], tmp_path)
+    shape, _ = shape_of("minilm", settings.models["minilm"].source, tmp_path)
     lengths = np.full(32, 25)
-    costs = Costs(settings, shape, {"t": Lengths(lengths, lengths, "")}, GIVEN)
+    costs = Pricing(settings, shape, {"t": Lengths(lengths, lengths, "")}, GIVEN)
     engine, plain = costs.engine_flops(lengths), costs.forward_flops(lengths)
     # 5 of 6 layers, and a sixth that answers for one token of 25: spec of the packed engine.
     weights = 2 * shape.layer_weights * lengths.sum()
@@ -155,8 +178,9 @@ def test_the_engine_has_less_to_do_than_a_plain_forward_pass(tmp_path):
     assert half == pytest.approx(engine - 3 * (weights + 4 * 384 * np.square(lengths).sum()))
 
 
-def job(name, seconds, needs=(), threads=1, gpu=False) -> Job:
-    return Job("data", "rule", name, seconds, tuple(needs), gpu, threads)
+def job(name, seconds, needs=(), threads=1, gpu=False) -> PricedJob:
+    planned = Job(name, "rule", {}, (name,), tuple(needs), threads, gpu)
+    return PricedJob(planned, "data", Cost(seconds))
 
 
 def test_a_schedule_by_hand():
@@ -164,7 +188,7 @@ def test_a_schedule_by_hand():
     # a and b, then c beside a; d after both; e needs both cores.
     assert schedule(jobs, 2, 0) == {"b": 2, "a": 3, "c": 4, "d": 5, "e": 14}
     assert schedule(jobs, 9, 0)["e"] == 9
-    assert sum(j.seconds for j in jobs) == max(schedule(jobs, 1, 0).values()) == 17
+    assert sum(j.cost.seconds for j in jobs) == max(schedule(jobs, 1, 0).values()) == 17
 
 
 def test_gpus_are_waited_for():
@@ -176,7 +200,7 @@ def test_gpus_are_waited_for():
 
 def test_a_rate_scales_the_work_but_not_the_start(tmp_path):
     slow = Machine("half", 50e9, 100e9, 10e9, False, 2)
-    found = [sum(j.seconds for j in jobs_of(EXPERIMENTS / "smoke.yaml", tmp_path, of))
+    found = [sum(j.cost.seconds for j in jobs_of(EXPERIMENTS / "smoke.yaml", tmp_path, of))
              for of in (GIVEN, slow)]  # fmt: skip
     assert found[0] < found[1] < 1.5 * found[0]  # the smoke experiment is nothing but starts
 
@@ -193,10 +217,7 @@ def test_the_paper_is_planned_without_a_network(tmp_path, monkeypatch):
     total = re.search(r"^total +(\d+) +(\S+) +(\S+) +(\S+) (\S+) +(\d+) GB", text, re.MULTILINE)
     assert int(total[1]) > 500
     # 7 runs of MNLI's size alone hold 1.3 GB after each of 3 to 16 epochs.
-    checkpoints = sum(
-        read_settings(paper).finetune.recipes[recipe].epochs + 1
-        for _, _, recipe, _ in runs(read_settings(paper))
-    )
+    checkpoints = sum(run.epochs + 1 for run in runs(read_settings(paper)))
     assert int(total[6]) == pytest.approx(1.334 * checkpoints, rel=0.05)
 
 

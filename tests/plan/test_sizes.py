@@ -1,70 +1,11 @@
-"""Sizes of models against the models themselves, and lengths of tasks."""
-
-import json
+"""Lengths of tasks."""
 
 import numpy as np
 import pytest
 
-from tests.workflow.conftest import ROOT
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.experiment.config import Model
 from workflow_scripts.plan.__main__ import read_settings
-from workflow_scripts.plan.sizes import (
-    KNOWN_MODELS,
-    drawn_lengths,
-    given_lengths,
-    lengths_of,
-    shape_in,
-    shape_of,
-)
-
-SETTINGS = "num_hidden_layers=3,hidden_size=48,num_attention_heads=3,intermediate_size=80"
-RANDOM = [f"random:{kind}:{SETTINGS}" for kind in ("bert", "roberta", "distilbert", "albert")]
-RANDOM += [f"random:electra:{SETTINGS},embedding_size=20", f"random:electra:{SETTINGS}"]
-RANDOM += [f"random:albert:{SETTINGS},embedding_size=20"]
-
-
-@pytest.mark.parametrize("source", RANDOM)
-def test_parameters_are_those_of_the_model(source, tmp_path):
-    from workflow_scripts.model.source import fetch
-
-    shape, _ = shape_of("m", Model(source=source), tmp_path)
-    weights = fetch(source).weights
-    assert shape.parameters == sum(tensor.numel() for tensor in weights.values())
-    embeddings = next(t for name, t in weights.items() if "word_embeddings" in name)
-    assert shape.moving == shape.parameters - embeddings.numel()
-
-
-def test_parameters_of_bert_large_and_the_default_model():
-    # Devlin et al. (2018) say 340 M; the published file of bert-large-cased holds these.
-    assert KNOWN_MODELS["google-bert/bert-large-cased"].parameters == 333_579_264
-    settings = read_settings([])
-    shape, _ = shape_of("minilm", settings.models["minilm"], ROOT)
-    assert shape.parameters == 22_713_216
-
-
-def test_a_model_that_is_not_known_is_asked_for(tmp_path):
-    model = Model(source="hub:google-bert/bert-large-case@06fa25dc1b6e")
-    with pytest.raises(UserError, match=r"did you mean 'google-bert/bert-large-cased'\?.*--shape"):
-        shape_of("m", model, tmp_path)
-    config = {"model_type": "bert", "hidden_size": 48, "num_hidden_layers": 2}
-    config |= {"num_attention_heads": 4, "vocab_size": 100}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    shape, _ = shape_in("m", tmp_path)
-    assert (shape.layers, shape.intermediate, shape.positions) == (2, 192, 512)
-
-
-def test_what_a_run_has_fetched_counts_before_what_is_known(tmp_path):
-    source = "hub:google-bert/bert-large-cased@06fa25dc1b6e"
-    folder = tmp_path / "results/model/m"
-    folder.mkdir(parents=True)
-    config = {"model_type": "bert", "hidden_size": 48, "num_hidden_layers": 2}
-    config |= {"num_attention_heads": 4, "vocab_size": 100}
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "card.json").write_text(json.dumps({"source": source}))
-    assert shape_of("m", Model(source=source), tmp_path)[0].layers == 2
-    (folder / "card.json").write_text(json.dumps({"source": "hub:another/model@06fa25dc1b6e"}))
-    assert shape_of("m", Model(source=source), tmp_path)[0].layers == 24
+from workflow_scripts.plan.sizes import drawn_lengths, given_lengths, lengths_of
 
 
 def test_lengths_of_a_synthetic_task_are_those_that_training_reads(tmp_path):

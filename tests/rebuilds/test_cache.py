@@ -1,4 +1,4 @@
-"""Entries of the cache: whole or not there, and found only by the same job."""
+"""Entries of the cache: whole or missing, and taken only by an identical job."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.common.test_step import PRELUDE, ROOT
+from tests.rebuilds.test_step import PRELUDE, ROOT
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.checks import cache_folder
 from workflow_scripts.plan.__main__ import read_settings

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.codehash.repositories import change, write
-from workflow_scripts.common.provenance import forget, reach
+from workflow_scripts.common.provenance import clear_cache, reach
 from workflow_scripts.rebuilds import code_hashes
 from workflow_scripts.rebuilds.code_hashes import CodeHashes, program_digest
 
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    forget()
+    clear_cache()
     return write(
         tmp_path / "repository",
         """
@@ -48,7 +48,7 @@ def walked(root: Path, monkeypatch) -> list[str]:
 def saved(root: Path) -> Path:
     path = root.parent / "codes.json"
     CodeHashes(path, root).save(["a.py", "b.py"])
-    forget()
+    clear_cache()
     return path
 
 
@@ -79,7 +79,7 @@ def test_a_change_with_the_old_time_put_back_is_seen(root, file, edits):
     if times:
         os.utime(place, ns=(times.st_atime_ns, times.st_mtime_ns))
         assert place.stat().st_size == times.st_size
-    forget()
+    clear_cache()
     now = CodeHashes(path, root)
     assert (now.of("a.py"), now.of("b.py")) != before
     assert now.of("a.py").code == reach("a.py", root).code

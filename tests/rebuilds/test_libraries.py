@@ -1,13 +1,12 @@
-"""Results that other versions of the libraries have made: told, left, or made again."""
+"""Results made with other versions of the libraries: reported, left as they are, or rebuilt."""
 
 from pathlib import Path
 
 import pytest
 
-from workflow_scripts.common import provenance
-from workflow_scripts.common.provenance import made_with, reach
-from workflow_scripts.rebuilds import import_results as adopt
-from workflow_scripts.rebuilds.import_results import other_versions
+from workflow_scripts.common.provenance import reach
+from workflow_scripts.rebuilds import libraries
+from workflow_scripts.rebuilds.libraries import made_with, other_versions
 from workflow_scripts.rebuilds.records import write_output_record
 
 # Uses torch and transformers, but no scipy.
@@ -20,15 +19,15 @@ USED = {"torch": "2", "transformers": "4", "tokenizers": "1"}
 @pytest.fixture(autouse=True)
 def _in_a_folder_with_these_versions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(provenance, "_versions", lambda: NOW)
-    monkeypatch.setattr(adopt, "versions", lambda: NOW)
+    monkeypatch.setattr(libraries, "_installed_versions", lambda: NOW)
+    monkeypatch.setattr(libraries, "versions", lambda: NOW)
 
 
-def record(told: dict | None, ran_with: dict, output: str = OUTPUT) -> None:
-    """As a job leaves it: what it was told to use, and what was installed as it ran."""
+def record(params: dict | None, ran_with: dict, output: str = OUTPUT) -> None:
+    """Write a record as a job does: versions among its params, and versions that it ran with."""
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     Path(output).write_text("made")
-    write_output_record(output, {"libraries": told, "versions": ran_with})
+    write_output_record(output, {"libraries": params, "versions": ran_with})
 
 
 OLD = USED | {"torch": "1"}
@@ -37,48 +36,48 @@ OLD = USED | {"torch": "1"}
 @pytest.mark.parametrize("renew", [False, True])
 def test_without_a_record_the_versions_are_those_of_the_libraries_used(renew):
     assert made_with(LIBRARIES, OUTPUT, renew) == USED
-    record(None, NOW)  # of a rule that told none
+    record(None, NOW)  # of a rule without versions among its params
     assert made_with(LIBRARIES, OUTPUT, renew) == USED
 
 
 @pytest.mark.parametrize(
-    ("told", "ran_with", "renewed"),
+    ("params", "ran_with", "renewed"),
     [
         pytest.param(USED, NOW, USED, id="the same"),
         pytest.param(USED, NOW | {"scipy": "0"}, USED, id="another of a library it does not use"),
         pytest.param(OLD, NOW | OLD, USED, id="another of one it uses"),
-        pytest.param({"torch": "2"}, {"torch": "2"}, USED, id="one that was not there"),
-        # It ran again for another reason, and was told what the file before was made with.
+        pytest.param({"torch": "2"}, {"torch": "2"}, USED, id="one that was not installed"),
+        # It ran again for another reason, with the params of the file before.
         pytest.param(OLD, NOW, OLD, id="the same by now"),
     ],
 )
-def test_what_a_job_is_told_is_what_made_its_file_unless_it_shall_be_made_again(
-    told, ran_with, renewed
+def test_params_hold_the_versions_that_made_the_file_unless_it_shall_be_rebuilt(
+    params, ran_with, renewed
 ):
-    record(told, ran_with)
-    assert made_with(LIBRARIES, OUTPUT, renew=False) == told
+    record(params, ran_with)
+    assert made_with(LIBRARIES, OUTPUT, renew=False) == params
     assert made_with(LIBRARIES, OUTPUT, renew=True) == renewed
 
 
-def test_a_file_made_again_is_fresh():
+def test_a_rebuilt_file_is_fresh():
     record(OLD, NOW | OLD)
-    told = made_with(LIBRARIES, OUTPUT, renew=True)
-    record(told, NOW)
-    assert made_with(LIBRARIES, OUTPUT, True) == made_with(LIBRARIES, OUTPUT, False) == told
+    params = made_with(LIBRARIES, OUTPUT, renew=True)
+    record(params, NOW)
+    assert made_with(LIBRARIES, OUTPUT, True) == made_with(LIBRARIES, OUTPUT, False) == params
 
 
 def test_versions_that_come_back_count_too():
-    # Told the versions of today it ran with others; Snakemake compares with what it was told.
+    # Its params had today's versions and it ran with others; Snakemake compares the params.
     record(USED, NOW | OLD)
-    told = made_with(LIBRARIES, OUTPUT, renew=True)
-    assert told != USED
+    params = made_with(LIBRARIES, OUTPUT, renew=True)
+    assert params != USED
     assert made_with(LIBRARIES, OUTPUT, renew=False) == USED
-    record(told, NOW)
-    assert made_with(LIBRARIES, OUTPUT, renew=True) == told
+    record(params, NOW)
+    assert made_with(LIBRARIES, OUTPUT, renew=True) == params
     assert other_versions() == {}
 
 
-def test_other_versions_are_told_with_the_number_of_files():
+def test_other_versions_are_reported_with_the_number_of_files():
     assert other_versions() == {}
     record(USED, NOW, "results/a.txt")
     assert other_versions() == {}
@@ -89,21 +88,21 @@ def test_other_versions_are_told_with_the_number_of_files():
 
 
 @pytest.mark.parametrize(
-    ("told", "ran_with"),
+    ("params", "ran_with"),
     [
-        pytest.param(None, {"torch": "1"}, id="told none"),
+        pytest.param(None, {"torch": "1"}, id="none among the params"),
         pytest.param({"torch": "2"}, {"torch": "2", "scipy": "0"}, id="does not use it"),
         pytest.param({"torch": "1"}, {"torch": "2"}, id="ran with today's"),
         pytest.param({"pandas": "1"}, {"pandas": "1"}, id="is not installed"),
         pytest.param({"torch": "2"}, {}, id="nothing is known"),
     ],
 )
-def test_only_libraries_that_made_a_file_and_are_installed_count(told, ran_with):
-    record(told, ran_with)
+def test_only_libraries_that_made_a_file_and_are_installed_count(params, ran_with):
+    record(params, ran_with)
     assert other_versions() == {}
 
 
-def test_a_file_that_is_gone_does_not_count():
+def test_a_deleted_file_does_not_count():
     record(OLD, NOW | OLD)
     assert other_versions() == {"torch 1 (now 2)": 1}
     Path(OUTPUT).unlink()

@@ -3,11 +3,12 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.intervals import jackknife_interval
 from workflow_scripts.common.tables import write_table
-from workflow_scripts.dynamics.intervals import estimate
+from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.report import dynamics_claims as claims
+from workflow_scripts.report.dynamics_claims import PairCurve
 from workflow_scripts.report.evaluate_dynamics_claims import evaluate_dynamics_claims
-from workflow_scripts.report.ledger import with_verdicts
 
 RISING = [0.01, 0.02, 0.05, 0.1, 0.3, 0.6]
 FLAT = [0.2] * 6
@@ -21,7 +22,7 @@ def attention(means, n: int = 80, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"example": places[0], "layer": places[1], "js": js.ravel()})
 
 
-def likeness(values, spread: float = 0.02, seed: int = 0, groups: int = 10) -> pd.DataFrame:
+def similarity(values, spread: float = 0.02, seed: int = 0, groups: int = 10) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     rows = [
         {
@@ -36,37 +37,41 @@ def likeness(values, spread: float = 0.02, seed: int = 0, groups: int = 10) -> p
     return pd.DataFrame(rows)
 
 
+def titled(title: str, comparison: str) -> PairTitle:
+    return PairTitle(name=title, title=title, comparison=comparison, first="a", second="b")
+
+
 def verdicts(rows) -> list[str]:
-    return with_verdicts(rows, claims.CLAIMS)["verdict"].tolist()
+    return [row.verdict for row in rows]
 
 
-def test_a_rising_curve_holds_and_a_falling_one_contradicts():
+def test_a_rising_curve_supports_and_a_falling_one_contradicts():
     curve = claims.attention_curve(attention(RISING), 300)
     rows = claims.attention_changes_last("t", curve)
-    assert verdicts(rows) == ["holds"] * 3
-    assert rows[0]["value"] == pytest.approx((0.3 + 0.6) / 2 - (0.05 + 0.1) / 2, rel=0.1)
+    assert verdicts(rows) == ["supported"] * 3
+    assert rows[0].value == pytest.approx((0.3 + 0.6) / 2 - (0.05 + 0.1) / 2, rel=0.1)
     falling = claims.attention_curve(attention(RISING[::-1]), 300)
     assert verdicts(claims.attention_changes_last("t", falling)) == ["contradicted"] * 3
-    flat = claims.likeness_curve(likeness(FLAT))
-    assert verdicts(claims.representations_change_later("t", flat)) == ["undecided"] * 3
+    flat = claims.similarity_curve(similarity(FLAT))
+    assert verdicts(claims.representations_change_later("t", flat)) == ["inconclusive"] * 3
 
 
 def test_the_embeddings_and_other_measures_do_not_count():
-    table = likeness(RISING)
-    curve = claims.likeness_curve(table)
+    table = similarity(RISING)
+    curve = claims.similarity_curve(table)
     assert curve.values.tolist() == RISING
     assert curve.samples.shape == (10, 6)
     with pytest.raises(UserError, match="got 'cka', the table has"):
-        claims.likeness_curve(table, "cka")
+        claims.similarity_curve(table, "cka")
 
 
 def test_the_interval_of_a_difference_is_the_jackknifes():
-    curve = claims.likeness_curve(likeness(RISING))
+    curve = claims.similarity_curve(similarity(RISING))
     gap = claims.third_gap("middle", "low")
-    value, (low, high) = curve.number(gap)
+    value, low, high = curve.estimate(gap)
     left = [gap(sample) for sample in curve.samples]
-    found = estimate(value, left)
-    assert (low, high) == (found.low, found.high)
+    expected = jackknife_interval(value, left)
+    assert (low, high) == (expected.low, expected.high)
     assert value == pytest.approx((0.05 + 0.1 - 0.01 - 0.02) / 2)
 
 
@@ -75,32 +80,36 @@ def test_the_rise_is_a_least_squares_slope_over_the_whole_depth():
     assert claims.slope(np.array([0.0, 1, 0])) == pytest.approx(0)
 
 
-def test_low_layers_put_back_are_the_papers_share_of_all():
-    curve = claims.likeness_curve(likeness([0.02, 0.02, 0.02, 0.2, 0.2, 0.2]))
-    rows = claims.low_layers_back("t", curve)
-    assert verdicts(rows) == ["holds", "holds"]
-    assert [row["value"] for row in rows] == pytest.approx([-0.18, 0.1])
-    assert "3 lowest layers" in rows[0]["measure"]
-    deep = claims.likeness_curve(likeness(np.linspace(0.01, 0.24, 24)))
-    assert "11 lowest layers" in claims.low_layers_back("t", deep)[0]["measure"]
-    high = claims.likeness_curve(likeness([0.2, 0.2, 0.2, 0.02, 0.02, 0.02]))
-    assert verdicts(claims.low_layers_back("t", high)) == ["contradicted"] * 2
+def test_low_layers_are_the_papers_share_of_all():
+    curve = claims.similarity_curve(similarity([0.02, 0.02, 0.02, 0.2, 0.2, 0.2]))
+    rows = claims.low_layers_rolled_back("t", curve)
+    assert verdicts(rows) == ["supported", "supported"]
+    assert [row.value for row in rows] == pytest.approx([-0.18, 0.1])
+    assert "3 lowest layers" in rows[0].measure
+    deep = claims.similarity_curve(similarity(np.linspace(0.01, 0.24, 24)))
+    assert "11 lowest layers" in claims.low_layers_rolled_back("t", deep)[0].measure
+    high = claims.similarity_curve(similarity([0.2, 0.2, 0.2, 0.02, 0.02, 0.02]))
+    assert verdicts(claims.low_layers_rolled_back("t", high)) == ["contradicted"] * 2
 
 
-@pytest.mark.parametrize("kind", ["attention", "likeness"])
+@pytest.mark.parametrize("kind", ["attention", "similarity"])
 def test_pairs_of_tasks_are_compared_with_the_pair_before(kind):
     def curve(scale, seed):
         values = scale * np.array(RISING)
         if kind == "attention":
             return claims.attention_curve(attention(values, seed=seed), 300)
-        return claims.likeness_curve(likeness(values, seed=seed))
+        return claims.similarity_curve(similarity(values, seed=seed))
 
-    pairs = [("near", curve(0.5, 0)), ("far", curve(1, 1)), ("same", curve(1, 2))]
-    rows = claims.unlike_tasks_differ_more(pairs)
-    assert rows[0]["value"] == pytest.approx(0.225, rel=0.1)
-    assert verdicts(rows) == ["holds", "undecided"]
-    assert "far - near" in rows[0]["measure"]
-    assert claims.unlike_tasks_differ_more(pairs[:1]) == []
+    pairs = [
+        PairCurve(titled(name, "tasks"), curve(scale, seed))
+        for seed, (name, scale) in enumerate([("near", 0.5), ("far", 1), ("same", 1)])
+    ]
+    pairs.insert(1, PairCurve(titled("before and after", "change"), curve(9, 3)))
+    rows = claims.dissimilar_tasks_differ_more(pairs)
+    assert rows[0].value == pytest.approx(0.225, rel=0.1)
+    assert verdicts(rows) == ["supported", "inconclusive"]
+    assert "far - near" in rows[0].measure
+    assert claims.dissimilar_tasks_differ_more(pairs[:1]) == []
 
 
 def written(tmp_path, name, table):
@@ -109,14 +118,14 @@ def written(tmp_path, name, table):
 
 
 @pytest.mark.parametrize("with_attention", [True, False])
-def test_the_ledger_has_every_claim_that_there_are_tables_for(tmp_path, with_attention):
+def test_the_ledger_has_every_claim_for_which_there_are_tables(tmp_path, with_attention):
     pairs = [
-        {"title": title, "comparison": kind}
+        vars(titled(title, kind))
         for title, kind in (("a", "change"), ("a", "seeds"), ("a-b", "tasks"), ("b-c", "tasks"))
     ]
     files = {
         kind: [written(tmp_path, f"{kind}{i}.parquet", make(RISING, seed=i)) for i in range(4)]
-        for kind, make in (("attention", attention), ("representations", likeness))
+        for kind, make in (("attention", attention), ("representations", similarity))
     }
     if not with_attention:
         files.pop("attention")
@@ -127,12 +136,15 @@ def test_the_ledger_has_every_claim_that_there_are_tables_for(tmp_path, with_att
         pairs,
         200,
         files.get("attention"),
-        [written(tmp_path, "back.parquet", likeness(RISING))],
+        [written(tmp_path, "back.parquet", similarity(RISING))],
     )
     ledger = pd.read_csv(targets[1])
-    expected = [name for name in claims.CLAIMS if with_attention or "attention" not in name]
+    names = [claim.name for claim in claims.CLAIMS]
+    expected = [name for name in names if with_attention or "attention" not in name]
     assert ledger["claim"].drop_duplicates().tolist() == expected
-    assert set(ledger["verdict"]) <= {"holds", "contradicted", "undecided"}
+    assert set(ledger["verdict"]) <= {"supported", "contradicted", "inconclusive"}
     assert ledger["low"].notna().all()
-    for text in claims.CLAIMS.values():
-        assert (text in targets[2].read_text()) == (with_attention or "attention" not in text)
+    page = targets[2].read_text()
+    for claim in claims.CLAIMS:
+        heading = f"## {claim.sentence} ({claim.source})"
+        assert (heading in page) == (with_attention or "attention" not in claim.name)

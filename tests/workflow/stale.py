@@ -11,7 +11,6 @@ planning.
 import contextlib
 import io
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -25,16 +24,10 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
+from workflow_scripts.reference.rebuilds import script_rule
+
 ROOT = Path(__file__).resolve().parents[2]
-# Rules of one script for different rows or figures end differently.
-SEVERAL = re.compile(r"(evaluate_rows)_.*|(draw_.*)_dynamics.*")
 TRIGGERS = ("MTIME", "PARAMS", "INPUT", "SOFTWARE_ENV")
-
-
-def of_script(rule: str) -> str:
-    """Name of a rule's script, where several rules have the same."""
-    found = SEVERAL.fullmatch(rule)
-    return found[1] or found[2] if found else rule
 
 
 def answer(folder: Path, configfiles: list[Path], overlay: dict) -> list[str]:
@@ -68,7 +61,7 @@ def stale_rules(folder: Path, configfiles: list[Path], overlay: dict) -> list[st
             missing = any(not Path(path).exists() for path in job.output)
             if missing or known.params_changed(job) or any(known.input_changed(job)):
                 name = job.rule.name
-                found.add(of_script(name))
+                found.add(script_rule(name))
     return sorted(found)
 
 

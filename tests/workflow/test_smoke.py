@@ -11,6 +11,7 @@ import pytest
 from tests.workflow.conftest import ROOT, run_snakemake
 from workflow_scripts.common.tables import read_record, read_table
 from workflow_scripts.rebuilds.records import content_digest
+from workflow_scripts.stages import STAGES
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +32,8 @@ def table(smoke: Path, name: str) -> pd.DataFrame:
 
 def test_every_figure_and_table_is_there(smoke):
     folder = smoke / "results/figures" / MODEL
-    dynamics = [*range(1, 8), "_heads", "_svcca", "_cka"]
-    names = [f"figure{i}" for i in range(1, 8)] + [f"dynamics{name}" for name in dynamics]
-    for name in [*names, "table1"]:
+    names = [figure.name for stage in STAGES for figure in stage.figures]
+    for name in names:
         assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF"), name
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
         assert len(pd.read_csv(folder / f"{name}.csv")), name
@@ -269,7 +269,7 @@ def test_every_table_says_where_it_comes_from(smoke):
         RUN / "entailment/pretrained/finetune/init0_order0/epoch01.safetensors",
         Path(f"results/landscape/{MODEL}/entailment_pretrained/surface.parquet"),
         Path(f"results/landscape/{MODEL}/entailment_pretrained/geometry.json"),
-        Path(f"results/rollback/{MODEL}/entailment.parquet"),
+        Path(f"results/rollback/{MODEL}/entailment/groups.parquet"),
         Path(f"results/dynamics/{MODEL}/seeds_entailment/attention.parquet"),
         Path(f"results/report/{MODEL}/claims.parquet"),
         Path(f"results/report/{MODEL}/dynamics_claims.parquet"),
@@ -290,19 +290,21 @@ def test_logs_and_benchmarks_carry_the_rules_names(smoke):
         assert {"fetch_model", "finetune_scratch", "evaluate_rows", "draw_table1"} <= found
         for name in found:
             rule = "finetune" if name.startswith("finetune_") else name
-            assert list((ROOT / "workflow_scripts").glob(f"*/{rule}.py")), name
+            figure = name.removeprefix("draw_") in {f.name for s in STAGES for f in s.figures}
+            assert figure or list((ROOT / "workflow_scripts").glob(f"*/{rule}.py")), name
 
 
 def test_rules_scripts_logs_and_benchmarks_have_one_name():
     import re
 
     for path in sorted((ROOT / "rules").glob("*.smk")):
-        text = path.read_text()
         stage = path.stem
-        for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", text, re.MULTILINE):
+        for name, body in re.findall(
+            r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", path.read_text(), re.MULTILINE
+        ):
+            script = f'"{stage}/{name}"'
             assert f'"../workflow_scripts/{stage}/{name}.py"' in body, name
-            assert f'code=code("{stage}/{name}")' in body, name
-            assert f"results/logs/{stage}/{name}" in body, name
-            assert f"results/benchmarks/{stage}/{name}" in body, name
+            for call in ("tracked", "log_file", "benchmark_file"):
+                assert re.search(rf"{call}\(\s*{script}", body), (name, call)
             for directive in ("conda:", "threads:", "resources:", "message:"):
                 assert directive in body, (name, directive)

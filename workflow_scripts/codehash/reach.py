@@ -47,7 +47,7 @@ _IN_A_STRING = "named in a string"
 
 
 @dataclass(frozen=True)
-class Reached:
+class Dependency:
     """Something that a script's hash covers.
 
     Parameters
@@ -72,7 +72,7 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class Reach:
+class CodeClosure:
     """All that a script reaches, in the order of discovery, and its hash.
 
     Parameters
@@ -85,7 +85,7 @@ class Reach:
     """
 
     code: str
-    reached: tuple[Reached, ...]
+    reached: tuple[Dependency, ...]
     things: tuple[Definition | Path, ...]
     modules: tuple[str, ...]
     libraries: tuple[str, ...]
@@ -102,7 +102,7 @@ class Reach:
         return found
 
 
-class Reaches:
+class DependencyGraph:
     """All that the scripts of a repository reach. Each file is read once.
 
     Parameters
@@ -115,7 +115,7 @@ class Reaches:
         self.effects = Effects(self.repository)
         self.data_files = DataFiles(self.repository)
 
-    def of(self, script: str) -> Reach:
+    def of(self, script: str) -> CodeClosure:
         """All that a script can reach.
 
         Parameters
@@ -147,11 +147,13 @@ class _Walk:
     So a definition may move to another file, and a name may not come to mean another one.
     """
 
-    def __init__(self, finder: Reaches, script: Module, docstrings: bool, annotations: bool):
+    def __init__(
+        self, finder: DependencyGraph, script: Module, docstrings: bool, annotations: bool
+    ):
         self.repository, self.effects = finder.repository, finder.effects
         self.data_files, self.script = finder.data_files, script
         self.docstrings, self.annotations = docstrings, annotations
-        self.reached: dict[Definition | Path, Reached] = {}
+        self.reached: dict[Definition | Path, Dependency] = {}
         self.numbers: dict[Definition, int] = {}
         self.todo: deque[Definition] = deque()
         self.parts: list[str] = []
@@ -168,8 +170,8 @@ class _Walk:
             if not self.todo:
                 self._reach_below_packages()
 
-    def result(self) -> Reach:
-        return Reach(
+    def result(self) -> CodeClosure:
+        return CodeClosure(
             hashlib.sha256("\1".join(self.parts).encode()).hexdigest()[:16],
             tuple(self.reached.values()),
             tuple(self.reached),
@@ -178,7 +180,7 @@ class _Walk:
         )
 
     def _follow(self, definition: Definition) -> None:
-        """Reach what a definition uses."""
+        """CodeClosure what a definition uses."""
         meaning = self.repository.meaning(definition, self.docstrings, self.annotations)
         names = self.repository.targets(definition, self.docstrings, self.annotations)
         place = self.reached[definition].place
@@ -203,7 +205,7 @@ class _Walk:
     # What names lead to
 
     def _edge(self, target: Target, by: str, unresolved: str = "") -> str:
-        """Reach what a name stands for, and say what that is."""
+        """CodeClosure what a name stands for, and say what that is."""
         if isinstance(target, Definition):
             return str(self._reach(target, by, unresolved))
         if isinstance(target, Module):
@@ -221,7 +223,7 @@ class _Walk:
         if definition not in self.numbers:
             self.numbers[definition] = len(self.numbers)
             file = self.repository.relative(definition.module.path)
-            self.reached[definition] = Reached(file, definition.label, by, unresolved)
+            self.reached[definition] = Dependency(file, definition.label, by, unresolved)
             self.todo.append(definition)
             self._load(definition.module, self.reached[definition].place)
         return self.numbers[definition]
@@ -376,7 +378,7 @@ class _Walk:
         edges = []
         for path, unresolved in found.items():
             file = self.repository.relative(path)
-            self.reached.setdefault(path, Reached(file, "", place, unresolved))
+            self.reached.setdefault(path, Dependency(file, "", place, unresolved))
             edges.append(f"{file if unresolved else ''}:{self.data_files.digest(path)}")
             if path.suffix == ".py" and path != definition.module.path:
                 self._reach_named(file.removesuffix(".py").replace("/", "."), place)

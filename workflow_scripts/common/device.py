@@ -1,4 +1,4 @@
-"""Where a run computes, and settings that make it compute the same bits again."""
+"""The device of a run, and settings that make its results the same to the bit."""
 
 import ctypes
 import os
@@ -9,16 +9,23 @@ from typing import Any
 
 import torch
 
+from workflow_scripts.common.costs import CPU_TOKENS, GPU_TOKENS
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.gpus import one_gpu
 
 
 def chosen_device(name: str) -> torch.device:
-    """``auto`` (the GPU if there is one), ``cpu`` or ``cuda``.
+    """Device by name.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda"}
+        ``auto`` is the GPU if there is one.
 
     Raises
     ------
-    UserError : for ``cuda`` where PyTorch finds no GPU.
+    UserError
+        For ``cuda`` if PyTorch finds no GPU.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("compute.device: got 'cuda', but PyTorch finds no GPU here; allowed: cpu")
@@ -28,7 +35,7 @@ def chosen_device(name: str) -> torch.device:
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device has units that multiply bfloat16 matrices (of CPUs: known on Linux)."""
+    """Whether a device multiplies bfloat16 matrices in hardware (of CPUs: known on Linux)."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     try:
@@ -38,35 +45,35 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
 
-CPU_TOKENS, GPU_TOKENS = 2048, 65536
 BYTES_PER_TOKEN = 2**18  # bert-large takes about a quarter of it in float32
 
 
-def chosen_token_budget(wanted: int | None, device: torch.device) -> int:
-    """Tokens in one forward pass: ``wanted``, or what suits the device.
+def chosen_token_budget(requested: int | None, device: torch.device) -> int:
+    """Tokens in one forward pass: ``requested``, or a number that suits the device.
 
-    A CPU is fastest where a pass stays in its cache; a GPU gets as many as its whole memory
-    allows, by ``BYTES_PER_TOKEN``, up to ``GPU_TOKENS``. That it is in use elsewhere does not
-    count, so that all GPUs of a kind compute the same.
+    A CPU is fastest if a pass fits in its cache; a GPU gets as many as its whole memory allows, by
+    ``BYTES_PER_TOKEN``, up to ``GPU_TOKENS``. Memory in use by others is not subtracted, so that
+    all GPUs of a kind compute the same.
     """
-    if wanted is not None:
-        return wanted
+    if requested is not None:
+        return requested
     if device.type != "cuda":
         return CPU_TOKENS
     memory = torch.cuda.get_device_properties(device).total_memory
     return max(CPU_TOKENS, min(memory // BYTES_PER_TOKEN, GPU_TOKENS))
 
 
-# Parameters of glibc's mallopt, by their numbers in malloc.h, and their values. 32 MiB is the most
-# that every version takes for the second; one that is refused would stay at 128 KiB.
+# Parameters of glibc's mallopt, by their numbers in malloc.h, and their values. For the second,
+# 32 MiB is the largest that every version accepts; a refused value leaves it at 128 KiB.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = (-1, 2**30), (-3, 2**25)
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that its tensors leave for those of the next step.
+    """Let this process keep freed memory for the tensors of the next step.
 
-    glibc gives large blocks back to the system as soon as they are free, which then clears them for
-    the next: 4 % of a small training step. It does nothing where the C library is another one.
+    By default glibc returns large blocks to the system as soon as they are freed, and the system
+    clears them before their next use: 4 % of a small training step. With another C library this
+    does nothing.
     """
     adjust = getattr(ctypes.CDLL(None), "mallopt", None)
     if adjust is not None:
@@ -78,17 +85,24 @@ def keep_freed_memory() -> None:
 def reproducible(context: dict[str, Any]) -> Iterator[torch.device]:
     """Give the device, with the context's threads, deterministic kernels and full fp32 products.
 
-    Of several GPUs it is one that no other job uses (see ``gpus.one_gpu``). Everything is put
-    back afterwards, the global random state too.
+    Of several GPUs it is one that no other job uses (see ``gpus.one_gpu``). All settings are
+    restored afterwards, as is the global random state.
 
     Parameters
     ----------
-    context : ``device`` (see ``chosen_device``; ``auto`` by default) and ``threads`` of the CPU
-        (as many as before by default); other keys are left alone.
+    context : dict
+        ``device`` (see ``chosen_device``; ``auto`` by default) and ``threads`` of the CPU
+        (unchanged by default); other keys are ignored.
+
+    Yields
+    ------
+    torch.device
+        The device to compute on.
 
     Raises
     ------
-    UserError : for ``cuda`` where PyTorch finds no GPU.
+    UserError
+        For ``cuda`` if PyTorch finds no GPU.
     """
     name = context.get("device", "auto")
     # CUDA reads once, when it starts, which GPUs it may use.

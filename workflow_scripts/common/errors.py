@@ -10,7 +10,7 @@ _MOST_LISTED = 160
 
 
 class UserError(ValueError):
-    """Something in the input is wrong: the message names what was got and what is allowed."""
+    """Wrong input: the message says what was got and what is allowed."""
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
@@ -20,7 +20,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Message of an error on a single line; its type too where the message alone says little."""
+    """Message of an error on a single line, with its type unless it is a ``UserError``."""
     text = " ".join(str(error).split())
     if isinstance(error, UserError):
         return text

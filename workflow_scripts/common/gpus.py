@@ -1,4 +1,4 @@
-"""GPUs of this machine: which there are, and one of them for a job. Does not import PyTorch."""
+"""GPUs of this machine, and one of them for a job. Does not import PyTorch."""
 
 import fcntl
 import logging
@@ -18,12 +18,11 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 def visible_gpus() -> list[str]:
     """GPUs that a process started here may use, as ``CUDA_VISIBLE_DEVICES`` names them.
 
-    What that variable says, as set by a person or a scheduler; where it is not set, the UUIDs
-    that ``nvidia-smi`` lists, since CUDA need not number the devices in the same order. Empty
-    without a GPU.
+    If that variable is not set, these are the UUIDs that ``nvidia-smi`` lists, since CUDA need not
+    number the devices in the same order. Empty without a GPU.
     """
-    told = os.environ.get(VISIBLE)
-    if told is None:
+    named = os.environ.get(VISIBLE)
+    if named is None:
         if shutil.which("nvidia-smi") is None:
             return []
         listed = subprocess.run(
@@ -34,8 +33,8 @@ def visible_gpus() -> list[str]:
             stdin=subprocess.DEVNULL,
         )
         return listed.stdout.split() if listed.returncode == 0 else []
-    # CUDA takes the names up to the first that is none, such as -1.
-    names = (name.strip() for name in told.split(","))
+    # CUDA reads the names up to the first invalid one, such as -1.
+    names = (name.strip() for name in named.split(","))
     return list(takewhile(lambda name: name and name != "-1", names))
 
 
@@ -43,13 +42,14 @@ def visible_gpus() -> list[str]:
 def one_gpu() -> Iterator[str | None]:
     """Make one of several GPUs the only one that this process sees, while the block runs.
 
-    It is a GPU that the fewest blocks hold, of this user's processes on this machine or, in a
-    SLURM job, of the job's own processes: with no more blocks at a time than GPUs each has its
-    own, with more they share evenly. Must be entered before CUDA starts.
+    It is the GPU that the fewest blocks hold, among this user's processes on this machine or, in a
+    SLURM job, among the job's own processes: with at most as many blocks at a time as GPUs each
+    has its own, with more they share evenly. Must be entered before CUDA starts.
 
     Yields
     ------
-    The GPU's name; None where fewer than two are visible, and nothing is changed.
+    str or None
+        The GPU's name; None if fewer than two are visible, and nothing is changed.
     """
     gpus = visible_gpus()
     if len(gpus) < 2:
@@ -70,8 +70,8 @@ def one_gpu() -> Iterator[str | None]:
 
 @contextmanager
 def _least_held(gpus: list[str]) -> Iterator[str]:
-    # The system drops a lock when its process ends, however it ends. Not TMPDIR: a job may have
-    # one of its own. Numbers mean other GPUs in another SLURM job.
+    # The system releases a lock when its process ends, however it ends. Not in TMPDIR: a job may
+    # have its own. In another SLURM job the same number may be another GPU.
     folder = Path(f"/tmp/tunescape-gpus-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     scope = os.environ.get("SLURM_JOB_ID", "here")
@@ -85,3 +85,8 @@ def _least_held(gpus: list[str]) -> Iterator[str]:
                     continue
                 yield gpu
                 return
+
+
+def gpus_of_a_job(device: str) -> int:
+    """GPUs of one job that runs a model; device ``auto`` takes one where this machine has any."""
+    return int(device == "cuda" or (device == "auto" and shutil.which("nvidia-smi") is not None))

@@ -1,6 +1,6 @@
-"""Progress of long work: rate and time left, in the log and, on a terminal, as a bar.
+"""Progress of long loops: rate and time left, in the log and, on a terminal, as a bar.
 
-Jobs of the workflow share one terminal, on which Snakemake counts them: they only log.
+Jobs of the workflow share one terminal, on which Snakemake counts them, so they only log.
 """
 
 import logging
@@ -18,17 +18,23 @@ Item = TypeVar("Item")
 def progress(
     items: Iterable[Item], label: str, total: int | None = None, every: float = 10.0
 ) -> Iterator[Item]:
-    """Yield ``items``, saying every ``every`` seconds how many are done and how long is left.
+    """Yield ``items``, and log how many are done and how much time is left.
 
     Parameters
     ----------
-    label : what is counted, in the plural.
-    total : how many there are; ``len(items)`` by default.
-    every : seconds between lines of the log; the last item always has one.
+    items : iterable
+        What to loop over.
+    label : str
+        What is counted, in the plural.
+    total : int, optional
+        Number of items; ``len(items)`` by default.
+    every : float
+        Seconds between lines of the log; the last item always has one.
 
     Raises
     ------
-    TypeError : if ``total`` is not given and the items have no length.
+    TypeError
+        If ``total`` is not given and the items have no length.
     """
     if total is None:
         total = len(items)  # type: ignore[arg-type]
@@ -37,15 +43,15 @@ def progress(
         from rich.progress import track
 
         items = track(items, description=label, total=total, console=Console(stderr=True))
-    began = said = time.monotonic()
+    began = last = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - said >= every or done == total:
+        if now - last >= every or done == total:
             rate = done / max(now - began, 1e-9)
             left = _duration((total - done) / rate)
             log.info("%s: %d of %d, %.3g per second, %s left", label, done, total, rate, left)
-            said = now
+            last = now
 
 
 def _duration(seconds: float) -> str:

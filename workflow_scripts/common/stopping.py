@@ -1,4 +1,4 @@
-"""Being asked to stop: what is under way is brought to where it can be kept."""
+"""Requests to stop, so that work in progress can be saved first."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,14 +10,16 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], str | None]]:
-    """Note SIGTERM and SIGINT (Ctrl-C) instead of ending at once; a second one ends at once.
+    """Record SIGTERM and SIGINT (Ctrl-C) instead of ending at once; a second one ends at once.
 
-    A signal that the process ignores, as one that a script starts with ``&`` does Ctrl-C, stays so.
-    SLURM sends SIGTERM before the time limit's SIGKILL, half a minute as a rule (KillWait).
+    A signal that the process ignores stays ignored: a process started in a script with ``&``
+    ignores Ctrl-C. SLURM sends SIGTERM before the SIGKILL of the time limit, usually half a minute
+    (KillWait).
 
     Yields
     ------
-    A function that tells the name of the first signal that came, None so far.
+    callable
+        Returns the name of the first signal that came, None if none has come.
     """
     came: list[str] = []
     before = {number: signal.getsignal(number) for number in _SIGNALS}

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and that know where they come from."""
+"""Files that appear whole or not at all, with their provenance inside."""
 
 import json
 import os
@@ -18,7 +18,7 @@ PROVENANCE = b"tunescape"  # key of the metadata of Parquet and safetensors file
 
 
 def record() -> dict[str, Any]:
-    """Provenance that the running step puts into every file it writes."""
+    """Provenance that the running step adds to every file it writes."""
     return dict(_RECORD)
 
 
@@ -33,7 +33,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """Give a draft beside ``path``, then rename it: a reader never sees half a file.
 
     The draft keeps the target's suffix, since some writers choose the format by it. It is
-    removed when the block fails.
+    deleted if the block fails.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         yield draft
         with draft.open("rb") as file:
-            os.fsync(file.fileno())  # the name must not outlive a crash that the bytes do not
+            os.fsync(file.fileno())  # after a crash the name must not exist without the bytes
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
@@ -61,7 +61,7 @@ _DRAFT = re.compile(r"\..+\.\d+(\.\w+)?")
 
 
 def remove_drafts(folder: Path) -> int:
-    """Delete drafts in a folder and below that killed writers left behind; how many there were."""
+    """Delete drafts that killed writers left in a folder or below it; return their number."""
     drafts = [path for path in Path(folder).rglob(".*") if _DRAFT.fullmatch(path.name)]
     for path in drafts:
         path.unlink()
@@ -86,7 +86,8 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
     Raises
     ------
-    UserError : if the file is missing or no whole Parquet file.
+    UserError
+        If the file is missing or not a complete Parquet file.
     """
     with _readable(path, "as Parquet"):
         return pd.read_parquet(path, columns=columns)
@@ -94,12 +95,12 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 @contextmanager
 def _readable(path: Path, how: str) -> Iterator[None]:
-    """Raise what reading a broken file raises as a UserError that names the file."""
+    """Turn the errors of reading a broken file into a UserError that names the file."""
     try:
         yield
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    # Of Arrow, JSON and UTF-8 (all ValueErrors), and of a length that a broken header tells.
+    # Of Arrow, JSON and UTF-8 (all ValueErrors), and of a wrong length in a broken header.
     except (OSError, ValueError, OverflowError, MemoryError) as error:
         raise UserError(f"{path}: cannot be read {how} ({one_line(error)[:200]})") from None
 
@@ -111,7 +112,7 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_json(value: dict[str, Any], path: Path) -> None:
-    """Write a dictionary as JSON, the running step's provenance under ``provenance``."""
+    """Write a dictionary as JSON, with the running step's provenance under ``provenance``."""
     body = {**value, "provenance": record()} if record() else value
     write_text(json.dumps(body, indent=1, sort_keys=True) + "\n", path)
 
@@ -121,7 +122,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    UserError : if the file is missing, is no JSON, or holds something else than a dictionary.
+    UserError
+        If the file is missing, is not JSON, or does not hold a dictionary.
     """
     with _readable(path, "as JSON"):
         value = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -135,7 +137,8 @@ def read_record(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    UserError : if the file is missing or broken.
+    UserError
+        If the file is missing or broken.
     """
     path = Path(path)
     with _readable(path, f"as {path.suffix[1:]}"):

@@ -12,7 +12,7 @@ from typing import Any
 from workflow_scripts.common.errors import UserError, in_one_line, listed, nearest
 from workflow_scripts.data import examples, sources, synthetic
 from workflow_scripts.data.examples import Examples
-from workflow_scripts.data.files import read_table_file
+from workflow_scripts.data.table_files import read_table_file
 
 # Files above this size are not read to their end at planning; the job itself checks the rest.
 WHOLE_BYTES = 8 * 2**20

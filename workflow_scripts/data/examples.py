@@ -15,7 +15,7 @@ from numbers import Number
 from typing import Any
 
 from workflow_scripts.common.errors import UserError, listed, nearest
-from workflow_scripts.data.files import Table
+from workflow_scripts.data.table_files import Table
 
 # Columns that hold the text, by the names data sets use; pairs before singles.
 TEXT_NAMES = (

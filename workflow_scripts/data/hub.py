@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from workflow_scripts.common.errors import UserError, listed, nearest, one_line
-from workflow_scripts.data.files import Table, named
 from workflow_scripts.data.sources import DEV_NAMES, Hub
+from workflow_scripts.data.table_files import Table, named
 
 
 def read_hub(source: Hub, dev_split: str | None) -> tuple[Table, Table]:

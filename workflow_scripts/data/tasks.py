@@ -15,9 +15,9 @@ import pandas as pd
 from workflow_scripts.common.errors import UserError, in_one_line, listed
 from workflow_scripts.data import sources, synthetic
 from workflow_scripts.data.examples import Examples, check_same_columns, classes, examples_of
-from workflow_scripts.data.files import read_table_file
 from workflow_scripts.data.hub import read_hub
 from workflow_scripts.data.subset import subset, with_every_class
+from workflow_scripts.data.table_files import read_table_file
 
 log = logging.getLogger("tunescape")
 

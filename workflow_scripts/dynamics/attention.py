@@ -1,24 +1,19 @@
-"""How far the attention of two models differs: Jensen-Shannon divergence, layer by layer.
+"""How much the attention of two models differs: Jensen-Shannon divergence, layer by layer.
 
-Both models read the same tokens, side by side, so that one layer's attention of each is all that
-is ever held.
+Both models read the same tokens in step, so that only one layer's attention of each is in memory.
 """
 
 import math
-import threading
 from collections.abc import Iterator
 from contextlib import closing
-from queue import SimpleQueue
 
 import torch
 from torch import Tensor, nn
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.model.architecture import Classifier
-from workflow_scripts.model.network import attention_weights, embed, read_layers, run_layer
-from workflow_scripts.model.packing import Packed
+from workflow_scripts.model.running import attentions
 
-# How far the sum of a row may be from 1: float32 softmax stays within 1e-6.
+# Tolerance for the sum of a query's attention: float32 softmax stays within 1e-6 of 1.
 _ROW_SUM = 1e-5
 _LN2 = math.log(2)
 
@@ -26,23 +21,27 @@ _LN2 = math.log(2)
 def js_divergence(p: Tensor, q: Tensor, mask: Tensor) -> Tensor:
     """Jensen-Shannon divergence between two attentions, mean over the tokens of each example.
 
-    Padding has no part in it: its queries are dropped, its keys set to 0. The mean over examples
-    and heads is the paper's D of a layer; each example counts the same, however long it is.
+    Padding is excluded: its queries are dropped, its keys set to 0. The mean over examples and
+    heads is the paper's D of a layer; each example has the same weight, whatever its length.
 
     Parameters
     ----------
-    p, q : attention after the softmax, [N, H, T, T] (query, then key), of one layer.
-    mask : [N, T], 1 for tokens (special ones too), 0 for padding.
+    p, q : Tensor of shape (N, H, T, T)
+        Attention of one layer after the softmax: query, then key.
+    mask : Tensor of shape (N, T)
+        1 for tokens (special ones too), 0 for padding.
 
     Returns
     -------
-    [N, H], nats, 0 to ln 2, in float32 (float64 for float64). Exactly 0 where ``p`` equals ``q``,
-    and the same bits for ``q, p``. The relative error is about 1e-6 in float32, however small the
-    divergence.
+    Tensor of shape (N, H)
+        Nats, 0 to ln 2, in float32 (float64 for float64). Exactly 0 where ``p`` equals ``q``, and
+        the same bits for ``q, p``. The relative error is about 1e-6 in float32, however small the
+        divergence.
 
     Raises
     ------
-    UserError : if the shapes do not fit, an example has no tokens, or a token's row holds NaN or
+    UserError
+        If the shapes do not match, an example has no tokens, or a token's attention contains NaN or
         does not sum to 1 within 1e-5.
 
     References
@@ -53,9 +52,14 @@ def js_divergence(p: Tensor, q: Tensor, mask: Tensor) -> Tensor:
 
 
 def js_per_query(p: Tensor, q: Tensor, mask: Tensor) -> Tensor:
-    """``js_divergence`` before the mean: [N, H, T], one number per query, 0 at padding.
+    """``js_divergence`` before the mean, with the same parameters and errors.
 
-    Takes and raises the same. Besides ``p`` and ``q`` it holds a few tensors of one head.
+    Besides ``p`` and ``q`` it needs the memory of a few tensors of one head.
+
+    Returns
+    -------
+    Tensor of shape (N, H, T)
+        One number per query, 0 at padding.
     """
     if p.ndim != 4 or p.shape != q.shape or p.shape[2] != p.shape[3]:
         raise UserError(
@@ -69,7 +73,7 @@ def js_per_query(p: Tensor, q: Tensor, mask: Tensor) -> Tensor:
     if not real.any(dim=1).all():
         raise UserError("mask: an example has no tokens")
     leaks = [_leaked(attention, real) for attention in (p, q)]
-    # Head by head: the temporaries stay small beside the attention itself.
+    # Head by head, so that the temporaries are small compared to the attention.
     heads = []
     for head in range(p.shape[1]):
         kept = [
@@ -80,21 +84,24 @@ def js_per_query(p: Tensor, q: Tensor, mask: Tensor) -> Tensor:
     return torch.stack(heads, dim=1)
 
 
-def mean_of_queries(rows: Tensor, chosen: Tensor) -> Tensor:
+def mean_of_queries(js: Tensor, chosen: Tensor) -> Tensor:
     """Mean over the chosen queries of each example.
 
     Parameters
     ----------
-    rows : from ``js_per_query``, [N, H, T].
-    chosen : which queries count, [N, T], 1 or 0: the mask, or one of ``query_types``.
+    js : Tensor of shape (N, H, T)
+        From ``js_per_query``.
+    chosen : Tensor of shape (N, T)
+        1 for the queries that count, else 0: the mask, or one of ``query_types``.
 
     Returns
     -------
-    [N, H], nats; NaN for an example in which no query is chosen.
+    Tensor of shape (N, H)
+        Nats; NaN for an example in which no query is chosen.
     """
-    chosen = (chosen.to(rows.device) != 0)[:, None]
-    total = rows.masked_fill(~chosen, 0).sum(dim=2, dtype=torch.float64)
-    return _rounded(total / chosen.sum(dim=2), rows.dtype)
+    chosen = (chosen.to(js.device) != 0)[:, None]
+    total = js.masked_fill(~chosen, 0).sum(dim=2, dtype=torch.float64)
+    return _rounded(total / chosen.sum(dim=2), js.dtype)
 
 
 def query_types(input_ids: Tensor, mask: Tensor, cls_id: int, sep_id: int) -> dict[str, Tensor]:
@@ -102,12 +109,15 @@ def query_types(input_ids: Tensor, mask: Tensor, cls_id: int, sep_id: int) -> di
 
     Parameters
     ----------
-    input_ids, mask : [N, T], the mask as in ``js_divergence``.
-    cls_id, sep_id : the tokenizer's ``cls_token_id`` and ``sep_token_id``.
+    input_ids, mask : Tensor of shape (N, T)
+        The mask as in ``js_divergence``.
+    cls_id, sep_id : int
+        The tokenizer's ``cls_token_id`` and ``sep_token_id``.
 
     Returns
     -------
-    ``cls``, ``sep``, ``other``: bool [N, T]; together they are the mask.
+    dict of str to Tensor of shape (N, T), bool
+        ``cls``, ``sep``, ``other``; together they are the mask.
     """
     real = mask != 0
     cls, sep = real & (input_ids == cls_id), real & (input_ids == sep_id)
@@ -115,28 +125,28 @@ def query_types(input_ids: Tensor, mask: Tensor, cls_id: int, sep_id: int) -> di
 
 
 def _leaked(attention: Tensor, real: Tensor) -> Tensor:
-    """Probability that each query gives to padding, [N, H, T]; checks that rows sum to 1."""
+    """Probability that each query gives to padding, [N, H, T]; checks that all sum to 1."""
     rows = attention.sum(dim=3, dtype=torch.float64)
     low = attention.amin(dim=3)
     query = real[:, None].expand_as(rows)
     if torch.isnan(rows[query]).any():
-        raise UserError("attention holds NaN: the model's activations are not finite")
+        raise UserError("attention contains NaN: the model's activations are not finite")
     off = (rows - 1).abs()[query].max().item()
     if not off <= _ROW_SUM or (low[query] < 0).any():
         raise UserError(
-            f"attention is no probabilities in float32: a row sums to 1 ± {off:.2g}, or holds a "
-            f"negative value; expected rows that sum to 1 within {_ROW_SUM:g}"
+            f"attention: got a row that sums to 1 ± {off:.2g} or has a negative value, expected "
+            f"probabilities that sum to 1 within {_ROW_SUM:g}, as in float32"
         )
     leaked = (attention @ (~real)[:, None, :, None].to(attention.dtype))[..., 0]
     if (leaked[query] > 1 - _ROW_SUM).any():
-        raise UserError("attention lies on padding alone: is the mask that of these examples?")
+        raise UserError("attention is on padding only: is the mask that of these examples?")
     return leaked
 
 
 def _on_tokens(attention: Tensor, leaked: Tensor, real: Tensor) -> Tensor:
     """One head's attention [N, T, T] without padding among the keys."""
     kept = attention.masked_fill(~real[:, None], 0)
-    # A mask of finite weight leaves a little on padding; other rows keep their bits.
+    # A finite mask leaves a little attention on padding; rows without any keep their bits.
     return kept.div_(kept.sum(dim=2).where(leaked > 0, 1)[..., None])
 
 
@@ -167,161 +177,26 @@ def _rounded(divergence: Tensor, dtype: torch.dtype) -> Tensor:
     return divergence.to(dtype).clamp_(max=below.item())
 
 
-class _Abandoned(BaseException):
-    """Ends a forward pass whose attention nobody asks for any more."""
-
-
-def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    """A model's attention, one layer after the other, as it is asked for.
-
-    The forward pass waits at each layer until the next one is wanted, so that two models can go
-    side by side and no layer's attention outlives its turn. It runs on a thread of its own, which
-    never works at the same time as the caller; the numbers are those of
-    ``output_attentions=True``. Architectures that do not tell transformers which module computes
-    their attention (DeBERTa, MPNet …) run to the end first, and hold all layers.
-
-    Parameters
-    ----------
-    module : any Hugging Face encoder, bare or with a head, built with "eager" attention; put into
-        evaluation mode. Or a ``Classifier``, computed as in ``model/network.py``.
-    batch : its inputs, as ``collate`` makes them; for a ``Classifier`` without padding.
-
-    Yields
-    ------
-    [N, H, T, T] (query, then key), from the lowest layer to the highest. Layers that share their
-    weights (ALBERT) come one by one, too.
-
-    Raises
-    ------
-    UserError : if the model returns no attention.
-    """
-    if isinstance(module, Classifier):
-        yield from _known_layers(module, batch)
-        return
-    module.eval()
-    source = _source(module)
-    if source is None:
-        yield from _all_layers(module, batch)
-        return
-    kind, index = source
-    wanted, found = SimpleQueue(), SimpleQueue()
-
-    def hand_over(_part, _inputs, output):
-        # Another thread may be running the same module.
-        if threading.current_thread() is worker:
-            found.put((output[index] if isinstance(output, tuple) else None,))
-            if not wanted.get():
-                raise _Abandoned
-
-    def forward():
-        try:
-            with torch.no_grad():
-                module(**batch)
-            found.put(None)
-        except _Abandoned:
-            pass
-        except BaseException as error:
-            found.put(error)
-
-    hooks = [
-        part.register_forward_hook(hand_over) for part in module.modules() if isinstance(part, kind)
-    ]
-    worker = threading.Thread(target=forward, daemon=True)
-    worker.start()
-    layers = 0
-    try:
-        while (item := found.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield _present(item[0], module)
-            item = None  # the forward pass goes on without this layer in memory
-            layers += 1
-            wanted.put(True)
-        if layers == 0:
-            _present(None, module)
-    finally:
-        wanted.put(False)
-        worker.join()
-        for hook in hooks:
-            hook.remove()
-
-
-@torch.no_grad()
-def _known_layers(module: Classifier, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    architecture, weights = module.config, dict(module.named_parameters())
-    ids = batch["input_ids"]
-    if not batch["attention_mask"].all():
-        raise ValueError("a batch of examples of one length is expected, this one is padded")
-    examples, length = ids.shape
-    positions = torch.arange(length, device=ids.device) + architecture.first_position
-    types = batch.get("token_type_ids")
-    if types is None or architecture.type_vocab_size == 1:
-        types = torch.zeros_like(ids)
-    packed = Packed(
-        tokens=ids.flatten(),
-        positions=positions.repeat(examples),
-        types=types.flatten(),
-        groups=[(0, 0, examples, length)],
-        firsts=torch.arange(examples, device=ids.device) * length,
-    )
-    states = embed(architecture, weights, packed)
-    layers = read_layers(architecture, weights)
-    for index, layer in enumerate(layers):
-        (found,) = attention_weights(architecture, layer, packed, states)
-        yield found
-        del found  # before the next layer is computed
-        if index < len(layers) - 1:
-            states = run_layer(architecture, layer, packed, states, last=False)
-
-
-def _source(module: nn.Module) -> tuple[type, int] | None:
-    """Class of the modules that compute attention, and its place in what they return."""
-    told = (getattr(module.base_model, "_can_record_outputs", None) or {}).get("attentions")
-    kind, index = getattr(told, "target_class", told), getattr(told, "index", 1)
-    # A name or a choice of layers needs transformers' own search.
-    if not isinstance(kind, type) or getattr(told, "layer_name", None):
-        return None
-    return kind, index
-
-
-def _all_layers(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    try:
-        with torch.no_grad():
-            output = module(**batch, output_attentions=True)
-    except TypeError as error:
-        if "output_attentions" not in str(error):
-            raise
-        output = None
-    for attention in getattr(output, "attentions", None) or (None,):
-        yield _present(attention, module)
-
-
-def _present(attention: Tensor | None, module: nn.Module) -> Tensor:
-    if attention is not None and attention.ndim == 4:
-        return attention
-    raise UserError(
-        f"{type(module).__name__} returns no attention [N, H, T, T] with "
-        f"{module.config._attn_implementation!r} attention; expected an encoder with softmax "
-        "attention, built with 'eager'"
-    )
-
-
 def js_layers(first: nn.Module, second: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
-    """``js_per_query`` of two models, layer by layer; one layer's attention of each is held.
+    """``js_per_query`` of two models, layer by layer, one layer's attention of each in memory.
 
     Parameters
     ----------
-    first, second : encoders as in ``attentions``, on one device; they may be the same.
-    batch : inputs of both, with ``attention_mask``.
+    first, second : Module
+        Encoders as in ``attentions``, on one device; they may be the same.
+    batch : dict of str to Tensor
+        Inputs of both, with ``attention_mask``.
 
     Yields
     ------
-    [N, H, T], nats, 0 at padding; for ``mean_of_queries``.
+    Tensor of shape (N, H, T)
+        Nats, 0 at padding; for ``mean_of_queries``.
 
     Raises
     ------
-    UserError : if a model returns no attention, the models differ in layers, heads or vocabulary,
-        or the activations of one are not finite.
+    UserError
+        If a model returns no attention, the models differ in layers, heads or vocabulary, or the
+        activations of one are not finite.
     """
     check_comparable(first, second)
     with closing(attentions(first, batch)) as left, closing(attentions(second, batch)) as right:
@@ -333,11 +208,11 @@ def js_layers(first: nn.Module, second: nn.Module, batch: dict[str, Tensor]) -> 
             if p is None or q is None:
                 raise UserError(f"one model has {layer} layers, the other more")
             try:
-                rows = js_per_query(p, q, batch["attention_mask"])
+                js = js_per_query(p, q, batch["attention_mask"])
             except UserError as error:
                 raise UserError(f"layer {layer}: {error}") from None
             del p, q  # before the next layer is computed
-            yield rows
+            yield js
             layer += 1
 
 
@@ -346,16 +221,17 @@ def check_comparable(first: nn.Module, second: nn.Module) -> None:
 
     Raises
     ------
-    UserError : if they differ in the number of layers, heads or words.
+    UserError
+        If they differ in the number of layers, heads or tokens.
     """
-    for key, words in (
+    for key, what in (
         ("num_hidden_layers", "layers"),
         ("num_attention_heads", "attention heads"),
-        ("vocab_size", "words in the vocabulary"),
+        ("vocab_size", "tokens in the vocabulary"),
     ):
         sizes = [getattr(module.config, key, None) for module in (first, second)]
         if sizes[0] != sizes[1]:
             raise UserError(
-                f"attention cannot be compared: one model has {sizes[0]} {words}, the other "
-                f"{sizes[1]}; both must have the same"
+                f"attention cannot be compared: one model has {sizes[0]} {what}, the other "
+                f"{sizes[1]}; expected the same number"
             )

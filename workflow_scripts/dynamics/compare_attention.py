@@ -1,4 +1,4 @@
-"""Measure how far the attention of two models differs, example by example."""
+"""Measure how much the attention of two models differs, example by example."""
 
 from pathlib import Path
 from typing import Any
@@ -29,20 +29,29 @@ def compare_attention(
 
     Parameters
     ----------
-    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
-    cards, dev : card and dev examples of the task, or of each model's task; both models read the
-        examples of all.
-    first, second : checkpoints of the two models.
-    attention : to write: see ``table``.
-    examples : of each task, a seeded subset; None takes all.
-    seed : of the subset.
-    max_length : longest input in tokens.
-    context : ``device``, ``threads``, ``token_budget``.
+    config, tokenizer, tokenizer_config : Path
+        The model's files of these names, in one folder.
+    cards, dev : list of Path
+        Card and dev examples of the task, or of each model's task; both models read the examples
+        of all tasks.
+    first, second : Path
+        Checkpoints of the two models.
+    attention : Path
+        To write: see ``table``.
+    examples : int or None
+        Number of examples of each task, a seeded subset; None takes all.
+    seed : int
+        Of the subset.
+    max_length : int
+        Longest input in tokens.
+    context : dict
+        ``device``, ``threads``, ``token_budget``.
 
     Raises
     ------
-    UserError : if a file cannot be read or does not fit the model, a task has too few examples,
-        the model returns no attention, its activations are not finite, or the device is not there.
+    UserError
+        If a file cannot be read or does not fit the model, a task has too few examples, the model
+        returns no attention, its activations are not finite, or the device is not available.
 
     References
     ----------
@@ -53,40 +62,47 @@ def compare_attention(
     from workflow_scripts.dynamics.reading import equal_batches, load_pair, read_examples
     from workflow_scripts.model.text import collate, load_tokenizer
 
-    words = load_tokenizer(config.parent)
+    loaded_tokenizer = load_tokenizer(config.parent)
+    special = loaded_tokenizer.cls_token_id, loaded_tokenizer.sep_token_id
     with reproducible(context) as device:
         budget = chosen_token_budget(context["token_budget"], device)
-        read = read_examples(words, dev, cards, examples, seed, max_length)
+        read = read_examples(loaded_tokenizer, dev, cards, examples, seed, max_length)
         models = load_pair(config.parent, cards, (first, second), device, attention="eager")
         batches = equal_batches(read.lengths, budget)
         parts = []
         for batch in progress(batches, "batches"):
-            inputs = collate(read, batch, words.pad_token_id, device)
+            inputs = collate(read, batch, loaded_tokenizer.pad_token_id, device)
             mask = inputs["attention_mask"]
-            kinds = query_types(inputs["input_ids"], mask, words.cls_token_id, words.sep_token_id)
-            for layer, rows in enumerate(js_layers(*models, inputs)):
+            kinds = query_types(inputs["input_ids"], mask, *special)
+            for layer, js in enumerate(js_layers(*models, inputs)):
                 means = {
-                    name: mean_of_queries(rows, chosen).cpu().numpy().astype(np.float64)
+                    name: mean_of_queries(js, chosen).cpu().numpy().astype(np.float64)
                     for name, chosen in {"all": mask, **kinds}.items()
                 }
                 parts.append(table(batch, layer, means))
-    found = pd.concat(parts).sort_values(["example", "layer"], ignore_index=True)
-    write_table(found, attention)
+    all_layers = pd.concat(parts).sort_values(["example", "layer"], ignore_index=True)
+    write_table(all_layers, attention)
 
 
 def table(examples: np.ndarray, layer: int, means: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Divergences of one layer, a row per example.
+    """Divergences of one layer.
 
     Parameters
     ----------
-    examples : their numbers [N].
-    means : ``all``, ``cls``, ``sep``, ``other`` -> mean over the queries of that type, nats [N, H];
-        NaN where an example has none.
+    examples : ndarray of shape (N,)
+        Their indices.
+    layer : int
+        From 0.
+    means : dict of str to ndarray of shape (N, H)
+        Mean over the queries of each type (``all``, ``cls``, ``sep``, ``other``), nats; NaN where
+        an example has no such query.
 
     Returns
     -------
-    ``example``, ``layer`` (from 0), ``js`` (mean over heads and queries, nats, 0 to ln 2),
-    ``heads`` (list: of each head), ``cls``, ``sep``, ``other`` (``js`` of the queries of a type).
+    DataFrame
+        For each example ``example``, ``layer``, ``js`` (mean over heads and queries, nats, 0 to
+        ln 2), ``heads`` (list: the mean over queries of each head), ``cls``, ``sep``, ``other``
+        (``js`` of the queries of a type).
     """
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Measure how far the hidden states of two models lie apart, layer by layer."""
+"""Measure how much the hidden states of two models differ, layer by layer."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,28 +33,41 @@ def compare_representations(
 ) -> None:
     """Write the distances of two models' layers, and of all pairs of layers.
 
-    Both models read every example once; sums over their tokens are all that is kept of it.
+    Both models read every example once; only sums over its tokens are kept.
 
     Parameters
     ----------
-    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
-    cards, dev : card and dev examples of the task, or of each model's task; both models read the
-        examples of all.
-    first, second : checkpoints of the two models.
-    representations : to write: ``likeness.layer_table``, and ``token_table`` below it.
-    layers : to write: ``likeness.layer_matrix``.
-    examples : of each task, a seeded subset; None takes all.
-    seed : of the subset and of the groups.
-    max_length : longest input in tokens.
-    tokens : rows to compare: ``all`` tokens, or each example's first (``cls``).
-    keep : share of the variance that SVCCA keeps.
-    groups : of examples, for the jackknife; 3 or more.
-    context : ``device``, ``threads``, ``token_budget``.
+    config, tokenizer, tokenizer_config : Path
+        The model's files of these names, in one folder.
+    cards, dev : list of Path
+        Card and dev examples of the task, or of each model's task; both models read the examples
+        of all tasks.
+    first, second : Path
+        Checkpoints of the two models.
+    representations : Path
+        To write: ``similarity.layer_table``, and ``token_table`` below it.
+    layers : Path
+        To write: ``similarity.layer_matrix``.
+    examples : int or None
+        Number of examples of each task, a seeded subset; None takes all.
+    seed : int
+        Of the subset and of the groups.
+    max_length : int
+        Longest input in tokens.
+    tokens : {"all", "cls"}
+        Which hidden states to compare: of all tokens, or of each example's first.
+    keep : float
+        Share of the variance that SVCCA keeps.
+    groups : int
+        Groups of examples for the jackknife, 3 or more.
+    context : dict
+        ``device``, ``threads``, ``token_budget``.
 
     Raises
     ------
-    UserError : if a file cannot be read or does not fit the model, there are too few examples, the
-        activations are not finite, the models differ in depth, or the device is not there.
+    UserError
+        If a file cannot be read or does not fit the model, a task has too few examples, the
+        activations are not finite, the models differ in depth, or the device is not available.
 
     References
     ----------
@@ -64,76 +77,81 @@ def compare_representations(
     from workflow_scripts.dynamics.reading import (
         chosen_rows,
         grouped_batches,
-        hidden_states,
         load_pair,
         read_examples,
         token_distances,
     )
     from workflow_scripts.dynamics.similarity import (
         EMBEDDINGS,
+        BatchRows,
+        LayerPair,
         gather,
         layer_matrix,
         layer_table,
     )
+    from workflow_scripts.model.running import hidden_states
     from workflow_scripts.model.text import load_tokenizer
 
-    words = load_tokenizer(config.parent)
-    pad_id = words.pad_token_id
+    loaded_tokenizer = load_tokenizer(config.parent)
+    pad_id = loaded_tokenizer.pad_token_id
     with reproducible(context) as device:
         budget = chosen_token_budget(context["token_budget"], device)
-        read = read_examples(words, dev, cards, examples, seed, max_length)
+        read = read_examples(loaded_tokenizer, dev, cards, examples, seed, max_length)
         models = load_pair(config.parent, cards, (first, second), device)
         batches = grouped_batches(read.lengths, groups, budget, seed)
-        apart: list[list[pd.DataFrame]] = []
+        distances: list[list[pd.DataFrame]] = []  # by batch and layer
 
-        def rows() -> Iterator[tuple[int, list, list]]:
+        def rows() -> Iterator[BatchRows]:
             for batch in progress(batches, "batches"):
                 chosen, example = chosen_rows(read.lengths[batch.examples], tokens)
-                read_by = (hidden_states(m, read, batch.examples, pad_id) for m in models)
-                pair = [[states[chosen] for states in layers] for layers in read_by]
-                if len(pair[0]) != len(pair[1]):
+                states = (hidden_states(m, read, batch.examples, pad_id) for m in models)
+                x, y = ([layer[chosen] for layer in model] for model in states)
+                if len(x) != len(y):
                     raise UserError(
-                        f"one model has {len(pair[0]) - 1} layers, the other {len(pair[1]) - 1}: "
+                        f"one model has {len(x) - 1} layers, the other {len(y) - 1}: "
                         "they cannot be compared layer by layer"
                     )
-                apart.append(
+                distances.append(
                     [
-                        token_distances(x, y, example, len(batch.examples))
-                        for x, y in zip(*pair, strict=True)
+                        token_distances(*pair, example, len(batch.examples))
+                        for pair in zip(x, y, strict=True)
                     ]
                 )
-                yield batch.group, *pair
+                yield BatchRows(batch.group, x, y)
 
-        # One example tells: a layer of ALBERT may hold several.
+        # Counted on one example: ALBERT has more layers than layers with weights of their own.
         depth = len(hidden_states(models[0], read, np.arange(1), pad_id))
         longest = int(read.lengths.max()) if tokens == "all" else 1
-        gathered = gather(rows(), [(i, i) for i in range(depth)], longest, every=True)
-        numbers = {i + EMBEDDINGS: (i, i) for i in range(depth)}
-        likeness = layer_table(gathered, numbers, keep)
-        facts = likeness.groupby("layer")[["n", "d"]].first()
-        direct = token_table(
-            {layer: pd.concat(part[i] for part in apart) for layer, (i, _) in numbers.items()},
-            facts,
+        pairs = {i + EMBEDDINGS: LayerPair(i, i) for i in range(depth)}
+        gathered = gather(rows(), list(pairs.values()), longest, every=True)
+        by_layer = layer_table(gathered, pairs, keep)
+        sizes = by_layer.groupby("layer")[["n", "d"]].first()
+        by_token = token_table(
+            {n: pd.concat(batch[pair.first] for batch in distances) for n, pair in pairs.items()},
+            sizes,
         )
         matrix = layer_matrix(gathered.all, keep)
-    found = pd.concat([likeness, direct], ignore_index=True)
-    found = found.astype(dict.fromkeys(("k1", "k2", "rank1", "rank2"), "Int64"))
-    write_table(found.assign(examples=len(read)), representations)
+    both = pd.concat([by_layer, by_token], ignore_index=True)
+    both = both.astype(dict.fromkeys(("k1", "k2", "rank1", "rank2"), "Int64"))
+    write_table(both.assign(examples=len(read)), representations)
     write_table(matrix.assign(examples=len(read)), layers)
 
 
-def token_table(distances: dict[int, pd.DataFrame], facts: pd.DataFrame) -> pd.DataFrame:
-    """Mean distances of the same tokens, in the columns of ``likeness.layer_table``.
+def token_table(distances: dict[int, pd.DataFrame], sizes: pd.DataFrame) -> pd.DataFrame:
+    """Mean distances of the same tokens, in the columns of ``similarity.layer_table``.
 
     Parameters
     ----------
-    distances : layer -> ``reading.token_distances`` of all examples.
-    facts : ``n`` and ``d`` by layer.
+    distances : dict of int to DataFrame
+        For each layer the ``reading.token_distances`` of all examples.
+    sizes : DataFrame
+        ``n`` and ``d`` by layer.
 
     Returns
     -------
-    A row per layer and measure: ``value`` (mean over examples), its standard ``error``, ``low`` and
-    ``high`` (95 %: 1.96 standard errors to either side).
+    DataFrame
+        For each layer and measure ``value`` (mean over examples), its standard ``error``, ``low``
+        and ``high`` (95 %: 1.96 standard errors to either side).
     """
     rows = []
     for layer, table in distances.items():
@@ -148,8 +166,8 @@ def token_table(distances: dict[int, pd.DataFrame], facts: pd.DataFrame) -> pd.D
                     "low": value - 1.96 * error,
                     "high": value + 1.96 * error,
                     "error": error,
-                    "n": facts.loc[layer, "n"],
-                    "d": facts.loc[layer, "d"],
+                    "n": sizes.loc[layer, "n"],
+                    "d": sizes.loc[layer, "d"],
                     "underdetermined": False,
                     "few": False,
                 }

@@ -1,9 +1,9 @@
-"""Sums over the tokens from which the likeness of two models' layers follows, in float64.
+"""Sums over tokens from which the similarity of two models' layers follows, in float64.
 
 Row i of X and of Y is the same token in both models. The sums run over f(x) f(y)ᵀ with
-f(x) = (x, |x|², 1), x counted from a point near the mean. That one matrix holds means, covariance
-and all that the unbiased CKA needs, and moving the point is a linear map of it: parts that were
-made apart add up as if they had been made at once.
+f(x) = (x, |x|², 1), x relative to a point near the mean, the shift. This one matrix gives means,
+covariance and all that the unbiased CKA needs, and a change of the shift is a linear map of it, so
+that parts computed separately add up to what one pass gives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from workflow_scripts.common.errors import UserError
 
-# Rows that are turned into float64 at a time.
+# Rows that are converted to float64 at a time.
 _BLOCK = 2048
 # Eigenvalues up to this share of the largest are rounding, not variance.
 _RANK = 1e-10
@@ -28,11 +28,12 @@ _CONSTANT = 1e-20
 class Moments:
     """Sums over the rows of two matrices, float64, on the device of the first rows.
 
-    Memory is O(d²), however many rows there are.
+    Memory is O(d²), whatever the number of rows.
 
     Parameters
     ----------
-    lags : distances in rows for ``null``, each at least as long as the longest example; none by
+    lags : sequence of int
+        Distances in rows for ``null``, each at least as long as the longest example; none by
         default. Each costs a product as large as that of X and Y.
     """
 
@@ -46,7 +47,7 @@ class Moments:
 
     @property
     def lags(self) -> tuple[int, ...]:
-        """Distances for which ``null`` can be asked."""
+        """Distances that ``null`` accepts."""
         return self._layers.lags
 
     def update(self, x, y) -> "Moments":
@@ -54,47 +55,58 @@ class Moments:
 
         Parameters
         ----------
-        x, y : the same tokens in both models, [n, d1] and [n, d2], arrays or tensors of any
-            floating type; only real tokens, no padding.
+        x, y : ndarray or Tensor of shape (n, d1), (n, d2)
+            The same tokens in both models, of any floating type; no padding.
 
         Returns
         -------
-        Itself.
+        Moments
+            Itself.
 
         Raises
         ------
-        UserError : if the numbers of rows differ, a width is not that of the rows before, or a
-            value is NaN or infinite. Nothing is added then.
+        UserError
+            If the numbers of rows differ, a width is not that of the earlier rows, or a value is
+            NaN or infinite. Nothing is added then.
         """
         self._layers.update([x], [y])
         return self
 
     def merge(self, other: "Moments") -> "Moments":
-        """Add the rows of ``other``, which stays as it is, as if they came after its own.
+        """Append the rows of ``other``, which does not change.
 
         Returns
         -------
-        Itself.
+        Moments
+            Itself.
 
         Raises
         ------
-        UserError : if the widths or lags differ.
+        UserError
+            If the widths or lags differ.
         """
         self._layers.merge(other._layers)
         return self
 
     def null(self, lag: int) -> "Moments":
-        """The moments of rows that do not belong together: what unrelated models would give.
+        """The moments of mismatched rows: what unrelated models would give.
 
-        Row t of X meets row t − lag of Y; the first rows of X meet the last of Y. Where the rows
-        of an example follow one another and no example is longer than the lag, no token meets its
-        own example, and the tokens of an example stay together. Every row is used once: means and
-        variances are the same, only the covariance is that of chance. It does not depend on the
-        chunks. (Where neighbouring examples are equally long, what positions have in common stays.)
+        Row t of X is paired with row t − lag of Y, and the first rows of X with the last of Y.
+        Where the rows of an example follow one another and no example is longer than the lag, no
+        token is paired with its own example, and the tokens of an example stay together. Every row
+        is used once: means and variances are the same, only the covariance is that of chance. The
+        result does not depend on the chunks. (Where neighbouring examples are equally long,
+        similarity due to positions remains.)
+
+        Parameters
+        ----------
+        lag : int
+            One of ``lags``.
 
         Raises
         ------
-        UserError : if the lag was not asked for at the start, or there are fewer than 2 lag rows.
+        UserError
+            For another lag, or fewer than 2 lag rows.
         """
         if lag not in self.lags:
             raise UserError(f"lag: got {lag}, the moments were made for {list(self.lags)}")
@@ -104,9 +116,9 @@ class Moments:
         return self._with(Cross(self.cross.lagged[lag] + closing))
 
     def without(self, part: "Moments") -> "Moments":
-        """The moments of all rows but those of ``part``, which were merged before; has no lags.
+        """The moments without the rows of ``part``, which were merged before; has no lags.
 
-        Precise while ``part`` is small beside the rest.
+        Precise while ``part`` is small compared to the rest.
         """
         return self._layers.without(part._layers).pair(0, 0)
 
@@ -115,26 +127,26 @@ class Moments:
 
     @property
     def x(self) -> "Side":
-        """What the rows of X have with themselves."""
+        """Sums over the rows of X alone."""
         return self._layers.xs[0]
 
     @property
     def y(self) -> "Side":
-        """What the rows of Y have with themselves."""
+        """Sums over the rows of Y alone."""
         return self._layers.ys[0]
 
     @property
     def cross(self) -> "Cross":
-        """What the rows of X have with those of Y."""
+        """Sums over the pairs of rows of X and Y."""
         return self._layers.crosses[0, 0]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything as named arrays, for ``np.savez``."""
+        """All state as named arrays, for ``np.savez``."""
         return self._layers.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Moments":
-        """The moments that ``arrays`` gave, on the CPU."""
+        """The moments from the result of ``arrays``, on the CPU."""
         moments = cls()
         moments._layers = LayerMoments.from_arrays(arrays)
         return moments
@@ -148,7 +160,7 @@ def _pair(x: "Side", y: "Side", cross: "Cross", lags: Sequence[int]) -> Moments:
 
 
 def merged(parts: Sequence[Moments]) -> Moments:
-    """One ``Moments`` of all parts' rows, in their order; the parts stay as they are."""
+    """One ``Moments`` of all parts' rows, in their order; the parts do not change."""
     total = Moments(parts[0].lags)
     for part in parts:
         total.merge(part)
@@ -156,15 +168,18 @@ def merged(parts: Sequence[Moments]) -> Moments:
 
 
 class LayerMoments:
-    """Moments of many layers of two models at once; what a layer has with itself is made once.
+    """Moments of many layers of two models; the sums of one layer are shared by its pairs.
 
     Parameters
     ----------
-    pairs : (layer of the first model, layer of the second), counted from 0; None for all pairs.
-        A pair takes 8 (d1 + 2) (d2 + 2) bytes, and a layer as much with itself: all pairs of two
-        BERT-large (25 layers each, d = 1024) 5.7 GB, those of equal layers 0.6 GB.
-    lags : as in ``Moments``; each takes as much as a pair again.
-    lagged : the pairs that have them, of ``pairs``; None for all.
+    pairs : sequence of (int, int), optional
+        Layer of the first model and of the second, from 0; all pairs by default. A pair takes
+        8 (d1 + 2) (d2 + 2) bytes, and a layer alone as much: all pairs of two BERT-large (25
+        layers each, d = 1024) 5.7 GB, those of equal layers 0.6 GB.
+    lags : sequence of int
+        As in ``Moments``; each takes as much as a pair again.
+    lagged : sequence of (int, int), optional
+        The pairs that have lags; all of ``pairs`` by default.
     """
 
     def __init__(
@@ -192,16 +207,19 @@ class LayerMoments:
 
         Parameters
         ----------
-        xs, ys : a matrix per layer of either model, [n, d], as in ``Moments.update``; layers that
-            are in no pair are not looked at.
+        xs, ys : sequence of ndarray or Tensor of shape (n, d)
+            For each layer of either model, as in ``Moments.update``; layers that are in no pair
+            are ignored.
 
         Returns
         -------
-        Itself.
+        LayerMoments
+            Itself.
 
         Raises
         ------
-        UserError : as ``Moments.update``; or if a pair's layer is not among those given.
+        UserError
+            As in ``Moments.update``; or if a pair's layer is not among those given.
         """
         pairs = self.pairs
         if pairs is None:
@@ -248,11 +266,11 @@ class LayerMoments:
         return self.lags if self.lagged is None or (i, j) in self.lagged else ()
 
     def merge(self, other: "LayerMoments") -> "LayerMoments":
-        """Add the rows of ``other``, as in ``Moments.merge``; its pairs must be the same."""
+        """Append the rows of ``other``, as in ``Moments.merge``; its pairs must be the same."""
         if other.lags != self.lags:
             raise UserError(f"lags differ: {list(self.lags)} and {list(other.lags)}")
         if other.lagged != self.lagged:
-            raise UserError("moments of which other pairs have lags cannot be merged")
+            raise UserError("moments whose lags are of different pairs cannot be merged")
         if None not in (self.pairs, other.pairs) and self.pairs != other.pairs:
             raise UserError("moments of different pairs of layers cannot be merged")
         self.pairs = self.pairs or other.pairs
@@ -264,7 +282,7 @@ class LayerMoments:
         return self
 
     def _combine(self, other: "LayerMoments", sign: int) -> None:
-        """Add the rows of ``other`` or, with -1 and without lags, take them away."""
+        """Add the rows of ``other`` or, with sign -1 and without lags, remove them."""
         for name, ours, theirs in (("x", self.xs, other.xs), ("y", self.ys, other.ys)):
             for layer, side in ours.items():
                 if side.d != theirs[layer].d:
@@ -283,7 +301,7 @@ class LayerMoments:
         self.ys = {j: side.combine(ys[j], sign) for j, side in self.ys.items()}
 
     def without(self, part: "LayerMoments") -> "LayerMoments":
-        """All rows but those of ``part``, which were merged before, as in ``Moments.without``."""
+        """Without the rows of ``part``, which were merged before, as in ``Moments.without``."""
         rest = LayerMoments(self.pairs)
         rest.xs, rest.ys = dict(self.xs), dict(self.ys)
         rest.crosses = {pair: Cross(cross.sums) for pair, cross in self.crosses.items()}
@@ -291,11 +309,12 @@ class LayerMoments:
         return rest
 
     def pair(self, i: int, j: int) -> Moments:
-        """Moments of layer ``i`` of the first model and ``j`` of the second, as they are now.
+        """Current moments of layer ``i`` of the first model and ``j`` of the second.
 
         Raises
         ------
-        KeyError : if that is not one of the pairs, or there are no rows yet.
+        KeyError
+            If that is not one of the pairs, or there are no rows yet.
         """
         return _pair(self.xs[i], self.ys[j], self.crosses[i, j], self._lags_of(i, j))
 
@@ -308,24 +327,25 @@ class LayerMoments:
         return values
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything as named arrays, for ``np.savez``."""
-        found = {"lags": torch.tensor(self.lags, dtype=torch.int64)}
+        """All state as named arrays, for ``np.savez``."""
+        tensors = {"lags": torch.tensor(self.lags, dtype=torch.int64)}
         for name in ("pairs", "lagged"):
             if (pairs := getattr(self, name)) is not None:
-                found[name] = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+                tensors[name] = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
         for name, sides in (("x", self.xs), ("y", self.ys)):
             for layer, side in sides.items():
                 for part in fields(side):
-                    found[f"{name}{layer}.{part.name}"] = torch.as_tensor(getattr(side, part.name))
+                    tensor = torch.as_tensor(getattr(side, part.name))
+                    tensors[f"{name}{layer}.{part.name}"] = tensor
         for (i, j), cross in self.crosses.items():
-            found[f"x{i}y{j}.sums"] = cross.sums
+            tensors[f"x{i}y{j}.sums"] = cross.sums
             for lag, sums in cross.lagged.items():
-                found[f"x{i}y{j}.lag{lag}"] = sums
-        return {name: tensor.cpu().numpy() for name, tensor in found.items()}
+                tensors[f"x{i}y{j}.lag{lag}"] = sums
+        return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "LayerMoments":
-        """The moments that ``arrays`` gave, on the CPU."""
+        """The moments from the result of ``arrays``, on the CPU."""
         pairs, lagged = (
             [tuple(pair) for pair in arrays[name].tolist()] if name in arrays else None
             for name in ("pairs", "lagged")
@@ -381,8 +401,16 @@ def _covariance(sums: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """Principal axes: variances ``values`` [d], descending, of which ``rank`` are not 0;
-    directions ``vectors`` [d, d], in columns.
+    """Principal axes of a layer.
+
+    Attributes
+    ----------
+    values : Tensor of shape (d,)
+        Variances, descending.
+    vectors : Tensor of shape (d, d)
+        Directions, in columns.
+    rank : int
+        Number of variances that are not 0.
     """
 
     values: Tensor
@@ -392,10 +420,18 @@ class Axes:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """What the rows of one layer have with themselves.
+    """Sums over the rows of one layer alone.
 
-    ``shift`` [d], the point from which x counts; ``gram`` = Σ f(x) f(x)ᵀ [d + 2, d + 2];
-    ``head`` and ``tail``: f of the first and of the last rows, up to ``reach`` of them.
+    Attributes
+    ----------
+    shift : Tensor of shape (d,)
+        The point to which x is relative.
+    gram : Tensor of shape (d + 2, d + 2)
+        Σ f(x) f(x)ᵀ.
+    head, tail : Tensor of shape (up to ``reach``, d + 2)
+        f of the first and of the last rows.
+    reach : int
+        The longest lag.
     """
 
     shift: Tensor
@@ -406,7 +442,7 @@ class Side:
 
     @classmethod
     def empty(cls, rows: Tensor, reach: int) -> "Side":
-        """No rows yet; those that come count from the mean of ``rows``."""
+        """No rows yet; the shift is the mean of ``rows``."""
         shift = rows.double().mean(dim=0)
         size = len(shift) + 2
         none = shift.new_zeros(0, size)
@@ -423,19 +459,19 @@ class Side:
         return round(self.gram[-1, -1].item())
 
     def features(self, rows: Tensor) -> Tensor:
-        """f of each row, [n, d + 2]."""
-        found = self.shift.new_ones(len(rows), self.d + 2)
-        x = found[:, :-2]
+        """F of each row, [n, d + 2]."""
+        f = self.shift.new_ones(len(rows), self.d + 2)
+        x = f[:, :-2]
         torch.sub(rows.to(self.shift.device), self.shift, out=x)
-        torch.sum(x * x, dim=1, out=found[:, -2])
-        return found
+        torch.sum(x * x, dim=1, out=f[:, -2])
+        return f
 
     def add(self, rows: Tensor) -> "Side":
-        """With rows (their f) that come behind."""
+        """With more rows, given by their f."""
         return self._plus(_gram(rows), rows, rows)
 
     def combine(self, other: "Side", sign: int) -> "Side":
-        """With another's rows behind its own, or without them (-1), counted from one point."""
+        """With another's rows after its own, or (sign -1) without them; the shifts are equal."""
         return self._plus(sign * other.gram, other.head, other.tail)
 
     def _plus(self, gram: Tensor, head: Tensor, tail: Tensor) -> "Side":
@@ -451,23 +487,23 @@ class Side:
         )
 
     def moved(self, shift: Tensor) -> "Side":
-        """The same rows, counted from another point and held on its device."""
+        """The same rows relative to another shift, on its device."""
         by = _gap(self, shift)
         head, tail = (_moved(rows.to(by.device).T, by).T for rows in (self.head, self.tail))
         return Side(shift, _moved_both(self.gram, by, by), head, tail, self.reach)
 
     @property
     def mean(self) -> Tensor:
-        """Mean of the rows, counted from ``shift``, [d]."""
+        """Mean of the rows relative to ``shift``, [d]."""
         return self.gram[:-2, -1] / self.gram[-1, -1]
 
     def centred(self) -> Tensor:
-        """``gram``, counted from the mean."""
+        """``gram`` of the rows relative to their mean."""
         return _moved_both(self.gram, -self.mean, -self.mean)
 
     @cached_property
     def axes(self) -> Axes:
-        """Computed when first asked for; all pairs that the layer is in share it.
+        """Principal axes, computed on first use and shared by all pairs of the layer.
 
         A layer that varies by less than 1e-10 of its size (float32 resolves 6e-8) has rank 0.
         """
@@ -475,9 +511,9 @@ class Side:
 
     @cached_property
     def axes_per_neuron(self) -> Axes:
-        """``axes`` of the rows with every neuron scaled to variance 1; constant ones count 0.
+        """``axes`` of the rows with every neuron scaled to variance 1, constant neurons to 0.
 
-        The directions apply to the rows as they are: they are scaled instead.
+        The directions include the scale, so that they apply to the unscaled rows.
         """
         covariance = _covariance(self.gram)
         variance = covariance.diagonal()
@@ -496,16 +532,21 @@ class Side:
 
 
 def _gap(side: Side, shift: Tensor) -> Tensor:
-    """What is added to a side's rows so that they count from ``shift``."""
+    """What to add to a side's rows to make them relative to ``shift``."""
     return side.shift.to(shift.device) - shift
 
 
 @dataclass(frozen=True, eq=False)
 class Cross:
-    """What a layer of one model has with one of the other: ``sums`` = Σ f(x) f(y)ᵀ.
+    """Sums over the pairs of rows of a layer of one model and a layer of the other.
 
-    ``lagged[lag]`` is the same over the pairs (row t of x, row t − lag of y) that have met so
-    far; the first rows of x, in ``head``, and the last of y, in ``tail``, still wait.
+    Attributes
+    ----------
+    sums : Tensor of shape (d1 + 2, d2 + 2)
+        Σ f(x) f(y)ᵀ.
+    lagged : dict of int to Tensor of shape (d1 + 2, d2 + 2)
+        For each lag the same over the pairs of row t of x and row t − lag of y; the first rows of
+        x (``head``) and the last of y (``tail``) are not yet paired.
     """
 
     sums: Tensor
@@ -513,12 +554,12 @@ class Cross:
 
     @classmethod
     def empty(cls, x: Tensor, y: Tensor, lags: Sequence[int]) -> "Cross":
-        """Before the first rows, as wide as ``x`` and ``y``."""
+        """No rows yet, for layers as wide as ``x`` and ``y``."""
         none = x.new_zeros(x.shape[1], y.shape[1])
         return cls(none, dict.fromkeys(lags, none))
 
     def add(self, x: Tensor, y: Tensor, before: Tensor) -> "Cross":
-        """With rows that come behind; ``before`` are the last rows of y so far."""
+        """With more rows; ``before`` are the last rows of y so far."""
         lagged = {}
         if self.lagged:
             longer = torch.cat([before, y])
@@ -528,7 +569,7 @@ class Cross:
         return Cross(self.sums + x.T @ y, lagged)
 
     def combine(self, other: "Cross", head: Tensor, tail: Tensor, sign: int) -> "Cross":
-        """With another's rows behind its own, or without them (-1), counted from one point.
+        """With another's rows after its own, or (sign -1) without them; the shifts are equal.
 
         ``head`` are the first rows of the other's x, ``tail`` the last of its own y.
         """
@@ -539,7 +580,7 @@ class Cross:
         return Cross(self.sums + sign * other.sums, lagged)
 
     def moved(self, x: Tensor, y: Tensor) -> "Cross":
-        """The same rows, ``x`` and ``y`` being added to each."""
+        """The same rows with ``x`` and ``y`` added to each."""
         lagged = {lag: _moved_both(sums, x, y) for lag, sums in self.lagged.items()}
         return Cross(_moved_both(self.sums, x, y), lagged)
 
@@ -549,7 +590,7 @@ class Cross:
         return _covariance(self.sums)
 
 
-# NumPy's LAPACK takes a fifth less time for these than PyTorch's, which is that of MKL (on AMD's
+# For these NumPy's LAPACK takes a fifth less time than PyTorch's, which is MKL's (on AMD's
 # processors).
 
 
@@ -571,7 +612,7 @@ def svdvals(matrix: Tensor) -> Tensor:
 def _gram(rows: Tensor) -> Tensor:
     """Σ f fᵀ of rows [n, d]."""
     if rows.device.type == "cpu":
-        # NumPy sees that the product is symmetric and computes half of it; PyTorch does not.
+        # NumPy recognises that the product is symmetric and computes half of it; PyTorch does not.
         array = rows.numpy()
         return torch.from_numpy(array.T @ array)
     return rows.T @ rows

@@ -1,4 +1,4 @@
-"""How alike the representations of two layers are: SVCCA, CKA and Procrustes, from moments."""
+"""Similarity of the representations of two layers: SVCCA, CKA and Procrustes, from moments."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.dynamics.intervals import Estimate, estimate
+from workflow_scripts.common.intervals import Estimate, jackknife_interval
 from workflow_scripts.dynamics.moments import (
     Axes,
     LayerMoments,
@@ -35,8 +35,18 @@ __all__ = [
 class SVCCA:
     """Canonical correlations of two layers, and the distances that follow from them.
 
-    ``rho`` [min(k1, k2)], 0 to 1, descending; ``k1``, ``k2`` principal directions kept of each;
-    ``rank1``, ``rank2`` directions that vary at all; ``n`` rows; ``d1``, ``d2`` widths.
+    Attributes
+    ----------
+    rho : ndarray of shape (min(k1, k2),)
+        Correlations, 0 to 1, descending.
+    k1, k2 : int
+        Principal directions kept of each layer.
+    rank1, rank2 : int
+        Directions of each layer with any variance.
+    n : int
+        Rows.
+    d1, d2 : int
+        Widths of the layers.
     """
 
     rho: np.ndarray
@@ -50,7 +60,7 @@ class SVCCA:
 
     @property
     def sum_rho(self) -> float:
-        """Sum of the correlations, of which both distances are made."""
+        """Sum of the correlations, from which both distances follow."""
         return float(self.rho.sum())
 
     @property
@@ -62,7 +72,7 @@ class SVCCA:
     def hidden(self) -> float:
         """1 − sum / hidden size, as the paper writes it.
 
-        Not 0 for a model and itself where directions are cut: then it is 1 − k / d.
+        Not 0 for a model and itself where directions are left out: then it is 1 − k / d.
         """
         return 1 - self.sum_rho / min(self.d1, self.d2) if len(self.rho) else float("nan")
 
@@ -77,7 +87,7 @@ class SVCCA:
         return self.n < 10 * max(self.d1, self.d2)
 
     def as_dict(self) -> dict[str, float]:
-        """All but ``rho`` itself, for a row of a table."""
+        """All numbers but ``rho``, by name."""
         names = ("k1", "k2", "rank1", "rank2", "n", "d1", "d2")
         derived = ("sum_rho", "distance", "hidden", "underdetermined", "few")
         return {name: getattr(self, name) for name in (*names, *derived)}
@@ -86,20 +96,24 @@ class SVCCA:
 def svcca(moments: Moments, keep: float | int | None = 0.99, per_neuron: bool = False) -> SVCCA:
     """Canonical correlations of the principal directions of two layers.
 
-    Compare results only at the same tokens: they depend on the number of rows.
+    Compare only results for the same tokens: they depend on the number of rows.
 
     Parameters
     ----------
-    moments : of at least 2 rows.
-    keep : share of the variance that the kept directions hold, above 0 to 1 (a float); or their
-        number (an int); or None for all, which is plain CCA. Directions of no variance (1e-10 of
-        the largest) are always left out.
-    per_neuron : give every neuron variance 1 first, so that the few outlier dimensions of BERT do
-        not take all of the kept variance; another metric than the paper's.
+    moments : Moments
+        Of at least 2 rows.
+    keep : float, int or None
+        Share of the variance in the kept directions, above 0 to 1 (a float); or their number (an
+        int); or None for all, which is plain CCA. Directions of no variance (1e-10 of the largest)
+        are always left out.
+    per_neuron : bool
+        Whether to scale every neuron to variance 1 first, so that the few outlier dimensions of
+        BERT do not take up all of the kept variance; another metric than the paper's.
 
     Raises
     ------
-    UserError : for another ``keep``, or fewer than 2 rows.
+    UserError
+        For another ``keep``, or fewer than 2 rows.
 
     References
     ----------
@@ -113,7 +127,7 @@ def svcca(moments: Moments, keep: float | int | None = 0.99, per_neuron: bool = 
     x, y = _sides(moments)
     axes1, axes2 = (side.axes_per_neuron if per_neuron else side.axes for side in (x, y))
     k1, k2 = _kept(axes1, keep), _kept(axes2, keep)
-    # Axes of scaled neurons are scaled themselves: in coordinates of the rows as they are.
+    # Axes of scaled neurons are scaled too, so they apply to the unscaled rows.
     core = _whitening(axes1, k1).T @ moments.cross.covariance @ _whitening(axes2, k2)
     rho = svdvals(core) if min(k1, k2) else core.new_zeros(0)
     return SVCCA(
@@ -150,12 +164,12 @@ def _whitening(axes: Axes, k: int) -> Tensor:
 
 
 def cca_full(moments: Moments) -> float:
-    """Distance of plain CCA: 1 − mean correlation over min(rank1, rank2), nothing cut, 0 to 1."""
+    """Distance of plain CCA: 1 − mean correlation over all min(rank1, rank2) directions, 0 to 1."""
     return svcca(moments, keep=None).distance
 
 
 def linear_cka(moments: Moments) -> float:
-    """Linear centred kernel alignment, 0 to 1 (alike); NaN where a layer is constant.
+    """Linear centred kernel alignment, 0 to 1 (the same); NaN where a layer is constant.
 
     Too high for few rows: 0.1 for independent data of 500 rows and 50 dimensions.
 
@@ -177,7 +191,8 @@ def unbiased_cka(moments: Moments) -> float:
 
     Raises
     ------
-    UserError : for fewer than 4 rows.
+    UserError
+        For fewer than 4 rows.
 
     References
     ----------
@@ -186,7 +201,7 @@ def unbiased_cka(moments: Moments) -> float:
     x, y = _sides(moments, least=4)
     if not x.axes.rank or not y.axes.rank:
         return float("nan")
-    # Counted from the means, no large numbers cancel.
+    # Relative to the means, no large numbers cancel.
     cross = moments.cross.moved(-x.mean, -y.mean).sums
     own = _hsic(x.centred()) * _hsic(y.centred())
     return _hsic(cross) / own**0.5 if own > 0 else float("nan")
@@ -227,18 +242,22 @@ def jackknife(
 ) -> Estimate:
     """A measure of all rows, with an interval from leaving out one group of examples at a time.
 
-    Tokens of one example depend on each other, so that rows must not be left out (or drawn) one
-    by one: each example belongs to one group as a whole.
+    Tokens of one example depend on each other, so rows must not be left out (or drawn) one by one:
+    each example belongs to one group as a whole.
 
     Parameters
     ----------
-    groups : moments of about equally many examples each, 3 or more, 20 as a rule.
-    measure : for instance ``lambda m: svcca(m).distance``; a float or an array.
-    level : of the interval, 0 to 1. It is value ± t · error, with a t for G − 1 degrees of freedom.
+    groups : sequence of Moments
+        Of about equally many examples each, 3 or more, 20 as a rule.
+    measure : callable
+        From moments to a float or an array, for instance ``lambda m: svcca(m).distance``.
+    level : float
+        Of the interval, 0 to 1, see ``jackknife_interval``.
 
     Raises
     ------
-    UserError : for fewer than 3 groups, or groups without rows.
+    UserError
+        For fewer than 3 groups, or groups without rows.
 
     References
     ----------
@@ -252,4 +271,4 @@ def jackknife(
     total = merged(groups)
     value = np.asarray(measure(total), dtype=float)
     left_out = np.stack([np.asarray(measure(total.without(group))) for group in groups])
-    return estimate(value, left_out, level)
+    return jackknife_interval(value, left_out, level)

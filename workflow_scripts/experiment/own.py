@@ -17,7 +17,7 @@ from statistics import median
 from workflow_scripts.common.errors import UserError, cut, listed
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.data.examples import Examples, classes, examples_of
-from workflow_scripts.data.files import read_table_file
+from workflow_scripts.data.table_files import read_table_file
 from workflow_scripts.experiment.yaml_file import read_yaml
 from workflow_scripts.model.checks import check_model, layers_of, read_config_file
 
@@ -223,6 +223,7 @@ def write_experiment(text: str, path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.experiment.own", description=__doc__.split("\n")[0]
     )

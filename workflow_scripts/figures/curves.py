@@ -1,4 +1,4 @@
-"""Figures 2 and 5: training loss over steps, and along the direction from start to end."""
+"""Training loss over steps (figure 2), and along the direction from start to end (figure 5)."""
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import style
 from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
@@ -25,10 +26,11 @@ from workflow_scripts.figures.layout import (
 FRAME = {"left": 0.5, "right": 0.12, "gap": 0.16, "widest": 2.6}
 
 
+@style.paper_style()
 def learning_curves(
     histories: dict[tuple[str, str], pd.DataFrame],
     labels: dict[str, int],
-    tasks: list[dict],
+    tasks: list[TaskTitle],
     starts: list[str],
     smoothing: float = 0.25,
 ) -> tuple[Figure, pd.DataFrame]:
@@ -36,19 +38,27 @@ def learning_curves(
 
     Parameters
     ----------
-    histories : ``history.parquet`` of (task, start); loss in nats, mean of a batch.
-    labels : number of labels K of each task; ln K is the loss of chance.
-    tasks : ``name``, ``title``, ``synthetic``; in the order of the panels.
-    starts : what to show, in this order.
-    smoothing : width in epochs of the centred window whose mean is the strong line.
+    histories : dict of (str, str) to DataFrame
+        ``history.parquet`` by task and start; the loss is the mean of a batch, nats.
+    labels : dict of str to int
+        Number of labels K by task; ln K is the loss of chance.
+    tasks : list of TaskTitle
+        In the order of the panels.
+    starts : list of str
+        What to show, in this order.
+    smoothing : float
+        Width of the centred moving average that is the strong line, epochs.
 
     Returns
     -------
-    The figure, and its numbers: a row per step with ``loss`` and ``smoothed``.
+    figure : Figure
+    numbers : DataFrame
+        A row per step with ``loss`` and ``smoothed``, nats.
 
     Raises
     ------
-    UserError : if the history of a task and start is not there.
+    UserError
+        If there is no history of a task and start.
 
     References
     ----------
@@ -57,23 +67,23 @@ def learning_curves(
     curves = {}
     for task in tasks:
         for start in starts:
-            if (task["name"], start) not in histories:
-                raise UserError(f"no history was given for task {task['name']!r}, start {start!r}")
-            curves[task["name"], start] = smooth(histories[task["name"], start], smoothing)
+            if (task.name, start) not in histories:
+                raise UserError(f"no history was given for task {task.name!r}, start {start!r}")
+            curves[task, start] = smooth(histories[task.name, start], smoothing)
     numbers = pd.concat(
         [
             labelled(
                 curve[["step", "epoch", "loss", "smoothed"]],
-                task=task,
+                task=task.name,
                 start=start,
-                synthetic=_synthetic(tasks, task),
-                labels=labels[task],
+                synthetic=task.synthetic,
+                labels=labels[task.name],
             )
             for (task, start), curve in curves.items()
         ],
         ignore_index=True,
     )
-    top = _top(numbers, max(np.log(labels[task["name"]]) for task in tasks))
+    top = _top(numbers, max(np.log(labels[task.name]) for task in tasks))
     above = int((numbers["loss"] > top).sum())
     lost = int((~np.isfinite(numbers["loss"])).sum())
     keys = [
@@ -97,9 +107,9 @@ def learning_curves(
     page, titles, columns = _small_multiples(tasks, Footer(keys, caption), 0.38)
     for index, task in enumerate(tasks):
         axes = page.panels[index // columns][index % columns]
-        axes.axhline(np.log(labels[task["name"]]), **_chance_line())
+        axes.axhline(np.log(labels[task.name]), **_chance_line())
         for start in starts:
-            _learning_curve(axes, curves[task["name"], start], start, top)
+            _learning_curve(axes, curves[task, start], start, top)
         axes.set_ylim(0, top)
         axes.set_xlim(left=0)
         _dress(axes, titles[index], "step", "training loss (nats)", index % columns == 0)
@@ -109,15 +119,22 @@ def learning_curves(
 
 
 def smooth(history: pd.DataFrame, smoothing: float) -> pd.DataFrame:
-    """A history by step with the column ``smoothed``, nats: means over a centred window.
+    """Add the column ``smoothed``, nats, to a history: its centred moving average.
 
     The window is cut at both ends of the run. A loss that is not finite does not enter the means
-    beside it; its own ``smoothed`` is NaN.
+    of its neighbours; its own ``smoothed`` is NaN.
 
     Parameters
     ----------
-    history : ``step``, ``epoch`` and ``loss`` (nats), a row per step.
-    smoothing : width of the window in epochs; made an odd number of steps, 1 or more.
+    history : DataFrame
+        ``step``, ``epoch`` and ``loss`` (nats), a row per step.
+    smoothing : float
+        Width of the window, epochs; rounded to an odd number of steps, at least 1.
+
+    Returns
+    -------
+    DataFrame
+        Sorted by step.
     """
     table = history.sort_values("step", ignore_index=True)
     steps = table.groupby("epoch").size().max()
@@ -127,33 +144,40 @@ def smooth(history: pd.DataFrame, smoothing: float) -> pd.DataFrame:
     return table.assign(smoothed=mean.where(loss.notna()))
 
 
+@style.paper_style()
 def loss_lines(
-    lines: list[Surface], tasks: list[dict], starts: list[str]
+    lines: list[Surface], tasks: list[TaskTitle], starts: list[str]
 ) -> tuple[Figure, pd.DataFrame]:
     """Training loss along the direction from start to end, over filter-normalised distance.
 
     Parameters
     ----------
-    lines : lines (beta = 0); distance from the end point is (alpha - 1) times
+    lines : list of Surface
+        Lines (beta = 0); the distance from the end point is (alpha - 1) times
         ``filter_distance``, the filter-normalised length of delta_1.
-    tasks : ``name``, ``title``, ``synthetic``; in the order of the panels.
-    starts : what to show, in this order.
+    tasks : list of TaskTitle
+        In the order of the panels.
+    starts : list of str
+        What to show, in this order.
 
     Returns
     -------
-    The figure, and its numbers: a row per point with ``distance``, ``train_loss``, ``low`` and
-    ``high`` (nats, 95 % interval over examples: 1.96 standard errors to either side).
+    figure : Figure
+    numbers : DataFrame
+        A row per point with ``distance``, ``train_loss``, ``low`` and ``high`` (nats; 95 %
+        interval over examples: 1.96 standard errors to either side).
 
     Raises
     ------
-    UserError : if the line of a task and start is not there.
+    UserError
+        If there is no line of a task and start.
 
     References
     ----------
     Hao et al. (2019), section 6.1 and figure 5; Li et al. (2018), section 4.
     """
     chosen = {
-        (task["name"], start): find(lines, task=task["name"], start=start)
+        (task, start): find(lines, task=task.name, start=start)
         for task in tasks
         for start in starts
     }
@@ -162,9 +186,9 @@ def loss_lines(
         [
             labelled(
                 table,
-                task=task,
+                task=task.name,
                 start=start,
-                synthetic=_synthetic(tasks, task),
+                synthetic=task.synthetic,
                 filter_distance=chosen[task, start].geometry["filter_distance"],
             )
             for (task, start), table in tables.items()
@@ -211,10 +235,10 @@ def loss_lines(
     page, titles, columns = _small_multiples(tasks, Footer(keys, caption), 0.5)
     for index, task in enumerate(tasks):
         axes = page.panels[index // columns][index % columns]
-        line = chosen[task["name"], starts[0]]
+        line = chosen[task, starts[0]]
         axes.axhline(line.chance, **_chance_line())
         for start in starts:
-            _loss_line(axes, tables[task["name"], start], start)
+            _loss_line(axes, tables[task, start], start)
         axes.set_ylim(0, top)
         axes.set_xlim(-1.25 * furthest, 1.25 * furthest)
         _dress(
@@ -229,7 +253,7 @@ def loss_lines(
 
 
 def _along(line: Surface) -> pd.DataFrame:
-    """Points of a line by alpha, with distance from the end and the interval of the loss."""
+    """Points of a line by alpha, with their distance from the end and the loss's interval."""
     columns = ["alpha", "on_grid", "anchor", "train_loss", "train_loss_se"]
     table = line.points[columns].sort_values("alpha", ignore_index=True)
     half = 1.96 * table["train_loss_se"]
@@ -293,13 +317,11 @@ def _learning_curve(axes: Axes, curve: pd.DataFrame, start: str, top: float) -> 
 
 
 def _small_multiples(
-    tasks: list[dict], footer: Footer, foot: float
+    tasks: list[TaskTitle], footer: Footer, foot: float
 ) -> tuple[Sheet, list[list[str]], int]:
     """A sheet with a panel per task, at most four in a row; titles and number of columns."""
     blocks, columns = blocks_of(len(tasks))
-    titles = broken_titles(
-        [style.task_title(task) for task in tasks], width_of_panels(columns, **FRAME)
-    )
+    titles = broken_titles([task.heading for task in tasks], width_of_panels(columns, **FRAME))
     present = [
         [block * columns + column < len(tasks) for column in range(columns)]
         for block in range(blocks)
@@ -365,7 +387,3 @@ def _alpha_range(numbers: pd.DataFrame) -> str:
 
 def _short(value: float, _) -> str:
     return f"{value / 1000:g}k" if value >= 10000 else f"{value:g}"
-
-
-def _synthetic(tasks: list[dict], name: str) -> bool:
-    return next(bool(task.get("synthetic")) for task in tasks if task["name"] == name)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.layers import attention_by_layer
-from workflow_scripts.figures.save import save_figure, save_numbers
-from workflow_scripts.figures.style import paper_style
+from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
 
@@ -17,18 +17,26 @@ def draw_attention_layers(
     pairs: list[dict],
     resamples: int = 1000,
 ) -> None:
-    """Write dynamics1, dynamics4 or dynamics6 (``pdf``, ``png``) and its numbers (``csv``).
+    """Write a figure of attention by layer and its numbers; see ``layers.attention_by_layer``.
 
-    ``tables`` : ``attention.parquet`` of the ``pairs``, in the same order. See
-    ``layers.attention_by_layer`` for the rest.
+    Parameters
+    ----------
+    tables : list of Path
+        ``attention.parquet`` of the ``pairs``, in the same order.
+    pdf, png, csv : Path
+        Files to write.
+    pairs : list of dict
+        Fields of a ``PairTitle`` each, in the order of the curves.
+    resamples : int
+        Bootstrap samples of the examples.
     """
     columns = ["example", "layer", "js", "cls", "sep", "other"]
-    with paper_style():
-        figure, numbers = attention_by_layer(
-            [read_table(path, columns) for path in tables], pairs, resamples
-        )
-    save_figure(figure, pdf, png)
-    save_numbers(numbers, csv)
+    figure, numbers = attention_by_layer(
+        [read_table(path, columns) for path in tables],
+        [PairTitle(**pair) for pair in pairs],
+        resamples,
+    )
+    save_figure(figure, numbers, pdf, png, csv)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Draw how far the last layer moves when one layer is put back, a curve per task."""
+"""Draw the distance of the last layer when one layer is rolled back, a curve per task."""
 
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.layers import HEADLINE, rollback_by_layer
-from workflow_scripts.figures.save import save_figure, save_numbers
-from workflow_scripts.figures.style import paper_style
+from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
 
@@ -17,15 +17,23 @@ def draw_layer_rollback(
     tasks: list[dict],
     measures: list[str] = HEADLINE,
 ) -> None:
-    """Write dynamics3 (``pdf``, ``png``) and its numbers (``csv``).
+    """Write a figure of layers rolled back and its numbers; see ``layers.rollback_by_layer``.
 
-    ``tables`` : ``rollback.parquet`` of the ``tasks``, in the same order. See
-    ``layers.rollback_by_layer`` for the rest.
+    Parameters
+    ----------
+    tables : list of Path
+        ``rollback.parquet`` of the ``tasks``, in the same order.
+    pdf, png, csv : Path
+        Files to write.
+    tasks : list of dict
+        Fields of a ``TaskTitle`` each, in the order of the curves.
+    measures : list of str
+        Keys of ``layers.MEASURES``, a panel each.
     """
-    with paper_style():
-        figure, numbers = rollback_by_layer([read_table(path) for path in tables], tasks, measures)
-    save_figure(figure, pdf, png)
-    save_numbers(numbers, csv)
+    figure, numbers = rollback_by_layer(
+        [read_table(path) for path in tables], [TaskTitle(**task) for task in tasks], measures
+    )
+    save_figure(figure, numbers, pdf, png, csv)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.layers import HEADLINE, representations_by_layer
-from workflow_scripts.figures.save import save_figure, save_numbers
-from workflow_scripts.figures.style import paper_style
+from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
 
@@ -17,17 +17,23 @@ def draw_representation_layers(
     pairs: list[dict],
     measures: list[str] = HEADLINE,
 ) -> None:
-    """Write dynamics2, dynamics5 or dynamics7 (``pdf``, ``png``) and its numbers (``csv``).
+    """Write a figure of representations and its numbers; see ``layers.representations_by_layer``.
 
-    ``tables`` : ``representations.parquet`` of the ``pairs``, in the same order. See
-    ``layers.representations_by_layer`` for the rest.
+    Parameters
+    ----------
+    tables : list of Path
+        ``representations.parquet`` of the ``pairs``, in the same order.
+    pdf, png, csv : Path
+        Files to write.
+    pairs : list of dict
+        Fields of a ``PairTitle`` each, in the order of the curves.
+    measures : list of str
+        Keys of ``layers.MEASURES``, a panel each.
     """
-    with paper_style():
-        figure, numbers = representations_by_layer(
-            [read_table(path) for path in tables], pairs, measures
-        )
-    save_figure(figure, pdf, png)
-    save_numbers(numbers, csv)
+    figure, numbers = representations_by_layer(
+        [read_table(path) for path in tables], [PairTitle(**pair) for pair in pairs], measures
+    )
+    save_figure(figure, numbers, pdf, png, csv)
 
 
 if __name__ == "__main__":

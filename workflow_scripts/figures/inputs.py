@@ -1,4 +1,4 @@
-"""Surfaces and lines as the figures want them: points together with their geometry."""
+"""Surfaces and lines as figures take them: points together with their geometry."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,11 +14,16 @@ from workflow_scripts.common.tables import read_json, read_table
 
 @dataclass(frozen=True)
 class Surface:
-    """A surface, group surface or line with what is known of it.
+    """A surface, group surface or line with its geometry.
 
-    geometry : content of ``geometry.json``
-    points : rows of ``surface.parquet``; alpha and beta in units of ||delta_1||
-    trajectory : rows of ``trajectory.parquet``, or None
+    Attributes
+    ----------
+    geometry : dict
+        Content of ``geometry.json``.
+    points : DataFrame
+        Rows of ``surface.parquet``; alpha and beta in units of ||delta_1||.
+    trajectory : DataFrame or None
+        Rows of ``trajectory_*.parquet``.
     """
 
     geometry: dict[str, Any]
@@ -31,13 +36,24 @@ class Surface:
         return float(np.log(self.geometry["labels"]))
 
     def grid(self, column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """alpha ``[A]``, beta ``[B]`` and ``column`` ``[B, A]``; NaN where it is not finite.
+        """Values of a column on the grid; points off the grid are left out.
 
-        Points off the grid are left out. The coordinates increase.
+        Parameters
+        ----------
+        column : str
+            Of the points.
+
+        Returns
+        -------
+        alpha, beta : ndarray of shape (A,) and (B,)
+            Increasing coordinates.
+        values : ndarray of shape (B, A)
+            NaN where they are not finite.
 
         Raises
         ------
-        KeyError : if the points have no such column.
+        KeyError
+            If the points have no such column.
         """
         rows = self.points[self.points["on_grid"]]
         table = rows.pivot(index="beta", columns="alpha", values=column)
@@ -50,7 +66,8 @@ class Surface:
 
         Raises
         ------
-        UserError : if the surface has no point of that name.
+        UserError
+            If the surface has no point of that name.
         """
         rows = self.points[self.points["anchor"] == name]
         if rows.empty:
@@ -72,13 +89,21 @@ def read_surfaces(
 
     Parameters
     ----------
-    surfaces : ``surface.parquet`` of each.
-    geometries : ``geometry.json`` of each; a line has its plane's.
-    trajectories : a trajectory's Parquet file for each; None for none.
+    surfaces : list of Path
+        ``surface.parquet`` of each.
+    geometries : list of Path
+        ``geometry.json`` of each; a line has its plane's.
+    trajectories : list of Path, optional
+        A trajectory's Parquet file for each.
+
+    Returns
+    -------
+    list of Surface
 
     Raises
     ------
-    ValueError : if the lists differ in length.
+    ValueError
+        If the lists differ in length.
     """
     paths = trajectories or [None] * len(surfaces)
     return [
@@ -92,37 +117,38 @@ def read_surfaces(
 
 
 def precision_note(surfaces: Iterable[Surface]) -> str:
-    """Sentence for a caption, behind a space, where matrix products were not float32; else empty.
+    """Sentence for a caption, after a space, where matrix products were not float32; else empty.
 
-    It states how far mean losses lay from those of float32 at most, nats.
+    It states the largest measured error of mean losses against float32, nats.
     """
-    found = [surface.points.iloc[0] for surface in surfaces]
-    lower = [row for row in found if row["precision"] != "float32"]
+    firsts = [surface.points.iloc[0] for surface in surfaces]
+    lower = [point for point in firsts if point["precision"] != "float32"]
     if not lower:
         return ""
-    names = " and ".join(sorted({row["precision"] for row in lower}))
-    some = "" if len(lower) == len(found) else f" on {len(lower)} of {len(found)} surfaces"
-    gap = np.max([row["precision_error"] for row in lower])  # NaN if one is
+    names = " and ".join(sorted({point["precision"] for point in lower}))
+    some = "" if len(lower) == len(firsts) else f" on {len(lower)} of {len(firsts)} surfaces"
+    gap = np.max([point["precision_error"] for point in lower])  # NaN if one is
     if np.isfinite(gap):
         return f" Computed in {names}{some}: mean losses within {gap:.1e} nats of float32."
     return f" Computed in {names}{some}: some mean losses that were compared are not finite."
 
 
-def find(surfaces: list[Surface], **wanted: str) -> Surface:
+def find(surfaces: list[Surface], **values: str) -> Surface:
     """The first surface whose geometry has these values, such as ``task`` and ``start``.
 
     Raises
     ------
-    UserError : if none has them.
+    UserError
+        If none has them.
     """
     for surface in surfaces:
-        if all(surface.geometry.get(key) == value for key, value in wanted.items()):
+        if all(surface.geometry.get(key) == value for key, value in values.items()):
             return surface
-    words = ", ".join(f"{key} {value!r}" for key, value in wanted.items())
+    words = ", ".join(f"{key} {value!r}" for key, value in values.items())
     raise UserError(f"no surface was given for {words}")
 
 
 def labelled(table: pd.DataFrame, **columns: Any) -> pd.DataFrame:
-    """``table`` with constant columns put before its own."""
+    """``table`` with constant columns before its own."""
     table = table.drop(columns=[name for name in columns if name in table])
     return pd.concat([pd.DataFrame(columns, index=table.index), table], axis=1)

@@ -1,6 +1,7 @@
-"""Figures dynamics1 to dynamics7: how far two models are apart, layer by layer."""
+"""Distances between two models, layer by layer (figures dynamics1 to dynamics7)."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.intervals import percentile_interval, resampled_means
+from workflow_scripts.common.titles import PairTitle, TaskTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import labelled
 from workflow_scripts.figures.layout import Footer, Sheet, blocks_of, sheet
@@ -20,11 +23,9 @@ from workflow_scripts.figures.pairs import (
     compared,
     counted,
     few_words,
-    identity,
     layers_of,
     set_ticks,
 )
-from workflow_scripts.landscape.width import resampled_means
 
 FRAME = {"left": 0.5, "right": 0.1, "widest": 2.6}
 LN2 = math.log(2)
@@ -33,7 +34,7 @@ LN2 = math.log(2)
 MEASURES = {
     "svcca": "SVCCA distance",
     "svcca_hidden": "SVCCA distance (per hidden unit)",
-    "cca_full": "CCA distance (nothing cut)",
+    "cca_full": "CCA distance (all axes)",
     "svcca_per_neuron": "SVCCA distance (standardised)",
     "cka_distance": "CKA distance",
     "cka_unbiased_distance": "unbiased CKA distance",
@@ -44,44 +45,52 @@ MEASURES = {
 HEADLINE = ("svcca", "cka_unbiased_distance")
 
 
+@style.paper_style()
 def attention_by_layer(
-    tables: list[pd.DataFrame], pairs: list[dict], resamples: int = 1000, seed: int = 0
+    tables: list[pd.DataFrame], pairs: list[PairTitle], resamples: int = 1000, seed: int = 0
 ) -> tuple[Figure, pd.DataFrame]:
     """JS divergence of attention over layers, a curve per pair of models.
 
-    Twice: on a linear axis from 0, as the paper draws it, where the layers that change most are
-    seen; and on a logarithmic one, since low layers differ by a hundredth of that and less, which
-    a linear axis shows as nothing. A divergence of exactly 0 stands at the foot of the latter.
+    The left panel has a linear axis from 0, as in the paper, and shows the layers that change
+    most. The right one has a logarithmic axis, because low layers differ by a hundredth of that
+    or less. There, a divergence of exactly 0 is drawn at the foot of the axis.
 
     Parameters
     ----------
-    tables : ``attention.parquet`` of each pair: ``example``, ``layer``, ``js`` (nats; mean over
-        heads and real tokens), ``cls``, ``sep``, ``other``; in the order of ``pairs``.
-    pairs : ``name``, ``title``, ``synthetic``, ``comparison``, ``first``, ``second`` (names of the
-        two models); in the order of the curves.
-    resamples, seed : bootstrap samples of the examples of each pair and their seed.
+    tables : list of DataFrame
+        ``attention.parquet`` of each pair: ``example``, ``layer``, ``js`` (nats; mean over heads
+        and real tokens), ``cls``, ``sep``, ``other``; in the order of ``pairs``.
+    pairs : list of PairTitle
+        In the order of the curves.
+    resamples : int
+        Bootstrap samples of the examples of each pair.
+    seed : int
+        Of the samples.
 
     Returns
     -------
-    The figure, and its numbers: a row per pair and layer with ``js`` (nats, mean over examples),
-    ``low``, ``high`` (95 % percentile bootstrap over examples; the same samples at every layer),
-    ``examples``, and the means of ``cls``, ``sep``, ``other`` over the examples that have such
-    tokens. A layer with an example that is not finite has NaN.
+    figure : Figure
+    numbers : DataFrame
+        A row per pair and layer with ``js`` (nats, mean over examples), ``low``, ``high`` (95 %
+        percentile bootstrap over examples; the same samples at every layer), ``examples``, and
+        the means of ``cls``, ``sep``, ``other`` over the examples that have such tokens. NaN for
+        a layer where an example is not finite.
 
     Raises
     ------
-    UserError : if a table is missing, empty or lacks a column, an example lacks a layer, or pairs
-        have different layers.
+    UserError
+        If a table is missing, empty or lacks a column, an example lacks a layer, or pairs have
+        different layers.
 
     References
     ----------
     Hao et al. (2020), sections 3 and 5, figures 1, 4 and 6.
     """
-    found = by_pair(tables, pairs, ["example", "layer", "js", "cls", "sep", "other"])
-    layers = layers_of(found)
+    by_name = by_pair(tables, pairs, ["example", "layer", "js", "cls", "sep", "other"])
+    layers = layers_of(by_name)
     numbers = pd.concat(
         [
-            labelled(_mean_js(found[pair["name"]], pair["name"], resamples, seed), **identity(pair))
+            labelled(_mean_js(by_name[pair.name], pair.name, resamples, seed), **pair.columns)
             for pair in pairs
         ],
         ignore_index=True,
@@ -114,7 +123,7 @@ def attention_by_layer(
         if near:
             axes.axhline(LN2, **_reference_line())
         for index, pair in enumerate(pairs):
-            rows = numbers[numbers["pair"] == pair["name"]]
+            rows = numbers[numbers["pair"] == pair.name]
             foot = (rows["js"] == 0) & logarithmic
             _curve(axes, rows, "js", style.curve_look(index), layers, bottom, foot, foot)
         _layer_axis(axes, layers, "layer")
@@ -122,70 +131,80 @@ def attention_by_layer(
     return page.figure, numbers
 
 
+@style.paper_style()
 def representations_by_layer(
-    tables: list[pd.DataFrame], pairs: list[dict], measures: list[str] | tuple[str, ...] = HEADLINE
+    tables: list[pd.DataFrame], pairs: list[PairTitle], measures: Sequence[str] = HEADLINE
 ) -> tuple[Figure, pd.DataFrame]:
     """Distance of representations over layers: a panel per measure, a curve per pair of models.
 
     Parameters
     ----------
-    tables : ``representations.parquet`` of each pair: ``layer`` (-1 is the embeddings),
-        ``measure``, ``value``, ``low``, ``high``, ``null``, ``null_low``, ``null_high``, ``n``,
-        ``examples``, ``underdetermined``, ``few``; in the order of ``pairs``.
-    pairs : ``name``, ``title``, ``synthetic``, ``comparison``, ``first``, ``second``; in the order
-        of the curves.
-    measures : keys of ``MEASURES``, a panel each.
+    tables : list of DataFrame
+        ``representations.parquet`` of each pair: ``layer`` (-1 is the embeddings), ``measure``,
+        ``value``, ``low``, ``high``, ``null``, ``null_low``, ``null_high``, ``n``, ``examples``,
+        ``underdetermined``, ``few``; in the order of ``pairs``.
+    pairs : list of PairTitle
+        In the order of the curves.
+    measures : sequence of str
+        Keys of ``MEASURES``, a panel each.
 
     Returns
     -------
-    The figure, and its numbers: the rows of the tables for these measures, with the pair's name.
+    figure : Figure
+    numbers : DataFrame
+        The rows of the tables for these measures, with the pair's name.
 
     Raises
     ------
-    UserError : if a measure is unknown or not in a table; if a table is missing, empty or lacks a
-        column or a layer, or pairs have different layers.
+    UserError
+        If a measure is unknown or not in a table; if a table is missing, empty or lacks a column
+        or a layer, or pairs have different layers.
 
     References
     ----------
     Hao et al. (2020), sections 4 and 5, figures 2, 5 and 7.
     """
     caption = f"Distance between the representations of {compared(pairs)}"
-    return _distances(tables, pairs, [identity(pair) for pair in pairs], measures, caption)
+    return _distances(tables, pairs, measures, caption)
 
 
+@style.paper_style()
 def rollback_by_layer(
-    tables: list[pd.DataFrame], tasks: list[dict], measures: list[str] | tuple[str, ...] = HEADLINE
+    tables: list[pd.DataFrame], tasks: list[TaskTitle], measures: Sequence[str] = HEADLINE
 ) -> tuple[Figure, pd.DataFrame]:
-    """How far the last layer moves when one layer is put back, over layers, a curve per task.
+    """Change of the last layer's output when one layer is rolled back, a curve per task.
 
     Parameters
     ----------
-    tables : ``rollback.parquet`` of each task: the columns of ``representations_by_layer``, where
-        ``layer`` is the one put back to its pre-trained weights and ``value`` the distance of the
-        last layer from the fine-tuned model's; in the order of ``tasks``.
-    tasks : ``name``, ``title``, ``synthetic``; in the order of the curves.
-    measures : keys of ``MEASURES``, a panel each.
+    tables : list of DataFrame
+        ``rollback.parquet`` of each task: the columns of ``representations_by_layer``, where
+        ``layer`` is the one rolled back to its pre-trained weights and ``value`` the distance of
+        the last layer from the fine-tuned model's; in the order of ``tasks``.
+    tasks : list of TaskTitle
+        In the order of the curves.
+    measures : sequence of str
+        Keys of ``MEASURES``, a panel each.
 
     Returns
     -------
-    The figure, and its numbers: the rows of the tables for these measures, with the task's name.
+    figure : Figure
+    numbers : DataFrame
+        The rows of the tables for these measures, with the task's name.
 
     Raises
     ------
-    UserError : as ``representations_by_layer``.
+    UserError
+        As ``representations_by_layer``.
 
     References
     ----------
     Hao et al. (2020), section 4, figure 3.
     """
-    owners = [{"task": task["name"], "synthetic": bool(task.get("synthetic"))} for task in tasks]
     caption = (
         "Distance between the last layer of the fine-tuned model and of the same model with one "
-        "layer put back to its pre-trained weights"
+        "layer rolled back to its pre-trained weights"
     )
-    return _distances(
-        tables, tasks, owners, measures, caption, "layer put back", "\nof the last layer"
-    )
+    return _distances(tables, tasks, measures, caption, "layer rolled back", "\nof the last layer")
 
 
 def _mean_js(table: pd.DataFrame, name: str, resamples: int, seed: int) -> pd.DataFrame:
@@ -194,7 +213,7 @@ def _mean_js(table: pd.DataFrame, name: str, resamples: int, seed: int) -> pd.Da
     js = table.pivot(index="layer", columns="example", values="js")
     values = js.to_numpy(float, copy=True)
     values[~np.isfinite(values)] = np.nan
-    low, high = np.percentile(resampled_means(values, resamples, seed), [2.5, 97.5], axis=0)
+    low, high = percentile_interval(resampled_means(values, resamples, seed), axis=0)
     means = table.groupby("layer")[["cls", "sep", "other"]].mean()
     return pd.DataFrame(
         {
@@ -210,33 +229,32 @@ def _mean_js(table: pd.DataFrame, name: str, resamples: int, seed: int) -> pd.Da
 
 def _distances(
     tables: list[pd.DataFrame],
-    pairs: list[dict],
-    owners: list[dict],
-    measures: list[str] | tuple[str, ...],
+    titles: Sequence[TaskTitle],
+    measures: Sequence[str],
     what: str,
     x: str = "layer",
     of: str = "",
 ) -> tuple[Figure, pd.DataFrame]:
-    """A panel per measure, a curve per pair; ``owners``: columns that name each pair's rows."""
+    """A panel per measure, a curve per pair of models or task."""
     columns = ["layer", "measure", "value", "low", "high", "null", "null_low", "null_high"]
-    found = by_pair(tables, pairs, [*columns, "n", "examples", "underdetermined", "few"])
-    chosen = {name: _of_measures(table, name, measures) for name, table in found.items()}
+    by_name = by_pair(tables, titles, [*columns, "n", "examples", "underdetermined", "few"])
+    chosen = {name: _of_measures(table, name, measures) for name, table in by_name.items()}
     layers = layers_of(chosen)
-    own = next(iter(owners[0]))
+    own = next(iter(titles[0].columns))
     numbers = pd.concat(
         [
-            labelled(table.drop(columns="left_out", errors="ignore"), **owner)
-            for owner, table in zip(owners, chosen.values(), strict=True)
+            labelled(table.drop(columns="left_out", errors="ignore"), **title.columns)
+            for title, table in zip(titles, chosen.values(), strict=True)
         ],
         ignore_index=True,
     )
-    banded = bool(np.isfinite(numbers["low"]).any())
+    with_intervals = bool(np.isfinite(numbers["low"]).any())
     tops = {m: _top(numbers[numbers["measure"] == m]) for m in measures}
     nulls = bool((numbers["null"] <= numbers["measure"].map(tops)).any())
     vacuous = bool(numbers["underdetermined"].any())
     keys = [
-        *_curve_keys(pairs),
-        *([_band_key("95 % jackknife interval over examples")] if banded else []),
+        *_curve_keys(titles),
+        *([_band_key("95 % jackknife interval over examples")] if with_intervals else []),
         *([_null_key("unrelated tokens (null)")] if nulls else []),
         *([_hollow_key("fewer tokens than axes: vacuous")] if vacuous else []),
         *([] if np.isfinite(numbers["value"]).all() else [style.lost_key("not finite")]),
@@ -245,25 +263,23 @@ def _distances(
         f"{what}, on {counted(numbers['examples'], 'examples')} "
         f"({counted(numbers['n'], 'tokens')}); 0 is no difference"
         + ("; emb.: the embeddings." if layers[0] < 0 else ".")
-        + few_words(pairs, chosen)
+        + few_words(titles, chosen)
     )
     page = _sheet(len(measures), Footer(keys, caption), 0.42, 0.15 if of else 0.0)
     panels = [axes for row in page.panels for axes in row if axes is not None]
     for axes, measure in zip(panels, measures, strict=True):
         rows = numbers[numbers["measure"] == measure]
-        _distance_panel(axes, rows, own, pairs, layers, tops[measure])
+        _distance_panel(axes, rows, own, titles, layers, tops[measure])
         _layer_axis(axes, layers, x)
         axes.set_ylabel(MEASURES[measure] + of)
     return page.figure, numbers
 
 
-def _of_measures(
-    table: pd.DataFrame, name: str, measures: list[str] | tuple[str, ...]
-) -> pd.DataFrame:
+def _of_measures(table: pd.DataFrame, name: str, measures: Sequence[str]) -> pd.DataFrame:
     """Rows of these measures, by measure and layer; each must have the same layers, once."""
     if not measures:
         raise UserError("nothing to draw: no measure was given")
-    there = list(dict.fromkeys(table["measure"]))
+    present = list(dict.fromkeys(table["measure"]))
     parts = []
     for measure in measures:
         if measure not in MEASURES:
@@ -273,7 +289,7 @@ def _of_measures(
             )
         rows = table[table["measure"] == measure].sort_values("layer", ignore_index=True)
         if rows.empty:
-            raise UserError(f"the table of {name!r} has no {measure!r}, only {', '.join(there)}")
+            raise UserError(f"the table of {name!r} has no {measure!r}, only {', '.join(present)}")
         if rows["layer"].duplicated().any():
             raise UserError(f"the table of {name!r} has a layer's {measure!r} twice")
         if list(rows["layer"]) != sorted(set(table.loc[table["measure"].isin(measures), "layer"])):
@@ -283,20 +299,25 @@ def _of_measures(
 
 
 def _top(numbers: pd.DataFrame) -> float:
-    """Where the panel of one measure ends: above its curves, and above the null if that is near.
+    """Upper end of a measure's panel: above its curves, and above the null if that is near.
 
-    The null is what tokens give that do not belong together. It may be many times the curves (an
-    unbiased CKA's is 1), which would then all lie at the foot: more than twice the curves' height
-    is not shown.
+    The null is the distance between unrelated tokens. It may be many times as high as the curves
+    (an unbiased CKA's is 1), which would then all be at the foot: a null more than twice as high
+    as the curves is not shown.
     """
     curves, null = _highest(numbers, ["value", "high"]), _highest(numbers, ["null", "null_high"])
     return 1.06 * (max(curves, null) if null <= 2 * curves else curves or 1.0)
 
 
 def _distance_panel(
-    axes: Axes, numbers: pd.DataFrame, own: str, pairs: list[dict], layers: range, top: float
+    axes: Axes,
+    numbers: pd.DataFrame,
+    own: str,
+    pairs: Sequence[TaskTitle],
+    layers: range,
+    top: float,
 ) -> None:
-    """Curves of one measure with their nulls; a note says where a null is that lies too high."""
+    """Curves of one measure with their nulls; a note gives the value of a null above the panel."""
     head = _crosses(axes, numbers, "value", pairs, own)
     highest = _highest(numbers, ["null", "null_high"])
     if highest > top:
@@ -313,7 +334,7 @@ def _distance_panel(
     axes.set_ylim(0, top / (1 - head))
     _round_ticks(axes)
     for index, pair in enumerate(pairs):
-        rows = numbers[numbers[own] == pair["name"]]
+        rows = numbers[numbers[own] == pair.name]
         look = style.curve_look(index)
         axes.fill_between(
             rows["layer"],
@@ -340,8 +361,8 @@ def _curve(
 ) -> None:
     """A curve with its band and a mark per layer.
 
-    ``bottom`` : of the axis; what is less stands there. ``hollow`` : which marks are; ``apart`` :
-    which stand without a line to their neighbours.
+    Values below ``bottom``, the axis's lower end, are drawn there. Marks are hollow where
+    ``hollow`` and not joined to their neighbours where ``apart``.
     """
     x = rows["layer"].to_numpy()
     y = np.maximum(rows[column].where(np.isfinite(rows[column])).to_numpy(float), bottom)
@@ -379,15 +400,15 @@ def _mark_size(axes: Axes, layers: range) -> float:
 
 
 def _crosses(
-    axes: Axes, numbers: pd.DataFrame, column: str, pairs: list[dict], own: str = "pair"
+    axes: Axes, numbers: pd.DataFrame, column: str, pairs: Sequence[TaskTitle], own: str = "pair"
 ) -> float:
-    """Crosses along the top where a value is not finite, a line per pair that has such.
+    """Crosses along the top where a value is not finite, a line of them per pair.
 
     Returns the share of the panel's height that they take.
     """
     lines = 0
     for index, pair in enumerate(pairs):
-        rows = numbers[numbers[own] == pair["name"]]
+        rows = numbers[numbers[own] == pair.name]
         lost = rows[~np.isfinite(rows[column])]
         if len(lost):
             axes.plot(
@@ -405,9 +426,10 @@ def _crosses(
 
 
 def _log_axis(axes: Axes, numbers: pd.DataFrame, head: float, zero: bool) -> float:
-    """Logarithmic axis around the values, ``head`` of its height free above; returns its foot.
+    """Logarithmic axis around the values; returns its lower end.
 
-    ``zero`` : whether there are zeros, which stand at the foot, below everything else.
+    The share ``head`` of its height stays free at the top; with ``zero``, some values are 0 and
+    are drawn at the lower end, below all others.
     """
     low, high = scales.log_ends(numbers[["js", "low", "high"]].to_numpy(float))
     foot = low / 3 if zero else low
@@ -439,7 +461,7 @@ def _layer_axis(axes: Axes, layers: range, label: str) -> None:
 
 
 def _sheet(count: int, footer: Footer, foot: float, more: float = 0.0) -> Sheet:
-    """``count`` panels, at most two side by side; ``more`` inches beside each for its label."""
+    """``count`` panels, at most two side by side; ``more`` inches left of each for its label."""
     blocks, columns = blocks_of(count, most=2)
     frame = {**FRAME, "left": FRAME["left"] + more, "gap": 0.58 + more}
     return sheet(
@@ -467,7 +489,7 @@ def _range(low: float, high: float) -> str:
     return words[0] if words[0] == words[1] else "–".join(words)
 
 
-def _curve_keys(pairs: list[dict]) -> list[Line2D]:
+def _curve_keys(titles: Sequence[TaskTitle]) -> list[Line2D]:
     return [
         Line2D(
             [],
@@ -475,10 +497,10 @@ def _curve_keys(pairs: list[dict]) -> list[Line2D]:
             markersize=4,
             markeredgecolor="white",
             markeredgewidth=0.4,
-            label=style.task_title(pair).replace("\n", " "),
+            label=title.heading.replace("\n", " "),
             **style.curve_look(index),
         )
-        for index, pair in enumerate(pairs)
+        for index, title in enumerate(titles)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Panels, keys and captions placed in inches, so that nothing overlaps or is cut off."""
+"""Panels, keys and captions laid out in inches, so that nothing overlaps or is cut off."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +21,7 @@ KEY = 0.42  # inches of a key's mark and the space after its label
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float = SMALL, bold: bool = False) -> float:
-    """Width of a line of text in inches; ``size`` in points."""
+    """Width of a line of text, inches, for a font size in points."""
     if not text:
         return 0.0
     font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=size)
@@ -40,9 +40,22 @@ def balanced(text: str, width: float) -> list[str]:
 
 
 def wrap(text: str, width: float, size: float = SMALL, bold: bool = False) -> list[str]:
-    """Lines of ``text`` that fit ``width`` inches; a longer word is cut with an ellipsis.
+    """Break a text into lines; line breaks in it are kept.
 
-    ``size`` : of the font, in points. A line break in the text stays one.
+    Parameters
+    ----------
+    text : str
+        To break.
+    width : float
+        Of a line, inches; a longer word is cut with an ellipsis.
+    size : float
+        Of the font, points.
+    bold : bool
+        Whether the font is bold.
+
+    Returns
+    -------
+    list of str
     """
     lines: list[str] = []
     for paragraph in text.split("\n"):
@@ -67,13 +80,21 @@ def _cut(line: str, width: float, size: float, bold: bool) -> str:
 
 
 def height_of(lines: int, size: float = SMALL) -> float:
-    """Height of lines of text in inches; ``size`` in points."""
+    """Height of lines of text, inches, for a font size in points."""
     return lines * size * LINE / 72
 
 
 @dataclass(frozen=True)
 class Footer:
-    """Keys and a caption below the panels."""
+    """Keys and a caption below the panels.
+
+    Attributes
+    ----------
+    keys : list of Artist
+        With labels.
+    caption : str
+        Line breaks in it are kept.
+    """
 
     keys: list[Artist]
     caption: str
@@ -101,16 +122,16 @@ class Footer:
         return rows
 
     def lines(self, width: float) -> list[str]:
-        """Lines of the caption in ``width`` inches; a line break in it stays one."""
+        """Lines of the caption in ``width`` inches."""
         return [line for part in self.caption.split("\n") if part for line in balanced(part, width)]
 
     def height(self, width: float) -> float:
-        """Inches that the footer takes below a sheet ``width`` inches wide."""
+        """Height of the footer of a sheet ``width`` inches wide, inches."""
         inner = width - 2 * EDGE
         return 0.17 * len(self.rows(inner)) + height_of(len(self.lines(inner))) + 0.04 + EDGE
 
     def draw(self, figure: Figure) -> None:
-        """Put the keys and the caption, centred, at the foot of ``figure``."""
+        """Draw the keys and the caption, centred, at the foot of ``figure``."""
         width, height = figure.get_size_inches()
         inner = width - 2 * EDGE
         y = self.height(width) - 0.02
@@ -134,11 +155,20 @@ class Footer:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A figure with panels, at known places."""
+    """A figure with its panels.
+
+    Attributes
+    ----------
+    figure : Figure
+    panels : list of list of (Axes or None)
+        By row and column.
+    bar : Axes or None
+        For a colour bar.
+    """
 
     figure: Figure
-    panels: list[list[Axes | None]]  # [rows][columns]
-    bar: Axes | None  # for a colour bar
+    panels: list[list[Axes | None]]
+    bar: Axes | None
 
 
 def width_of_panels(
@@ -172,14 +202,28 @@ def sheet(
 
     Parameters
     ----------
-    columns : panels side by side.
-    heads, feet : inches above and below the panels of each row, for titles and tick labels.
-    aspect : height of a panel over its width.
-    left, right, gap : inches left of the first panel, right of the last, between panels.
-    bar : inches between the last panel and the right edge for a colour bar; 0 for none.
-    widest : largest width of a panel in inches; a sheet with few panels is narrower.
-    narrowest : smallest width of the whole sheet in inches.
-    present : which panels exist; all if None.
+    columns : int
+        Panels side by side.
+    heads, feet : list of float
+        Room above and below the panels of each row, for titles and tick labels, inches.
+    footer : Footer
+        Keys and caption.
+    aspect : float
+        Height of a panel over its width.
+    left, right, gap : float
+        Room left of the first panel, right of the last, and between panels, inches.
+    bar : float
+        Room right of the last panel for a colour bar, inches; 0 for none.
+    widest : float
+        Largest width of a panel, inches; a sheet with few panels is narrower.
+    narrowest : float
+        Smallest width of the whole sheet, inches.
+    present : list of list of bool, optional
+        Which panels exist, by row and column.
+
+    Returns
+    -------
+    Sheet
     """
     width = width_of_panels(columns, left, right, bar, gap, widest)
     needed = left + max(bar, right) + gap * (columns - 1) + width * columns
@@ -226,27 +270,24 @@ def blocks_of(count: int, most: int = 4) -> tuple[int, int]:
 
 
 def broken_titles(titles: list[str], width: float) -> list[list[str]]:
-    """Titles in lines that fit a panel ``width`` inches wide."""
+    """Titles, each as lines that fit a panel ``width`` inches wide."""
     return [wrap(title, width, LARGE) for title in titles]
 
 
 def head_height(titles: list[list[str]]) -> float:
-    """Inches that titles take above their panels."""
+    """Room for titles above their panels, inches."""
     return height_of(max(len(lines) for lines in titles), LARGE) + 0.09
 
 
 def head_heights(titles: list[list[str]], columns: int) -> list[float]:
-    """Inches that titles take, for each block of ``columns`` panels."""
+    """Room for titles above each block of ``columns`` panels, inches."""
     return [
         head_height(titles[first : first + columns]) for first in range(0, len(titles), columns)
     ]
 
 
 def set_title(axes: Axes, lines: list[str]) -> None:
-    """Title above a panel, line by line, so that titles side by side stand equally high.
-
-    The last line stands lowest; words in brackets are smaller.
-    """
+    """Title above a panel; last lines of titles side by side are level, brackets are smaller."""
     for index, line in enumerate(reversed(lines)):
         axes.annotate(
             line,
@@ -262,7 +303,7 @@ def set_title(axes: Axes, lines: list[str]) -> None:
 
 
 def row_margin(titles: list[list[str]], ticks: str) -> float:
-    """Inches left of the panels that row titles, the axis label and tick labels take.
+    """Room left of the panels for row titles, the axis label and tick labels, inches.
 
     ``ticks`` is the longest tick label.
     """
@@ -270,7 +311,7 @@ def row_margin(titles: list[list[str]], ticks: str) -> float:
 
 
 def set_row_title(axes: Axes, lines: list[str], ticks: str) -> None:
-    """Title of a row of panels, upright at the left of its first panel's axis label.
+    """Vertical title of a row of panels, left of its first panel's axis label.
 
     ``ticks`` is the longest tick label, as for ``row_margin``.
     """
@@ -291,5 +332,5 @@ def set_row_title(axes: Axes, lines: list[str], ticks: str) -> None:
 
 
 def _beside(ticks: str) -> float:
-    """Inches that ticks, tick labels and the axis label take left of a panel."""
+    """Room left of a panel for ticks, tick labels and the axis label, inches."""
     return text_width(ticks) + 0.31

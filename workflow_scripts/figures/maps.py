@@ -16,14 +16,22 @@ from workflow_scripts.figures import scales, style
 
 
 @dataclass(frozen=True)
-class Measure:
+class Quantity:
     """What a map shows.
 
-    column : of ``surface.parquet``
-    colours : name of the colour map
-    label : of the colour bar, with its unit
-    margin : half the height of the band around a contour that tells a plateau, in its unit
-    text : writes a value
+    Attributes
+    ----------
+    column : str
+        Of ``surface.parquet``.
+    colours : str
+        Name of the colour map.
+    label : str
+        Of the colour bar, with the unit.
+    margin : float
+        Half the height of the band around a contour in which values make a plateau, in the
+        quantity's unit.
+    text : callable
+        From a value to its text.
     """
 
     column: str
@@ -33,8 +41,9 @@ class Measure:
     text: Callable[[float], str]
 
 
-LOSS = Measure("train_loss", style.LOSS_MAP, "training loss (nats)", 0.004, lambda v: f"{v:.2f}")
-ERROR = Measure("dev_error", style.ERROR_MAP, "dev error (%)", 0.012, lambda v: f"{100 * v:.0f} %")
+LOSS = Quantity("train_loss", style.LOSS_MAP, "training loss (nats)", 0.004, lambda v: f"{v:.2f}")
+ERROR = Quantity("dev_error", style.ERROR_MAP, "dev error (%)", 0.012, lambda v: f"{100 * v:.0f} %")
+QUANTITIES = {"loss": LOSS, "error": ERROR}
 
 
 def draw_map(
@@ -42,25 +51,35 @@ def draw_map(
     alpha: np.ndarray,
     beta: np.ndarray,
     values: np.ndarray,
-    measure: Measure,
+    quantity: Quantity,
     scale: Normalize,
     lines: list[float],
     chance: float | None = None,
 ) -> bool:
-    """Draw a filled contour map; between grid points it is linear.
+    """Draw a filled contour map, linear between grid points.
 
     Parameters
     ----------
-    alpha, beta : increasing coordinates ``[A]``, ``[B]``, in units of the directions.
-    values : in the measure's unit (nats, or an error rate of 0 to 1) ``[B, A]``; gaps, where they
-        are not finite, are drawn hatched. At least two rows and columns, else nothing is drawn.
-    scale : from value to colour, 0 to 1; what lies above it has the last colour.
-    lines : levels of contour lines; those along a plateau are left out.
-    chance : level of a dashed contour; None for none.
+    axes : Axes
+        Where to draw.
+    alpha, beta : ndarray of shape (A,) and (B,)
+        Increasing coordinates, in units of the directions.
+    values : ndarray of shape (B, A)
+        Nats, or an error rate of 0 to 1; drawn hatched where they are not finite. At least two
+        rows and columns, else nothing is drawn.
+    quantity : Quantity
+        What the values are.
+    scale : Normalize
+        From value to colour, 0 to 1; larger values have the last colour.
+    lines : list of float
+        Levels of contour lines; those along a plateau are left out.
+    chance : float, optional
+        Level of a dashed contour.
 
     Returns
     -------
-    Whether the values have gaps.
+    bool
+        Whether some values are not finite.
     """
     missing = not np.isfinite(values).all()
     if missing:
@@ -84,26 +103,26 @@ def draw_map(
             masked,
             levels=scales.fill_levels(scale),
             norm=scale,
-            cmap=measure.colours,
+            cmap=quantity.colours,
             extend="max",
             zorder=1,
         )
         # Hairlines of the fill's own colour close the seams that viewers leave between bands.
         filled.set_edgecolor("face")
         filled.set_linewidth(0.2)
-        drawn = scales.readable_lines(values, lines, measure.margin)
+        drawn = scales.readable_lines(values, lines, quantity.margin)
         if drawn:
             axes.contour(
                 alpha,
                 beta,
                 masked,
                 levels=drawn,
-                colors=[line_colour(level, measure.colours, scale) for level in drawn],
+                colors=[line_colour(level, quantity.colours, scale) for level in drawn],
                 linewidths=0.5,
                 alpha=0.75,
                 zorder=2,
             )
-        if chance is not None and scales.readable_lines(values, [chance], measure.margin):
+        if chance is not None and scales.readable_lines(values, [chance], quantity.margin):
             for colour, width, dash in _chance_strokes():
                 axes.contour(
                     alpha,
@@ -122,7 +141,14 @@ def draw_map(
 def line_colour(level: float, colours: str, scale: Normalize) -> str:
     """White on dark parts of a map, black on light ones.
 
-    ``level`` : a value of the map; ``colours`` : name of its colour map.
+    Parameters
+    ----------
+    level : float
+        A value of the map.
+    colours : str
+        Name of the map's colour map.
+    scale : Normalize
+        From value to colour.
     """
     red, green, blue, _ = matplotlib.colormaps[colours](float(scale(level)))
     return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5 else "black"
@@ -130,7 +156,7 @@ def line_colour(level: float, colours: str, scale: Normalize) -> str:
 
 def draw_bar(
     axes: Axes,
-    measure: Measure,
+    quantity: Quantity,
     scale: Normalize,
     lines: list[float],
     beyond: bool,
@@ -140,18 +166,27 @@ def draw_bar(
 
     Parameters
     ----------
-    scale, lines : those of the map.
-    beyond : whether values lie above the scale, which an arrow shows.
-    chances : label -> level, in the measure's unit; dashed lines, left out above the scale.
+    axes : Axes
+        Becomes the bar.
+    quantity : Quantity
+        What the map shows.
+    scale : Normalize
+        Of the map.
+    lines : list of float
+        Levels of the map's contour lines.
+    beyond : bool
+        Whether values lie above the scale, which an arrow shows.
+    chances : dict of str to float, optional
+        Level by label, in the quantity's unit: dashed lines, left out above the scale.
     """
-    percent = measure.column.endswith("error")
+    percent = quantity.column.endswith("error")
     ticks = {t: f"{100 * t:.0f}" if percent else f"{t:g}" for t in (0.0, *lines, float(scale.vmax))}
     bar = plain_bar(
-        axes, measure.colours, scale, measure.label, ticks, "max" if beyond else "neither"
+        axes, quantity.colours, scale, quantity.label, ticks, "max" if beyond else "neither"
     )
     for level in lines:
         bar.ax.axhline(
-            level, color=line_colour(level, measure.colours, scale), linewidth=0.5, alpha=0.75
+            level, color=line_colour(level, quantity.colours, scale), linewidth=0.5, alpha=0.75
         )
     for name, level in (chances or {}).items():
         if level < scale.vmax:
@@ -180,12 +215,22 @@ def plain_bar(
 
     Parameters
     ----------
-    colours : name of the colour map.
-    scale : from value to colour.
-    label : of the bar, with its unit.
-    ticks : value -> what is written there.
-    extend : where an arrow shows that values lie outside the scale: ``neither``, ``min``,
-        ``max`` or ``both``.
+    axes : Axes
+        Becomes the bar.
+    colours : str
+        Name of the colour map.
+    scale : Normalize
+        From value to colour.
+    label : str
+        Of the bar, with the unit.
+    ticks : dict of float to str
+        Text at each value.
+    extend : {"neither", "min", "max", "both"}
+        Where an arrow shows that values lie outside the scale.
+
+    Returns
+    -------
+    Colorbar
     """
     bar = axes.figure.colorbar(ScalarMappable(scale, colours), cax=axes, extend=extend)
     bar.outline.set_linewidth(0.6)
@@ -206,7 +251,18 @@ def _chance_strokes() -> list[tuple]:
 def draw_note(axes: Axes, text: str, corner: str = "upper left") -> Text:
     """Small text in a corner of a map, legible on every colour.
 
-    ``corner`` : ``upper`` or ``lower``, then ``left`` or ``right``.
+    Parameters
+    ----------
+    axes : Axes
+        Of the map.
+    text : str
+        What to write.
+    corner : str
+        ``upper`` or ``lower``, then ``left`` or ``right``.
+
+    Returns
+    -------
+    Text
     """
     vertical, horizontal = corner.split()
     x, y = (0.04 if horizontal == "left" else 0.96), (0.965 if vertical == "upper" else 0.04)
@@ -222,13 +278,22 @@ def draw_note(axes: Axes, text: str, corner: str = "upper left") -> Text:
     )
 
 
-def change(start: float, end: float, measure: Measure) -> str:
-    """``start → end`` in words of the measure; a value that is not finite is ``NaN``.
+def change(start: float, end: float, quantity: Quantity) -> str:
+    """Text ``start → end``; a value that is not finite is written as ``NaN``.
 
-    Both are in the measure's unit: nats, or an error rate of 0 to 1, written in percent.
+    Parameters
+    ----------
+    start, end : float
+        Nats, or error rates of 0 to 1, which are written in percent.
+    quantity : Quantity
+        What the values are.
+
+    Returns
+    -------
+    str
     """
     return " → ".join(
-        measure.text(v).removesuffix(" %" if v is start and np.isfinite(end) else "")
+        quantity.text(v).removesuffix(" %" if v is start and np.isfinite(end) else "")
         if np.isfinite(v)
         else "NaN"
         for v in (start, end)

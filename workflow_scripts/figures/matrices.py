@@ -1,4 +1,4 @@
-"""Maps of learning dynamics: attention by layer and head, representations by layer and layer."""
+"""Maps of attention by layer and head, and of representations by layer and layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.titles import COMPARISONS, PairTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import labelled
 from workflow_scripts.figures.layout import (
@@ -28,40 +29,43 @@ from workflow_scripts.figures.layout import (
 )
 from workflow_scripts.figures.maps import line_colour, plain_bar
 from workflow_scripts.figures.pairs import (
-    COMPARISONS,
     by_pair,
     check_examples,
     compared,
     counted,
     few_words,
-    identity,
     layers_of,
     set_ticks,
 )
 
 FRAME = {"left": 0.58, "bar": 0.98, "widest": 1.75}
-LOWEST = (
-    1.2  # inches of a panel that stands alone in its column: a bar's label beside it is so long
-)
-DECADES = 5  # of a logarithmic colour scale at most; what is smaller has its lowest colour
+LOWEST = 1.2  # inches, least height of a single row of panels: room for the colour bar's label
+DECADES = 5  # of a logarithmic colour scale at most; smaller values have the lowest colour
 
 
 @dataclass(frozen=True)
 class Measure:
     """What a matrix of layers shows.
 
-    column : of ``layers.parquet``
-    colours : name of the colour map; dark is alike
-    label : of the colour bar
-    words : in the caption
-    alike : value where the two layers are the same up to what the measure does not see, 0 or 1
+    Attributes
+    ----------
+    column : str
+        Of ``layers.parquet``.
+    colours : str
+        Name of the colour map; darker is more similar.
+    label : str
+        Of the colour bar.
+    words : str
+        In the caption.
+    same : float
+        Value for two layers that are the same up to the measure's invariances, 0 or 1.
     """
 
     column: str
     colours: str
     label: str
     words: str
-    alike: float
+    same: float
 
 
 MEASURES = {
@@ -73,36 +77,43 @@ MEASURES = {
 }
 
 
-def attention_by_head(tables: list[pd.DataFrame], pairs: list[dict]) -> tuple[Figure, pd.DataFrame]:
+@style.paper_style()
+def attention_by_head(
+    tables: list[pd.DataFrame], pairs: list[PairTitle]
+) -> tuple[Figure, pd.DataFrame]:
     """JS divergence of attention of every layer (rows, the last on top) and head (columns).
 
-    A panel per pair, on one logarithmic colour scale; what the pairs compare (``comparison``)
-    begins a new row of panels. A divergence of 0 has the lowest colour.
+    A panel per pair, on one logarithmic colour scale; each kind of comparison begins a new row of
+    panels. A divergence of 0 has the lowest colour.
 
     Parameters
     ----------
-    tables : ``attention.parquet`` of each pair: ``example``, ``layer``, ``heads`` (nats, a number
-        per head); in the order of ``pairs``.
-    pairs : ``name``, ``title``, ``synthetic``, ``comparison``, ``first``, ``second`` (names of the
-        two models).
+    tables : list of DataFrame
+        ``attention.parquet`` of each pair: ``example``, ``layer``, ``heads`` (nats, a number per
+        head); in the order of ``pairs``.
+    pairs : list of PairTitle
+        In the order of the panels of a comparison.
 
     Returns
     -------
-    The figure, and its numbers: a row per pair, layer and head with ``js`` (nats, mean over
-    examples; NaN where an example is not finite) and ``examples``.
+    figure : Figure
+    numbers : DataFrame
+        A row per pair, layer and head with ``js`` (nats, mean over examples; NaN where an example
+        is not finite) and ``examples``.
 
     Raises
     ------
-    UserError : if a table is missing, empty or lacks a column, or pairs have different layers or
-        numbers of heads.
+    UserError
+        If a table is missing, empty or lacks a column, or pairs have different layers or numbers
+        of heads.
 
     References
     ----------
     Hao et al. (2020), section 3, before the mean over heads.
     """
-    found = by_pair(tables, pairs, ["example", "layer", "heads"])
-    layers = layers_of(found)
-    means = {name: _mean_heads(table, name) for name, table in found.items()}
+    by_name = by_pair(tables, pairs, ["example", "layer", "heads"])
+    layers = layers_of(by_name)
+    means = {name: _mean_heads(table, name) for name, table in by_name.items()}
     counts = {name: values.shape[1] for name, values in means.items()}
     if len(set(counts.values())) > 1:
         words = ", ".join(f"{count} for {name!r}" for name, count in counts.items())
@@ -115,11 +126,11 @@ def attention_by_head(tables: list[pd.DataFrame], pairs: list[dict]) -> tuple[Fi
                     {
                         "layer": np.repeat(layers, len(heads)),
                         "head": np.tile(heads, len(layers)),
-                        "js": means[pair["name"]].ravel(),
-                        "examples": found[pair["name"]]["example"].nunique(),
+                        "js": means[pair.name].ravel(),
+                        "examples": by_name[pair.name]["example"].nunique(),
                     }
                 ),
-                **identity(pair),
+                **pair.columns,
             )
             for pair in pairs
         ],
@@ -152,32 +163,38 @@ def attention_by_head(tables: list[pd.DataFrame], pairs: list[dict]) -> tuple[Fi
     return page.figure, numbers
 
 
+@style.paper_style()
 def layers_by_layers(
-    tables: list[pd.DataFrame], pairs: list[dict], measure: str
+    tables: list[pd.DataFrame], pairs: list[PairTitle], measure: str
 ) -> tuple[Figure, pd.DataFrame]:
-    """How alike every layer of one model (rows, the last on top) and of the other (columns) are.
+    """Similarity of every layer of one model (rows, the last on top) and of the other (columns).
 
-    A panel per pair, on one colour scale where dark is alike; what the pairs compare
-    (``comparison``) begins a new row of panels. Cells with fewer tokens than axes are hatched:
-    there, the SVCCA distance is too small whatever the layers hold.
+    A panel per pair, on one colour scale on which darker is more similar; each kind of comparison
+    begins a new row of panels. Cells with fewer tokens than axes are hatched: their SVCCA distance
+    is too small whatever the layers represent.
 
     Parameters
     ----------
-    tables : ``layers.parquet`` of each pair: ``first``, ``second`` (layers of the two models; -1
-        is the embeddings), the measure's column, ``n``, ``underdetermined``, ``few``; in the order
-        of ``pairs``.
-    pairs : ``name``, ``title``, ``synthetic``, ``comparison``, ``first``, ``second`` (names of the
-        two models).
-    measure : a key of ``MEASURES``.
+    tables : list of DataFrame
+        ``layers.parquet`` of each pair: ``first``, ``second`` (layers of the two models; -1 is the
+        embeddings), the measure's column, ``n``, ``underdetermined``, ``few``; in the order of
+        ``pairs``.
+    pairs : list of PairTitle
+        In the order of the panels of a comparison.
+    measure : str
+        Key of ``MEASURES``.
 
     Returns
     -------
-    The figure, and its numbers: the rows of the tables, with the pair's name.
+    figure : Figure
+    numbers : DataFrame
+        The rows of the tables, with the pair's name.
 
     Raises
     ------
-    UserError : if the measure is unknown; if a table is missing, empty, lacks a column or a pair
-        of layers, or pairs have different layers.
+    UserError
+        If the measure is unknown; if a table is missing, empty, lacks a column or a pair of
+        layers, or pairs have different layers.
     """
     if measure not in MEASURES:
         raise UserError(
@@ -185,20 +202,22 @@ def layers_by_layers(
             f"{nearest(measure, MEASURES)}"
         )
     shown = MEASURES[measure]
-    found = by_pair(tables, pairs, ["first", "second", shown.column, "n", "underdetermined", "few"])
-    layers = layers_of(found, "first")
-    if layers_of(found, "second") != layers:
+    by_name = by_pair(
+        tables, pairs, ["first", "second", shown.column, "n", "underdetermined", "few"]
+    )
+    layers = layers_of(by_name, "first")
+    if layers_of(by_name, "second") != layers:
         raise UserError("the two models of a pair need the same layers")
-    matrices = {name: _matrix(table, name, shown.column) for name, table in found.items()}
+    matrices = {name: _matrix(table, name, shown.column) for name, table in by_name.items()}
     numbers = pd.concat(
-        [labelled(found[pair["name"]], **identity(pair)) for pair in pairs], ignore_index=True
+        [labelled(by_name[pair.name], **pair.columns) for pair in pairs], ignore_index=True
     )
     values = np.stack(list(matrices.values()))
-    scale = scales.tenths(values, shown.alike)
+    scale = scales.tenths(values, shown.same)
     # Only what depends on the number of axes kept is vacuous where the tokens are fewer.
     vacuous = {
         name: _matrix(table, name, "underdetermined") > 0 if measure == "svcca" else None
-        for name, table in found.items()
+        for name, table in by_name.items()
     }
     hatched = any(cells is not None and cells.any() for cells in vacuous.values())
     keys = [
@@ -207,15 +226,15 @@ def layers_by_layers(
     ]
     caption = (
         f"{shown.words} between the layers of {compared(pairs)} "
-        f"({counted(numbers['n'], 'tokens')}); dark is alike"
+        f"({counted(numbers['n'], 'tokens')}); darker is more similar"
         + ("; emb.: the embeddings." if layers[0] < 0 else ".")
-        + few_words(pairs, found)
+        + few_words(pairs, by_name)
     )
     page = _sheet(
         pairs,
         Footer(keys, caption),
         1.0,
-        lambda pair: (f"layer ({pair['second']})", f"layer ({pair['first']})"),
+        lambda pair: (f"layer ({pair.second})", f"layer ({pair.first})"),
     )
     for pair, axes in page.panels.items():
         _cells(axes, layers, layers, matrices[pair], shown.colours, scale)
@@ -285,7 +304,7 @@ def _hatch(
     colours: str,
     scale: Normalize,
 ) -> None:
-    """Hatch cells in white or black, whichever is seen on the cell's colour."""
+    """Hatch cells in white or black, whichever is visible on the cell's colour."""
     edge = np.array(
         [[line_colour(v, colours, scale) if np.isfinite(v) else "" for v in row] for row in values]
     )
@@ -324,27 +343,27 @@ class _Page:
 
 
 def _sheet(
-    pairs: list[dict],
+    pairs: list[PairTitle],
     footer: Footer,
     aspect: float,
-    names: Callable[[dict], tuple[str, str]],
+    names: Callable[[PairTitle], tuple[str, str]],
 ) -> _Page:
-    """A panel per pair with its title and the names of its axes; rows by comparison.
+    """A panel per pair with its title and the ``names`` of its axes (x, y); rows by comparison.
 
-    ``aspect`` : height over width of a panel with square cells. ``names`` : of the axes of a pair.
+    ``aspect`` is the height over the width of a panel with square cells.
     """
-    rows: list[list[dict]] = []
+    rows: list[list[PairTitle]] = []
     for comparison in COMPARISONS:
-        group = [pair for pair in pairs if pair["comparison"] == comparison]
+        group = [pair for pair in pairs if pair.comparison == comparison]
         if group:
             _, columns = blocks_of(len(group))
             rows += [group[first : first + columns] for first in range(0, len(group), columns)]
     columns = max(len(row) for row in rows)
-    # The name beside a panel is left out where it is that of the panel to the left.
+    # A panel has no name of its y axis if it is that of the panel to the left.
     apart = any(names(pair)[1] != names(row[0])[1] for row in rows for pair in row)
     frame = {**FRAME, "gap": 0.32 if apart else 0.16}
     width = width_of_panels(columns, **frame)
-    # A flat or tall model's panels, too, have room for names and for the bar's label.
+    # Panels of a model with few layers, too, have room for names and for the bar's label.
     least = max(0.62, LOWEST / width) if len(rows) == 1 else 0.62
     aspect = float(np.clip(aspect, least, 1.7))
     titles = [[_title(pair, width) for pair in row] for row in rows]
@@ -361,7 +380,7 @@ def _sheet(
     panels = {}
     for r, row in enumerate(rows):
         for c, pair in enumerate(row):
-            axes = panels[pair["name"]] = page.panels[r][c]
+            axes = panels[pair.name] = page.panels[r][c]
             below, beside = names(pair)
             set_title(axes, titles[r][c])
             axes.set_xlabel(_one_line(below, width + 0.1))
@@ -371,9 +390,9 @@ def _sheet(
     return _Page(page.figure, panels, page.bar)
 
 
-def _title(pair: dict, width: float) -> list[str]:
-    """Title of a pair in lines; two names with a dash between them are parted if need be."""
-    title = style.task_title(pair)
+def _title(pair: PairTitle, width: float) -> list[str]:
+    """Title of a pair in lines, broken at the dash between two names if necessary."""
+    title = pair.heading
     (lines,) = broken_titles([title], width)
     if "–" in title and any(line.endswith("…") for line in lines):
         (lines,) = broken_titles([title.replace("–", "–\n")], width)

@@ -1,4 +1,4 @@
-"""Pairs of models that the figures of learning dynamics compare: tables, names, layers."""
+"""Tables, layers and words of the pairs of models that figures compare."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,72 +6,81 @@ from itertools import pairwise
 import pandas as pd
 from matplotlib.axis import Axis
 
-from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import COMPARISONS, PairTitle, TaskTitle
 from workflow_scripts.figures.layout import text_width
 
 EMBEDDINGS = -1  # number of the embeddings' output among the layers
 
-# What the two models of a pair are, in the order in which figures show the pairs.
-COMPARISONS = {
-    "change": "a pre-trained model and the same model fine-tuned",
-    "seeds": "two models fine-tuned on one task with different seeds",
-    "tasks": "two models fine-tuned on different tasks, on examples of both",
-}
-
 
 def by_pair(
-    tables: list[pd.DataFrame], pairs: list[dict], columns: Sequence[str]
+    tables: list[pd.DataFrame], pairs: Sequence[TaskTitle], columns: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
     """Tables by the name of their pair.
 
     Parameters
     ----------
-    tables : one per pair, in the same order.
-    pairs : with ``name``; and ``comparison``, a key of ``COMPARISONS``, where a pair has one.
-    columns : what every table must have.
+    tables : list of DataFrame
+        One per pair, in the same order.
+    pairs : sequence of TaskTitle
+        Pairs of models, or tasks.
+    columns : sequence of str
+        What every table must have.
+
+    Returns
+    -------
+    dict of str to DataFrame
 
     Raises
     ------
-    UserError : if a pair has no table or a table no pair; if a table is empty or lacks a column;
-        if a name comes twice or a comparison is unknown.
+    UserError
+        If there are not as many tables as pairs, a table is empty or lacks a column, or a name
+        comes twice.
     """
     if not pairs:
         raise UserError("nothing to draw: no pair was given")
     if len(tables) != len(pairs):
         raise UserError(f"{len(pairs)} pairs need a table each, got {len(tables)} tables")
-    found: dict[str, pd.DataFrame] = {}
+    by_name: dict[str, pd.DataFrame] = {}
     for table, pair in zip(tables, pairs, strict=True):
-        name, comparison = pair["name"], pair.get("comparison")
-        if name in found:
+        name = pair.name
+        if name in by_name:
             raise UserError(f"the pair {name!r} was given twice")
-        if comparison is not None and comparison not in COMPARISONS:
-            raise UserError(
-                f"comparison of pair {name!r}: got {comparison!r}, allowed are "
-                f"{', '.join(COMPARISONS)}{nearest(comparison, COMPARISONS)}"
-            )
         lacking = [column for column in columns if column not in table]
         if lacking:
             raise UserError(f"the table of {name!r} has no column {lacking[0]!r}")
         if table.empty:
             raise UserError(f"the table of {name!r} is empty")
-        found[name] = table
-    return found
+        by_name[name] = table
+    return by_name
 
 
 def layers_of(tables: dict[str, pd.DataFrame], column: str = "layer") -> range:
-    """Layers that all tables have; the embeddings, if they are there, are -1.
+    """Layers that all tables have; the embeddings, where present, are -1.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        By the name of their pair.
+    column : str
+        Of the layers.
+
+    Returns
+    -------
+    range
 
     Raises
     ------
-    UserError : if a table lacks a layer below its last, or two have different layers.
+    UserError
+        If a table lacks a layer below its last, or two have different layers.
     """
-    found = {name: sorted(set(table[column].astype(int))) for name, table in tables.items()}
-    for name, layers in found.items():
+    by_name = {name: sorted(set(table[column].astype(int))) for name, table in tables.items()}
+    for name, layers in by_name.items():
         lacking = sorted(set(range(min(layers[0], 0), layers[-1] + 1)) - set(layers))
         if layers[0] < EMBEDDINGS or lacking:
             wrong = f"lacks layer {lacking[0]}" if lacking else f"has a layer {layers[0]}"
             raise UserError(f"the table of {name!r} {wrong}")
-    first, *others = found.items()
+    first, *others = by_name.items()
     for name, layers in others:
         if layers != first[1]:
             raise UserError(
@@ -84,11 +93,17 @@ def layers_of(tables: dict[str, pd.DataFrame], column: str = "layer") -> range:
 def check_examples(table: pd.DataFrame, name: str) -> None:
     """Raise unless every example has every layer once.
 
-    ``table`` : with ``example`` and ``layer``; ``name`` : of its pair.
+    Parameters
+    ----------
+    table : DataFrame
+        With ``example`` and ``layer``.
+    name : str
+        Of the table's pair.
 
     Raises
     ------
-    UserError : if not.
+    UserError
+        If an example's layer is missing or comes twice.
     """
     if table.duplicated(["example", "layer"]).any():
         raise UserError(f"the table of {name!r} has an example's layer twice")
@@ -96,29 +111,28 @@ def check_examples(table: pd.DataFrame, name: str) -> None:
         raise UserError(f"the table of {name!r} lacks a layer of some example")
 
 
-def identity(pair: dict) -> dict:
-    """Columns that say in a figure's numbers which pair a row belongs to."""
-    return {
-        "pair": pair["name"],
-        "comparison": pair["comparison"],
-        "first_model": pair["first"],
-        "second_model": pair["second"],
-        "synthetic": bool(pair.get("synthetic")),
-    }
-
-
-def compared(pairs: list[dict]) -> str:
+def compared(pairs: list[PairTitle]) -> str:
     """What the models of these pairs are, in words."""
-    kinds = {pair["comparison"] for pair in pairs}
+    kinds = {pair.comparison for pair in pairs}
     return "; or of ".join(words for kind, words in COMPARISONS.items() if kind in kinds)
 
 
-def few_words(pairs: list[dict], tables: dict[str, pd.DataFrame]) -> str:
-    """Sentence for a caption that names pairs with few tokens; empty if there are none.
+def few_words(pairs: Sequence[TaskTitle], tables: dict[str, pd.DataFrame]) -> str:
+    """Sentence for a caption that names the pairs with few tokens; empty if there are none.
 
-    ``tables`` : by the name of the pair, with ``few``.
+    Parameters
+    ----------
+    pairs : sequence of TaskTitle
+        Pairs of models, or tasks.
+    tables : dict of str to DataFrame
+        By the name of the pair, with ``few``.
+
+    Returns
+    -------
+    str
+        After a space.
     """
-    few = [pair["title"] for pair in pairs if tables[pair["name"]]["few"].any()]
+    few = [pair.title for pair in pairs if tables[pair.name]["few"].any()]
     if not few:
         return ""
     which = "" if len(few) == len(pairs) else f": {', '.join(few)}"
@@ -137,13 +151,18 @@ def layer_name(layer: int) -> str:
 
 
 def set_ticks(axis: Axis, numbers: range, room: float, upright: bool = False) -> None:
-    """Name layers or heads on an axis: all of them, or every second, fourth ... where they crowd.
+    """Label layers or heads on an axis: all of them, or every second, third ... to keep room.
 
     Parameters
     ----------
-    numbers : of the layers or heads, one unit of the axis apart.
-    room : length of the axis in inches.
-    upright : whether labels stand one above the other.
+    axis : Axis
+        To label.
+    numbers : range
+        Of the layers or heads, one unit of the axis apart.
+    room : float
+        Length of the axis, inches.
+    upright : bool
+        Whether the axis is vertical.
     """
     unit = room / len(numbers)
     size = {n: 0.1 if upright else text_width(layer_name(n)) + 0.06 for n in numbers}
@@ -152,7 +171,7 @@ def set_ticks(axis: Axis, numbers: range, room: float, upright: bool = False) ->
         if all((b - a) * unit >= (size[a] + size[b]) / 2 for a, b in pairwise(ticks)):
             break
     if EMBEDDINGS in numbers:
-        # The embeddings are always named; the layers beside them where there is room.
+        # The embeddings are always labelled; the layers next to them where there is room.
         far = [n for n in ticks if (n + 1) * unit >= (size[EMBEDDINGS] + size[n]) / 2]
         ticks = [EMBEDDINGS, *far]
     axis.set_ticks(ticks, labels=[layer_name(n) for n in ticks])

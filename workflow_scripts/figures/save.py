@@ -1,4 +1,4 @@
-"""Writing figures and the numbers behind them: whole or not at all, the same bytes each time."""
+"""Writing figures and their numbers: each file whole or not at all, the same bytes each time."""
 
 from pathlib import Path
 
@@ -9,23 +9,21 @@ from workflow_scripts.common.tables import atomic, write_text
 from workflow_scripts.figures.style import STYLE, paper_style
 
 
-def save_figure(figure: Figure, pdf: Path, png: Path) -> None:
-    """Write ``figure`` as vector and as raster file (200 dots per inch), both without a date.
+@paper_style()
+def save_figure(figure: Figure, numbers: pd.DataFrame, pdf: Path, png: Path, csv: Path) -> None:
+    """Write a figure as vector and as raster file, and the numbers that it shows.
 
-    Each appears whole or not at all. The same figure gives the same bytes.
+    Parameters
+    ----------
+    figure : Figure
+        Written without a date, so that the same figure gives the same bytes.
+    numbers : DataFrame
+        Written with all digits and without the index; a missing number as NaN.
+    pdf, png, csv : Path
+        Files to write; the raster has 200 dots per inch.
     """
-    with paper_style():
-        with atomic(pdf) as draft:
-            figure.savefig(draft, format="pdf", metadata={"CreationDate": None})
-        with atomic(png) as draft:
-            figure.savefig(
-                draft, format="png", dpi=STYLE["savefig.dpi"], metadata={"Software": None}
-            )
-
-
-def save_numbers(numbers: pd.DataFrame, csv: Path) -> None:
-    """Write the numbers behind a figure; a missing one is written as NaN, digits are kept.
-
-    The index is not written.
-    """
+    with atomic(pdf) as draft:
+        figure.savefig(draft, format="pdf", metadata={"CreationDate": None})
+    with atomic(png) as draft:
+        figure.savefig(draft, format="png", dpi=STYLE["savefig.dpi"], metadata={"Software": None})
     write_text(numbers.to_csv(index=False, na_rep="NaN", lineterminator="\n"), csv)

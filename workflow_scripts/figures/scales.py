@@ -8,7 +8,7 @@ from matplotlib.colors import AsinhNorm, Normalize
 # Below this loss the colour scale is nearly linear, above it nearly logarithmic: a bowl between
 # 0 and ln K keeps half of the colours although the corners of a surface may reach 20 nats.
 LINEAR_LOSS = 0.1
-HIGHEST_LOSS = 20.0  # nats; what lies above has the last colour
+HIGHEST_LOSS = 20.0  # nats; larger values have the last colour
 ROUND_LOSSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
@@ -38,7 +38,7 @@ def error_lines(scale: Normalize) -> list[float]:
 
 
 def tenth_ticks(scale: Normalize) -> list[float]:
-    """Both ends of a scale in whole tenths and what lies between: six ticks or so."""
+    """About six ticks from one end to the other of a scale in whole tenths."""
     count = round(10 * (scale.vmax - scale.vmin))
     parts = 2 * count if count <= 3 else count
     step = -(-parts // 7)
@@ -48,7 +48,7 @@ def tenth_ticks(scale: Normalize) -> list[float]:
 
 
 def fill_levels(scale: Normalize, count: int = 80) -> np.ndarray:
-    """Levels at even distances of colour."""
+    """``count`` + 1 levels, evenly spaced in colour."""
     return np.asarray(scale.inverse(np.linspace(0, 1, count + 1)), dtype=float)
 
 
@@ -58,8 +58,22 @@ def readable_lines(
     """Those levels whose contour can be drawn as a line.
 
     On a plateau, such as that of a model that always gives one answer, a contour at the
-    plateau's own height follows the noise and fills the plateau. A level is left out when more
-    than ``share`` of the finite values lie within ``margin`` of it.
+    plateau's own height follows the noise and fills the plateau.
+
+    Parameters
+    ----------
+    values : ndarray
+        Of a map.
+    levels : list of float
+        Candidates, in the unit of the values.
+    margin : float
+        Half the height of the band around a level, in the unit of the values.
+    share : float
+        Share of the finite values in that band above which a level is left out.
+
+    Returns
+    -------
+    list of float
     """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
@@ -75,9 +89,17 @@ def readable_lines(
 def log_ends(values: np.ndarray, most: int | None = None) -> tuple[float, float]:
     """Ends of a logarithmic scale: 1, 2 or 5 times a power of ten around the positive values.
 
-    Zeros and what is not finite are left out; without any other value, 0.001 and 1.
+    Parameters
+    ----------
+    values : ndarray
+        Zeros and values that are not finite are left out.
+    most : int, optional
+        Largest number of decades; the highest are kept.
 
-    ``most`` : decades that the scale has at most, the highest ones.
+    Returns
+    -------
+    low, high : float
+        0.001 and 1 without any positive value.
     """
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size == 0:
@@ -89,8 +111,7 @@ def log_ends(values: np.ndarray, most: int | None = None) -> tuple[float, float]
 
 
 def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
-    """Powers of ten from ``low`` to ``high``, thinned to ``most``; if they are fewer than three,
-    2 and 5 times them too."""
+    """Powers of ten from ``low`` to ``high``, at most ``most``; with 2 and 5 times them if few."""
     rounds = _rounds(low, high)
     tens = [r for r in rounds if np.isclose(np.log10(r), round(np.log10(r)))]
     ticks = rounds if len(tens) < 3 else tens
@@ -113,13 +134,22 @@ def log_text(value: float) -> str:
     return power if digit == "1" else f"{digit}·{power}"
 
 
-def tenths(values: np.ndarray, alike: float) -> Normalize:
+def tenths(values: np.ndarray, same: float) -> Normalize:
     """Linear scale in whole tenths from 0 up for distances, from 1 down for similarities.
 
-    ``alike`` : the end that is kept, 0 or 1. What is not finite does not count.
+    Parameters
+    ----------
+    values : ndarray
+        Values that are not finite do not count.
+    same : float
+        Value of two layers that are the same, 0 or 1: the end that is kept.
+
+    Returns
+    -------
+    Normalize
     """
     finite = values[np.isfinite(values)]
-    if alike == 0:
+    if same == 0:
         return error_scale([values])
     lowest = float(finite.min()) if finite.size else 0.0
     return Normalize(max(-1.0, min(0.9, np.floor(10 * lowest + 1e-9) / 10)), 1.0)

@@ -1,7 +1,7 @@
 """How every figure looks: fonts, colours, marks and sizes in print.
 
 Widths are those of a two-column page (ACL): a figure is drawn at its final size, so a font of
-7 pt here is 7 pt on paper. The font is the one that matplotlib brings along, so that a figure
+7 pt here is 7 pt on paper. The font is the one that comes with matplotlib, so that a figure
 has the same bytes on every machine.
 """
 
@@ -15,19 +15,19 @@ from matplotlib.patches import Patch
 DOUBLE = 6.3  # inches, both columns of a page
 SMALL, MEDIUM, LARGE = 7.0, 7.5, 8.5  # points
 
-# Okabe and Ito's colours: told apart by colour-blind people, and by dashes when in grey.
+# Okabe and Ito's colours: distinct for colour-blind readers, and by their dashes in greyscale.
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#5A5A5A"
 START_COLOUR = {"pretrained": BLUE, "scratch": VERMILLION}
 START_DASH = {"pretrained": "solid", "scratch": (0, (3.2, 1.4))}
 START_TITLE = {"pretrained": "Fine-tuned", "scratch": "From scratch"}
-# Curves side by side: each has a colour, a dash and a mark of its own. Okabe and Ito's yellow is
-# left out, since it is lost on white.
+# Curves of one panel: each has its own colour, dash and marker. Okabe and Ito's yellow is left
+# out, because it is hard to see on white.
 CURVE_COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "black", GREY)
 CURVE_DASHES = ("solid", (0, (4, 1.4)), (0, (1.2, 1.2)), (0, (5, 1.3, 1.2, 1.3)))
 CURVE_MARKERS = ("o", "s", "^", "D", "v", "P", "p", ">")
 
 LOSS_MAP, ERROR_MAP = "viridis", "cividis"  # dark is low in both
-# Dark is alike in all three: a small divergence or distance, a large similarity.
+# Darker is more similar in all three: a small divergence or distance, a large similarity.
 DIVERGENCE_MAP, DISTANCE_MAP, SIMILARITY_MAP = "magma", "viridis", "viridis_r"
 MISSING_FACE, MISSING_EDGE = "#E8E8E8", "#8A8A8A"
 
@@ -59,7 +59,7 @@ STYLE = {
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """matplotlib as this project wants it, whatever the user's own settings."""
+    """Matplotlib with this project's settings, not the user's; a context or a decorator."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -118,12 +118,12 @@ def missing_key(label: str = "no finite value") -> Patch:
 
 
 def lost_key(label: str) -> Line2D:
-    """Key of the crosses that stand for values that are not finite, for a legend."""
+    """Key of the crosses that mark values that are not finite, for a legend."""
     return Line2D([], [], color="black", marker="x", markersize=4, linestyle="none", label=label)
 
 
 def curve_look(index: int) -> dict:
-    """Colour, dash and mark of one of several curves in a panel, as keyword arguments.
+    """Colour, dash and marker of one of several curves in a panel, as keyword arguments.
 
     ``index`` counts the curves from 0; the first 32 all look different.
     """
@@ -132,11 +132,3 @@ def curve_look(index: int) -> dict:
         "linestyle": CURVE_DASHES[(index + index // len(CURVE_COLOURS)) % len(CURVE_DASHES)],
         "marker": CURVE_MARKERS[index % len(CURVE_MARKERS)],
     }
-
-
-def task_title(task: dict) -> str:
-    """Title of a task; a second line says when its sentences were generated.
-
-    ``task`` : ``title`` and perhaps ``synthetic``.
-    """
-    return task["title"] + ("\n(synthetic)" if task.get("synthetic") else "")

@@ -1,4 +1,4 @@
-"""Figures 1, 6 and 7: loss and error surfaces side by side, on one colour scale."""
+"""Loss and error surfaces side by side, on one colour scale (figures 1, 6 and 7)."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
@@ -21,59 +22,67 @@ from workflow_scripts.figures.layout import (
     sheet,
     width_of_panels,
 )
-from workflow_scripts.figures.maps import LOSS, Measure, change, draw_bar, draw_map, draw_note
+from workflow_scripts.figures.maps import LOSS, Quantity, change, draw_bar, draw_map, draw_note
 
 FRAME = {"bar": 0.98, "gap": 0.18, "widest": 1.75}  # inches, of every sheet of maps
 ALPHA, BETA = "α (units of δ₁)", "β (units of δ₂)"
 
 
+@style.paper_style()
 def start_and_end_surfaces(
-    surfaces: list[Surface], tasks: list[dict], starts: list[str], measure: Measure
+    surfaces: list[Surface], tasks: list[TaskTitle], starts: list[str], quantity: Quantity
 ) -> tuple[Figure, pd.DataFrame]:
     """Surfaces of every task (columns) and start (rows), with start and end points marked.
 
-    More than four tasks go on in a second block of rows below.
+    More than four tasks continue in a second block of rows.
 
     Parameters
     ----------
-    surfaces : planes; those of other tasks and starts are left out.
-    tasks : ``name``, ``title``, ``synthetic``; in the order of the columns.
-    starts : in the order of the rows.
-    measure : what the colours show.
+    surfaces : list of Surface
+        Planes; those of other tasks and starts are left out.
+    tasks : list of TaskTitle
+        In the order of the columns.
+    starts : list of str
+        In the order of the rows.
+    quantity : Quantity
+        What the colours show.
 
     Returns
     -------
-    The figure, and its numbers: a row per point with ``task``, ``start``, ``alpha``, ``beta``,
-    the measure's column (nats, or 0 to 1) and its standard error ``…_se``.
+    figure : Figure
+    numbers : DataFrame
+        A row per point with ``task``, ``start``, ``alpha``, ``beta``, the quantity's column (nats,
+        or 0 to 1) and its standard error ``…_se``.
 
     Raises
     ------
-    UserError : if the plane of a task and start is not there, or lacks the start or the end.
+    UserError
+        If the plane of a task and start is missing, or lacks the start or the end.
 
     References
     ----------
     Hao et al. (2019), figures 1 and 6; equation 2.
     """
     chosen = {
-        (task["name"], start): find(surfaces, task=task["name"], start=start)
+        (task, start): find(surfaces, task=task.name, start=start)
         for task in tasks
         for start in starts
     }
-    scale, lines = _scale(list(chosen.values()), measure)
-    gaps = any(np.isnan(s.grid(measure.column)[2]).any() for s in chosen.values())
+    scale, lines = _scale(list(chosen.values()), quantity)
+    gaps = any(np.isnan(s.grid(quantity.column)[2]).any() for s in chosen.values())
     keys = [style.dot_key("start θ₀ (0, 0)"), style.star_key("end θ₁ (1, 0)")]
-    if measure is LOSS:
+    if quantity is LOSS:
         keys.append(style.chance_key("chance, ln K"))
         caption = (
             f"Mean loss on {_examples(chosen.values(), 'train')} at θ₀ + αδ₁ + βδ₂, δ₂ from "
-            f"another task and as long as δ₁; lines at {_words(lines)} nats; in the corner, loss "
-            "at the start → at the end."
+            f"another task, scaled to the length of δ₁; lines at {_words(lines)} nats; in the "
+            "corner, loss at the start → at the end."
         )
     else:
         caption = (
             f"Error rate on {_examples(chosen.values(), 'dev')} at θ₀ + αδ₁ + βδ₂, δ₂ from another "
-            "task and as long as δ₁; lines at every 10 %, but not along plateaus; in the corner, "
-            "error at the start → at the end."
+            "task, scaled to the length of δ₁; lines at every 10 %, but not along plateaus; in "
+            "the corner, error at the start → at the end."
         )
     caption += precision_note(chosen.values())
     if gaps:
@@ -82,9 +91,7 @@ def start_and_end_surfaces(
     blocks, columns = blocks_of(len(tasks))
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−4"), **FRAME}
-    titles = broken_titles(
-        [style.task_title(task) for task in tasks], width_of_panels(columns, **frame)
-    )
+    titles = broken_titles([task.heading for task in tasks], width_of_panels(columns, **frame))
     present = [
         [block * columns + column < len(tasks) for column in range(columns)]
         for block in range(blocks)
@@ -112,49 +119,56 @@ def start_and_end_surfaces(
         block, column = divmod(index, columns)
         for row, start in enumerate(starts):
             axes = page.panels[block * len(starts) + row][column]
-            surface = chosen[task["name"], start]
-            _panel(axes, surface, measure, scale, lines)
+            surface = chosen[task, start]
+            _panel(axes, surface, quantity, scale, lines)
             first, last = surface.anchor("start"), surface.anchor("end")
             axes.plot(first["alpha"], first["beta"], **style.dot())
             axes.plot(last["alpha"], last["beta"], **style.star())
-            draw_note(axes, change(first[measure.column], last[measure.column], measure))
+            draw_note(axes, change(first[quantity.column], last[quantity.column], quantity))
             _frame(axes, limits, bottom=row == len(starts) - 1, left=column == 0)
             if row == 0:
                 set_title(axes, titles[index])
             if column == 0:
                 set_row_title(axes, sides[row], "−4")
-    draw_bar(page.bar, measure, scale, lines, *_bar(list(chosen.values()), measure, scale))
-    return page.figure, _numbers(chosen, tasks, measure, ("task", "start"))
+    draw_bar(page.bar, quantity, scale, lines, *_bar(list(chosen.values()), quantity, scale))
+    return page.figure, _numbers(chosen, quantity, "start")
 
 
+@style.paper_style()
 def group_surfaces(
-    surfaces: list[Surface], tasks: list[dict], groups: list[str]
+    surfaces: list[Surface], tasks: list[TaskTitle], groups: list[str]
 ) -> tuple[Figure, pd.DataFrame]:
     """Training-loss surfaces of layer groups (columns) for tasks (rows).
 
-    The origin is the fine-tuned model; (-1, 0) has the group's layers rolled back.
+    The origin is the fine-tuned model; at (-1, 0) the group's layers are rolled back.
 
     Parameters
     ----------
-    surfaces : of layer groups; those of other tasks and groups are left out.
-    tasks : ``name``, ``title``, ``synthetic``; in the order of the rows.
-    groups : names of layer groups, in the order of the columns.
+    surfaces : list of Surface
+        Of layer groups; those of other tasks and groups are left out.
+    tasks : list of TaskTitle
+        In the order of the rows.
+    groups : list of str
+        Layer groups, in the order of the columns.
 
     Returns
     -------
-    The figure, and its numbers: a row per point with ``task``, ``group``, ``alpha``, ``beta``,
-    ``train_loss`` (nats) and its standard error ``train_loss_se``.
+    figure : Figure
+    numbers : DataFrame
+        A row per point with ``task``, ``group``, ``alpha``, ``beta``, ``train_loss`` (nats) and
+        its standard error ``train_loss_se``.
 
     Raises
     ------
-    UserError : if the surface of a task and group is not there, or lacks one of the two points.
+    UserError
+        If the surface of a task and group is missing, or lacks one of the two points.
 
     References
     ----------
     Hao et al. (2019), section 7 and figure 7.
     """
     chosen = {
-        (task["name"], group): find(surfaces, task=task["name"], group=group)
+        (task, group): find(surfaces, task=task.name, group=group)
         for task in tasks
         for group in groups
     }
@@ -171,10 +185,10 @@ def group_surfaces(
         f"layers of group G move; lines at {_words(lines)} nats; in the corner, loss fine-tuned → "
         f"rolled back.{precision_note(chosen.values())}"
     )
-    sides = broken_titles([style.task_title(task) for task in tasks], FRAME["widest"])
+    sides = broken_titles([task.heading for task in tasks], FRAME["widest"])
     frame = {"left": row_margin(sides, "−4"), **FRAME}
     titles = broken_titles(
-        [_group_title(chosen[tasks[0]["name"], group].geometry) for group in groups],
+        [_group_title(chosen[tasks[0], group].geometry) for group in groups],
         width_of_panels(len(groups), **frame),
     )
     rows = len(tasks)
@@ -190,7 +204,7 @@ def group_surfaces(
     for row, task in enumerate(tasks):
         for column, group in enumerate(groups):
             axes = page.panels[row][column]
-            surface = chosen[task["name"], group]
+            surface = chosen[task, group]
             _panel(axes, surface, LOSS, scale, lines)
             tuned, back = surface.anchor("fine_tuned"), surface.anchor("rollback")
             axes.plot(tuned["alpha"], tuned["beta"], **style.dot())
@@ -205,12 +219,12 @@ def group_surfaces(
             if row == 0:
                 set_title(axes, titles[column])
     draw_bar(page.bar, LOSS, scale, lines, *_bar(list(chosen.values()), LOSS, scale))
-    return page.figure, _numbers(chosen, tasks, LOSS, ("task", "group"))
+    return page.figure, _numbers(chosen, LOSS, "group")
 
 
-def _panel(axes: Axes, surface: Surface, measure: Measure, scale, lines: list[float]) -> None:
-    chance = surface.chance if measure is LOSS else None
-    draw_map(axes, *surface.grid(measure.column), measure, scale, lines, chance)
+def _panel(axes: Axes, surface: Surface, quantity: Quantity, scale, lines: list[float]) -> None:
+    chance = surface.chance if quantity is LOSS else None
+    draw_map(axes, *surface.grid(quantity.column), quantity, scale, lines, chance)
 
 
 def _frame(axes: Axes, limits: tuple[float, ...], bottom: bool, left: bool) -> None:
@@ -232,18 +246,20 @@ def _whole_ticks():
     return MaxNLocator(nbins=4, steps=[1, 2, 5, 10])
 
 
-def _scale(surfaces: list[Surface], measure: Measure):
-    if measure is not LOSS:
+def _scale(surfaces: list[Surface], quantity: Quantity):
+    if quantity is not LOSS:
         scale = scales.error_scale()
         return scale, scales.error_lines(scale)
-    scale = scales.loss_scale(s.grid(measure.column)[2] for s in surfaces)
+    scale = scales.loss_scale(s.grid(quantity.column)[2] for s in surfaces)
     return scale, scales.loss_lines(scale)
 
 
-def _bar(surfaces: list[Surface], measure: Measure, scale) -> tuple[bool, dict[str, float] | None]:
+def _bar(
+    surfaces: list[Surface], quantity: Quantity, scale
+) -> tuple[bool, dict[str, float] | None]:
     """Whether values lie beyond the colour bar, and the losses of chance to mark on it."""
-    beyond = any(np.nanmax(s.grid(measure.column)[2], initial=0) > scale.vmax for s in surfaces)
-    if measure is not LOSS:
+    beyond = any(np.nanmax(s.grid(quantity.column)[2], initial=0) > scale.vmax for s in surfaces)
+    if quantity is not LOSS:
         return beyond, None
     return beyond, {f"ln {s.geometry['labels']}": s.chance for s in surfaces}
 
@@ -278,22 +294,19 @@ def _group_title(geometry: dict) -> str:
 
 
 def _numbers(
-    chosen: dict[tuple[str, str], Surface],
-    tasks: list[dict],
-    measure: Measure,
-    names: tuple[str, str],
+    chosen: dict[tuple[TaskTitle, str], Surface], quantity: Quantity, panel: str
 ) -> pd.DataFrame:
-    synthetic = {task["name"]: bool(task.get("synthetic")) for task in tasks}
-    columns = ["alpha", "beta", "on_grid", "anchor", measure.column, f"{measure.column}_se"]
+    """Points of every panel; ``panel`` names the column of what a task's panels differ in."""
+    columns = ["alpha", "beta", "on_grid", "anchor", quantity.column, f"{quantity.column}_se"]
     return pd.concat(
         [
             labelled(
                 surface.points[columns],
-                **dict(zip(names, key, strict=True)),
-                synthetic=synthetic[key[0]],
+                **{"task": task.name, panel: which},
+                synthetic=task.synthetic,
                 second=surface.geometry.get("second"),
             )
-            for key, surface in chosen.items()
+            for (task, which), surface in chosen.items()
         ],
         ignore_index=True,
     )

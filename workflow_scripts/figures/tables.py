@@ -1,4 +1,4 @@
-"""Table 1: accuracy on the dev sets with layer groups rolled back."""
+"""Accuracy on the dev sets with layer groups rolled back (table 1)."""
 
 import numpy as np
 import pandas as pd
@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import style
 from workflow_scripts.figures.layout import EDGE, Footer, height_of, text_width, wrap
 
@@ -14,29 +15,39 @@ MINUS = "−"
 
 
 def rollback_table(
-    tables: list[pd.DataFrame], tasks: list[dict], groups: list[str], paper: dict | None = None
+    tables: list[pd.DataFrame],
+    tasks: list[TaskTitle],
+    groups: list[str],
+    paper: dict | None = None,
 ) -> pd.DataFrame:
     """Accuracies in percent, a row per task and group, ``none`` (the fine-tuned model) first.
 
     Parameters
     ----------
-    tables : ``{task}.parquet`` of the rollback stage, in the order of ``tasks``.
-    tasks : ``name``, ``title``, ``synthetic``.
-    groups : layer groups, in the order of the columns.
-    paper : task to ``{"none": .., "low": .., ...}``, accuracies in percent that the paper gives,
-        and perhaps ``note``; None or without a task where the setting is not the paper's.
+    tables : list of DataFrame
+        ``{task}.parquet`` of the rollback stage, in the order of ``tasks``.
+    tasks : list of TaskTitle
+        In the order of the rows.
+    groups : list of str
+        Layer groups, in the order of the columns.
+    paper : dict, optional
+        Task to ``{"none": .., "low": .., ...}``, the paper's accuracies in percent, and perhaps
+        ``note``; without tasks whose setting is not the paper's.
 
     Returns
     -------
-    ``task``, ``title``, ``synthetic``, ``group``, ``first``, ``last``, ``examples``,
-    ``accuracy`` (%), ``difference`` from the fine-tuned model with ``low`` and ``high`` (points,
-    95 % interval), ``paper_accuracy`` (%), ``paper_difference`` (points, from the paper's
-    accuracies), ``from_paper`` (points, accuracy less the paper's), ``paper_note``.
+    DataFrame
+        ``task``, ``title``, ``synthetic``, ``group``, ``first``, ``last``, ``examples``,
+        ``accuracy`` (%), ``difference`` from the fine-tuned model with ``low`` and ``high``
+        (points, 95 % interval), ``paper_accuracy`` (%), ``paper_difference`` (points, from the
+        paper's accuracies), ``from_paper`` (points, accuracy minus the paper's), ``paper_note``.
 
     Raises
     ------
-    UserError : if a table lacks a group.
-    ValueError : if there are not as many tables as tasks.
+    UserError
+        If a table lacks a group.
+    ValueError
+        Unless there are as many tables as tasks.
 
     References
     ----------
@@ -44,18 +55,18 @@ def rollback_table(
     """
     rows = []
     for table, task in zip(tables, tasks, strict=True):
-        printed = (paper or {}).get(task["name"], {})
+        printed = (paper or {}).get(task.name, {})
         by_group = table.set_index("group")
         for group in ("none", *groups):
             if group not in by_group.index:
-                raise UserError(f"the rollback table of {task['name']} has no group {group!r}")
+                raise UserError(f"the rollback table of {task.name} has no group {group!r}")
             row = by_group.loc[group]
             stated = printed.get(group, np.nan)
             rows.append(
                 {
-                    "task": task["name"],
-                    "title": task["title"],
-                    "synthetic": bool(task.get("synthetic")),
+                    "task": task.name,
+                    "title": task.title,
+                    "synthetic": task.synthetic,
                     "group": group,
                     "first": row["first"],
                     "last": row["last"],
@@ -76,18 +87,16 @@ def rollback_table(
 
 
 def markdown(numbers: pd.DataFrame) -> str:
-    """The table as Markdown, its notes below; ``numbers`` are those of ``rollback_table``."""
+    """The table, from ``rollback_table``, as Markdown with its notes below."""
     heads, body, notes = _cells(numbers)
     lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
     lines += [f"| {' | '.join(' '.join(cell).strip() for cell in row)} |" for row in body]
     return "\n".join([*lines, "", *(f"{note}\n" for note in notes)]).rstrip() + "\n"
 
 
+@style.paper_style()
 def table_figure(numbers: pd.DataFrame) -> Figure:
-    """The table as a figure with rules above, below and under its head.
-
-    ``numbers`` : from ``rollback_table``.
-    """
+    """The table, from ``rollback_table``, as a figure with three horizontal rules."""
     heads, body, notes = _cells(numbers)
     broken = [head.replace(" (", "\n(").split("\n") for head in heads]
     for row in body:
@@ -106,7 +115,7 @@ def table_figure(numbers: pd.DataFrame) -> Figure:
     width = max(inner + 2 * EDGE + 0.1, 3.3)
     footer = Footer([], "\n".join(notes))
     head = height_of(max(len(h) for h in broken), style.MEDIUM) + 0.1
-    # Rows of the paper's values stand close under the task that they belong to.
+    # Rows of the paper's values are close to the task that they belong to.
     close = [index + 1 < len(body) and _is_sub(body[index + 1]) for index in range(len(body))]
     heights = [
         height_of(max(len(c) for c in row), style.MEDIUM) + (0.02 if near else 0.09)

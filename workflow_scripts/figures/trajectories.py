@@ -1,4 +1,4 @@
-"""Figures 3 and 4: training runs drawn on their surfaces."""
+"""Training runs drawn on their surfaces (figures 3 and 4)."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize as Colours
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, withStroke
@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
@@ -27,42 +28,49 @@ from workflow_scripts.figures.layout import (
     text_width,
     width_of_panels,
 )
-from workflow_scripts.figures.maps import ERROR, LOSS, Measure, draw_bar, draw_map, draw_note
+from workflow_scripts.figures.maps import ERROR, LOSS, Quantity, draw_bar, draw_map, draw_note
 from workflow_scripts.figures.surfaces import ALPHA, BETA
 
 FRAME = {"bar": 0.98, "gap": 0.26, "widest": 2.05}
 
 
+@style.paper_style()
 def loss_trajectories(
-    surfaces: list[Surface], tasks: list[dict], starts: list[str]
+    surfaces: list[Surface], tasks: list[TaskTitle], starts: list[str]
 ) -> tuple[Figure, pd.DataFrame]:
     """Trajectories of every task (columns) and start (rows) on the training-loss surface.
 
-    A marker per epoch at the paper's coordinates, filled with the loss of the checkpoint itself
-    on the colour scale of the surface: where it differs from the colour around it, the
-    projection hides a part of the way. A thin line has the least-squares coordinates.
+    Each epoch has a marker at the paper's coordinates, filled with the loss of the checkpoint
+    itself on the colour scale of the surface: where it differs from the colour around it, the
+    projection hides part of the path. A thin line has the least-squares coordinates.
 
     Parameters
     ----------
-    surfaces : planes with trajectories; those of other tasks and starts are left out.
-    tasks : ``name``, ``title``, ``synthetic``; in the order of the columns.
-    starts : in the order of the rows.
+    surfaces : list of Surface
+        Planes with trajectories; those of other tasks and starts are left out.
+    tasks : list of TaskTitle
+        In the order of the columns.
+    starts : list of str
+        In the order of the rows.
 
     Returns
     -------
-    The figure, and its numbers for each ``task`` and ``start``: ``rows`` is ``trajectory`` (a row
-    per epoch) or ``surface`` (a row per point); losses in nats.
+    figure : Figure
+    numbers : DataFrame
+        For each ``task`` and ``start``, ``rows`` is ``trajectory`` (a row per epoch) or
+        ``surface`` (a row per point); losses in nats.
 
     Raises
     ------
-    UserError : if the plane of a task and start is not there.
+    UserError
+        If the plane of a task and start is missing.
 
     References
     ----------
     Hao et al. (2019), section 3.3 (equations 3 to 5), section 5.2 and figure 3.
     """
     chosen = {
-        (task["name"], start): find(surfaces, task=task["name"], start=start)
+        (task, start): find(surfaces, task=task.name, start=start)
         for task in tasks
         for start in starts
     }
@@ -89,9 +97,7 @@ def loss_trajectories(
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−0.5"), **FRAME}
-    titles = broken_titles(
-        [style.task_title(task) for task in tasks], width_of_panels(len(tasks), **frame)
-    )
+    titles = broken_titles([task.heading for task in tasks], width_of_panels(len(tasks), **frame))
     rows = len(starts)
     page = sheet(
         len(tasks),
@@ -105,7 +111,7 @@ def loss_trajectories(
     for column, task in enumerate(tasks):
         for row, start in enumerate(starts):
             axes = page.panels[row][column]
-            surface, run = chosen[task["name"], start], runs[task["name"], start]
+            surface, run = chosen[task, start], runs[task, start]
             draw_map(axes, *surface.grid(LOSS.column), LOSS, scale, lines, surface.chance)
             _zoom(axes, surface, region, bottom=row == rows - 1, left=column == 0)
             draw_path(axes, run, LOSS, scale, fill="true_train_loss")
@@ -119,28 +125,35 @@ def loss_trajectories(
     beyond = any(np.nanmax(values, initial=0) > scale.vmax for values in seen)
     chances = {f"ln {s.geometry['labels']}": s.chance for s in every}
     draw_bar(page.bar, LOSS, scale, lines, beyond, chances)
-    return page.figure, _numbers(chosen, runs, tasks, LOSS)
+    return page.figure, _numbers(chosen, runs, LOSS)
 
 
+@style.paper_style()
 def overfitting(
-    surface: Surface, task: dict, note: str | None = None
+    surface: Surface, task: TaskTitle, note: str | None = None
 ) -> tuple[Figure, pd.DataFrame]:
-    """A run and the run that continues it, on the generalisation-error surface and over epochs.
+    """A run and the run that continues it, on the surface of the dev error and over epochs.
 
     Parameters
     ----------
-    surface : plane whose trajectory has the run ``target`` and one other, which continues it.
-    task : ``name``, ``title``, ``synthetic``.
-    note : sentence that states how the run was continued; added to the caption.
+    surface : Surface
+        Plane whose trajectory has the run ``target`` and one other, which continues it.
+    task : TaskTitle
+        The task of both runs.
+    note : str, optional
+        How the run was continued; added to the caption.
 
     Returns
     -------
-    The figure, and its numbers: ``rows`` is ``trajectory`` (a row per epoch of either run) or
-    ``surface`` (a row per point); error rates of 0 to 1.
+    figure : Figure
+    numbers : DataFrame
+        ``rows`` is ``trajectory`` (a row per epoch of either run) or ``surface`` (a row per
+        point); error rates of 0 to 1.
 
     Raises
     ------
-    UserError : if the trajectory does not hold exactly one run that continues the other.
+    UserError
+        Unless exactly one run of the trajectory continues the other.
 
     References
     ----------
@@ -173,7 +186,7 @@ def overfitting(
         "its 95 % interval." + (f" {note.rstrip('.')}." if note else "") + precision_note([surface])
     )
     frame = {"left": 0.5, "bar": 2.85, "gap": 0.16, "widest": 2.95}
-    titles = broken_titles([style.task_title(task).replace("\n", " ")], 2.95)
+    titles = broken_titles([task.heading.replace("\n", " ")], 2.95)
     page = sheet(
         1,
         heads=[head_height(titles)],
@@ -199,22 +212,23 @@ def overfitting(
     side.set_ylim(0, 100 * scale.vmax)
     side.set_yticks([0, *(100 * line for line in lines), 100 * scale.vmax], labels=[])
     _errors_over_epochs(side, [first, rest], [0, last], [early, late], examples)
-    key = (task["name"], surface.geometry["start"])
-    return figure, _numbers({key: surface}, {key: whole}, [task], ERROR)
+    key = (task, surface.geometry["start"])
+    return figure, _numbers({key: surface}, {key: whole}, ERROR)
 
 
 def target_run(surface: Surface) -> pd.DataFrame:
-    """Rows of the surface's own run, by epoch; the surface must have a trajectory."""
+    """Rows of the surface's own run by epoch, of a surface that has a trajectory."""
     rows = surface.trajectory[surface.trajectory["run"] == "target"]
     return rows.sort_values("epoch", ignore_index=True)
 
 
 def continuing_run(surface: Surface) -> pd.DataFrame:
-    """Rows of the one run that continues the surface's own, without its first, the same point.
+    """Rows of the one run that continues the surface's own, without epoch 0, the same point.
 
     Raises
     ------
-    UserError : if the trajectory holds no such run, or several.
+    UserError
+        If the trajectory holds no such run, or several.
     """
     rows = surface.trajectory[surface.trajectory["run"] != "target"]
     names = list(rows["run"].unique())
@@ -231,19 +245,22 @@ def common_region(
 ) -> tuple[float, float, float, float]:
     """Region that holds every run, with a margin, within the surfaces; the same for all panels.
 
-    It holds start and end too, and spans four grid steps at least, so that a zoom never shows less
+    It holds start and end too, and spans at least four grid steps, so that a zoom never shows less
     than a few cells. Neither side is shorter than three quarters of the other, where the grid
     allows.
 
     Parameters
     ----------
-    surfaces : of the same grid; the first one's is used.
-    runs : trajectories with ``d_alpha``, ``d_beta``, ``ls_alpha``, ``ls_beta``; what is not finite
-        does not count.
+    surfaces : list of Surface
+        Of the same grid; the first one's is used.
+    runs : list of DataFrame
+        Trajectories with ``d_alpha``, ``d_beta``, ``ls_alpha``, ``ls_beta``; coordinates that are
+        not finite do not count.
 
     Returns
     -------
-    Lowest and highest alpha, lowest and highest beta, in units of the directions.
+    tuple of float
+        Lowest and highest alpha, lowest and highest beta, in units of the directions.
     """
     x = np.concatenate([run[["d_alpha", "ls_alpha"]].to_numpy(float).ravel() for run in runs])
     y = np.concatenate([run[["d_beta", "ls_beta"]].to_numpy(float).ravel() for run in runs])
@@ -270,8 +287,8 @@ def common_region(
 def draw_path(
     axes: Axes,
     run: pd.DataFrame,
-    measure: Measure,
-    scale: Colours,
+    quantity: Quantity,
+    scale: Normalize,
     fill: str,
     colour: str = "black",
     before: pd.Series | None = None,
@@ -280,11 +297,20 @@ def draw_path(
 
     Parameters
     ----------
-    run : trajectory by epoch, with ``d_alpha``, ``d_beta``, ``ls_alpha``, ``ls_beta``, ``fill``.
-    measure, scale : colour map and scale of the markers, those of the map.
-    fill : column that colours the markers, in the measure's unit; white where it is not finite.
-    colour : of the path and of the markers' edges.
-    before : row of the point that the paths come from, for a run that continues another.
+    axes : Axes
+        Of the map.
+    run : DataFrame
+        Trajectory by epoch, with ``d_alpha``, ``d_beta``, ``ls_alpha``, ``ls_beta``, ``fill``.
+    quantity : Quantity
+        What the map shows.
+    scale : Normalize
+        Of the map; also colours the markers.
+    fill : str
+        Column that colours the markers, in the quantity's unit; white where it is not finite.
+    colour : str
+        Of the path and of the markers' edges.
+    before : Series, optional
+        Row of the point that the paths come from, for a run that continues another.
     """
     path = run if before is None else pd.concat([before.to_frame().T, run], ignore_index=True)
     for columns, width, dash in (
@@ -299,7 +325,7 @@ def draw_path(
     for row in run.itertuples():
         value = getattr(row, fill)
         finite = np.isfinite(value)
-        face = matplotlib.colormaps[measure.colours](float(scale(value))) if finite else "white"
+        face = matplotlib.colormaps[quantity.colours](float(scale(value))) if finite else "white"
         axes.plot(
             row.d_alpha,
             row.d_beta,
@@ -328,27 +354,29 @@ def number_epochs(axes: Axes, runs: list[tuple[pd.DataFrame, str, int]], note: T
 
     Parameters
     ----------
-    axes : with their final limits and place.
-    runs : trajectory with ``epoch``, ``d_alpha``, ``d_beta``; colour; and what to add to its
-        epochs.
-    note : text on the map that is kept clear.
+    axes : Axes
+        With their final limits and position.
+    runs : list of (DataFrame, str, int)
+        Trajectory with ``epoch``, ``d_alpha``, ``d_beta``; colour; offset of its epochs.
+    note : Text
+        Text on the map that is kept clear.
     """
     points = 72 / axes.figure.dpi
     words = note.get_window_extent()
     taken = [tuple(side * points for side in words.extents)]
     taken += [_box(x, y, 7, 7) for x, y in axes.transData.transform([(0, 0), (1, 0)]) * points]
-    wanted = []
+    candidates = []
     for run, colour, shift in runs:
         places = axes.transData.transform(run[["d_alpha", "d_beta"]].to_numpy(float)) * points
         taken += [_box(x, y, 6.5, 6.5) for x, y in places]
         for a, b in pairwise(places):
             taken += [_box(*(a + (b - a) * t), 1.5, 1.5) for t in np.linspace(0, 1, 24)]
         by_epoch = dict(zip(run["epoch"].astype(int), places, strict=True))
-        order = _epochs_by_weight(list(by_epoch), shift)
-        wanted += [(epoch + shift, by_epoch[epoch], colour) for epoch in order]
+        order = _epochs_by_priority(list(by_epoch), shift)
+        candidates += [(epoch + shift, by_epoch[epoch], colour) for epoch in order]
     frame = axes.get_window_extent()
     inside = np.array([frame.x0, frame.y0, frame.x1, frame.y1]) * points
-    for epoch, (x, y), colour in wanted:
+    for epoch, (x, y), colour in candidates:
         if not np.isfinite((x, y)).all():
             continue
         wide, high = text_width(str(epoch)) * 72 + 1.2, 0.8 * style.SMALL
@@ -374,8 +402,8 @@ def number_epochs(axes: Axes, runs: list[tuple[pd.DataFrame, str, int]], note: T
                 break
 
 
-def _epochs_by_weight(epochs: list[int], shift: int) -> list[int]:
-    """Epochs after the first point, most worth a number first; epoch 0 has its own mark."""
+def _epochs_by_priority(epochs: list[int], shift: int) -> list[int]:
+    """Epochs after epoch 0, which has its own mark; the first to be numbered first."""
     later = [epoch for epoch in epochs if epoch > 0]
     order = [max(later, default=0), min(later, default=0)]
     steps = (5,) if len(later) > 12 else (5, 2, 1)
@@ -430,10 +458,10 @@ def _evaluated() -> dict:
 
 
 def _inside(
-    surface: Surface, measure: Measure, region: tuple[float, float, float, float]
+    surface: Surface, quantity: Quantity, region: tuple[float, float, float, float]
 ) -> np.ndarray:
     """Values on the grid in a region and one step around it, ``[B, A]``."""
-    alpha, beta, values = surface.grid(measure.column)
+    alpha, beta, values = surface.grid(quantity.column)
     near = []
     for axis, low, high in ((alpha, *region[:2]), (beta, *region[2:])):
         inside = np.flatnonzero((axis >= low) & (axis <= high))
@@ -502,17 +530,15 @@ def _point_key(label: str) -> Line2D:
 
 
 def _numbers(
-    chosen: dict[tuple[str, str], Surface],
-    runs: dict[tuple[str, str], pd.DataFrame],
-    tasks: list[dict],
-    measure: Measure,
+    chosen: dict[tuple[TaskTitle, str], Surface],
+    runs: dict[tuple[TaskTitle, str], pd.DataFrame],
+    quantity: Quantity,
 ) -> pd.DataFrame:
     """Rows ``trajectory`` (a row per epoch) and ``surface`` (a row per point) for each panel."""
-    synthetic = {task["name"]: bool(task.get("synthetic")) for task in tasks}
     parts = []
     for (task, start), surface in chosen.items():
-        columns = ["alpha", "beta", "on_grid", "anchor", measure.column, f"{measure.column}_se"]
-        fixed = {"task": task, "start": start, "synthetic": synthetic[task]}
+        columns = ["alpha", "beta", "on_grid", "anchor", quantity.column, f"{quantity.column}_se"]
+        fixed = {"task": task.name, "start": start, "synthetic": task.synthetic}
         parts.append(labelled(runs[task, start], **fixed, rows="trajectory"))
         parts.append(labelled(surface.points[columns], **fixed, rows="surface"))
     return pd.concat(parts, ignore_index=True)

@@ -1,4 +1,4 @@
-"""Measure how far bfloat16 moves a surface, and decide whether it may be used there."""
+"""Measure how far bfloat16 moves a surface, and decide whether it may be used for it."""
 
 import math
 from pathlib import Path
@@ -9,6 +9,7 @@ import pandas as pd
 
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import write_json
+from workflow_scripts.landscape.grid import Point, SurfaceSpec, points_in, points_of
 from workflow_scripts.rebuilds.step import run
 
 POINTS = 20  # besides the corners and the checkpoints
@@ -21,7 +22,7 @@ def calibrate_precision(
     end: Path,
     precision: Path,
     surface: dict[str, Any],
-    wanted: str,
+    requested: str,
     tolerance: float | None,
     context: dict[str, Any],
     second: Path | None = None,
@@ -30,45 +31,54 @@ def calibrate_precision(
 
     Parameters
     ----------
-    config : the model's ``config.json``.
-    tokens : the surface's examples (``encode_examples``).
-    start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
-    precision : JSON to write: ``precision`` (``float32`` or ``bfloat16``); ``largest_difference``
-        of a point's mean loss from float32, training or dev, in nats (null for one that is
-        finite in one precision alone, or if nothing was measured); ``tolerance`` and ``points``,
-        for each ``alpha``, ``beta`` and ``difference``.
-    surface : as in ``evaluate_rows``.
-    wanted : ``bfloat16``, or ``auto``: float32 where ``tolerance`` (nats) is exceeded, or the
-        device does not multiply bfloat16 any faster.
-    context : ``device``, ``threads``, ``token_budget``.
+    config : Path
+        The model's ``config.json``.
+    tokens : Path
+        The surface's examples (``encode_examples``).
+    start, end, second : Path
+        Checkpoints that span the surface, see ``setting.Checkpoints``.
+    precision : Path
+        JSON to write: ``precision`` (``float32`` or ``bfloat16``); ``largest_difference`` of a
+        point's mean loss from float32, training or dev, in nats (null if it is finite in one
+        precision only, or if nothing was measured); ``tolerance`` and ``points``, for each
+        ``alpha``, ``beta`` and ``difference``.
+    surface : dict
+        See ``grid.SurfaceSpec``.
+    requested : {"bfloat16", "auto"}
+        With ``auto`` it is float32 where ``tolerance`` is exceeded, or the device does not
+        multiply bfloat16 any faster.
+    tolerance : float or None
+        Nats; None with ``bfloat16``.
+    context : dict
+        ``device``, ``threads``, ``token_budget``.
 
     Raises
     ------
-    UserError : as ``evaluate_rows``.
+    UserError
+        As in ``evaluate_rows``.
     """
     import torch
 
     from workflow_scripts.common.device import multiplies_bfloat16, reproducible
-    from workflow_scripts.landscape.grid import surface_points
-    from workflow_scripts.landscape.setting import load_surface
+    from workflow_scripts.landscape.setting import Checkpoints, load_surface
 
-    table = surface_points(surface["kind"], *surface["range"], surface["points"])
+    spec = SurfaceSpec.from_dict(surface)
     with reproducible(context) as device:
-        if wanted == "auto" and not multiplies_bfloat16(device):
+        if requested == "auto" and not multiplies_bfloat16(device):
             points = []
         else:
             evaluated = load_surface(
                 config.parent,
                 tokens,
-                (start, end, second),
-                surface,
+                Checkpoints(start, end, second),
+                spec,
                 context["token_budget"],
                 device,
                 (torch.float32, torch.bfloat16),
             )
-            points = differences(*evaluated, calibration_points(table))
+            points = differences(*evaluated, calibration_points(points_in(spec)))
     largest = max((point["difference"] for point in points), default=math.inf)
-    good = wanted == "bfloat16" or largest <= tolerance
+    good = requested == "bfloat16" or largest <= tolerance
     facts = {
         "precision": "bfloat16" if good else "float32",
         "largest_difference": largest if math.isfinite(largest) else None,
@@ -78,15 +88,16 @@ def calibrate_precision(
     write_json(facts, precision)
 
 
-def calibration_points(points: pd.DataFrame) -> list[tuple[float, float]]:
-    """The points of a surface at which precisions are compared, (alpha, beta).
+def calibration_points(points: pd.DataFrame) -> list[Point]:
+    """The points of a surface at which precisions are compared.
 
     Its corners, where rounding counts most, its checkpoints, and ``POINTS`` others spread over
-    its rows; all of them where it has no more.
+    its rows; all points of a surface that has no more than these.
 
     Parameters
     ----------
-    points : of ``grid.surface_points``.
+    points : DataFrame
+        From ``grid.surface_points``.
     """
     grid = points[points["on_grid"]]
     extreme = [grid[axis].isin([grid[axis].min(), grid[axis].max()]) for axis in ("alpha", "beta")]
@@ -95,21 +106,22 @@ def calibration_points(points: pd.DataFrame) -> list[tuple[float, float]]:
     spread = np.linspace(0, len(others) - 1, min(POINTS, len(others))).round().astype(int)
     chosen.iloc[others[spread]] = True
     chosen = chosen.reindex(points.index, fill_value=True)
-    return list(zip(points["alpha"][chosen], points["beta"][chosen], strict=True))
+    return points_of(points[chosen])
 
 
-def differences(plane, evaluators: list, places: list[tuple[float, float]]) -> list[dict]:
-    """How far two evaluators are apart at each point.
+def differences(plane, evaluators: list, places: list[Point]) -> list[dict[str, float]]:
+    """How far two evaluators differ at each point.
 
     Returns
     -------
-    By point ``alpha``, ``beta`` and ``difference``: the larger one of the splits' absolute
-    differences in mean loss, nats. It is infinite where a mean is finite for one evaluator
-    alone, and 0 where it is for neither.
+    list of dict
+        For each point ``alpha``, ``beta`` and ``difference``: the largest absolute difference in
+        mean loss of a split, nats. It is infinite where a mean is finite for one evaluator only,
+        and 0 where it is for neither.
     """
-    found = []
-    for alpha, beta in progress(places, "points"):
-        plane.move(alpha, beta)
+    compared = []
+    for point in progress(places, "points"):
+        plane.move(point.alpha, point.beta)
         exact, other = (evaluate() for evaluate in evaluators)
         gaps = []
         for split in exact:
@@ -119,8 +131,8 @@ def differences(plane, evaluators: list, places: list[tuple[float, float]]) -> l
                 gaps.append(abs(means[0] - means[1]))
             else:
                 gaps.append(math.inf if any(finite) else 0.0)
-        found.append({"alpha": alpha, "beta": beta, "difference": max(gaps)})
-    return found
+        compared.append({**point._asdict(), "difference": max(gaps)})
+    return compared
 
 
 if __name__ == "__main__":

@@ -19,13 +19,25 @@ def choose_examples(
     dev_examples: int | None,
     seed: int,
 ) -> None:
-    """Write the rows of a task's ``train`` and ``dev`` tables on which its surfaces are evaluated.
+    """Write the examples of a task on which its surfaces are evaluated.
 
-    ``card`` is the task's card. See ``choose`` for the counts, the seed and the columns.
+    Parameters
+    ----------
+    train, dev : Path
+        The task's splits.
+    card : Path
+        The task's card.
+    examples : Path
+        Table to write, with the columns of ``choose``.
+    train_examples, dev_examples : int or None
+        Number of examples of each split; None takes all.
+    seed : int
+        Of the choice.
 
     Raises
     ------
-    UserError : if a count is larger than the split.
+    UserError
+        If a number is larger than the split.
     """
     name = read_json(card)["name"]
     chosen = [
@@ -38,21 +50,28 @@ def choose_examples(
 def choose(
     table: pd.DataFrame, task: str, split: str, count: int | None, seed: int
 ) -> pd.DataFrame:
-    """A seeded subset of a task's rows, in their order, without replacement.
+    """A seeded subset of a task's examples, in their order, without replacement.
 
     Parameters
     ----------
-    table : the task's split.
-    task, split : names, for the column ``split`` and for errors.
-    count : number of rows; None takes all.
+    table : DataFrame
+        The task's split.
+    task, split : str
+        Names, for the column ``split`` and for errors.
+    count : int or None
+        Number of examples; None takes all.
+    seed : int
+        The same seed, count and table give the same subset.
 
     Returns
     -------
-    The table's columns, ``split`` and ``row`` (its place in the task, from 0).
+    DataFrame
+        The table's columns, ``split`` and ``row`` (the example's index in the split, from 0).
 
     Raises
     ------
-    UserError : if ``count`` is larger than the table.
+    UserError
+        If ``count`` is larger than the table.
     """
     if count is not None and count > len(table):
         raise UserError(

@@ -21,20 +21,27 @@ def encode_examples(
 
     Parameters
     ----------
-    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
-    card, examples : the task's card and its surfaces' examples (``choose_examples``).
-    tokens : table to write.
-    max_length : longest input in tokens; what is longer is cut.
+    config, tokenizer, tokenizer_config : Path
+        The model's files of these names, in one folder.
+    card : Path
+        The task's card.
+    examples : Path
+        The examples of its surfaces (``choose_examples``).
+    tokens : Path
+        Table to write.
+    max_length : int
+        Longest input in tokens; longer ones are truncated.
 
     Raises
     ------
-    UserError : if a file cannot be read, or ``max_length`` is more than the model takes.
+    UserError
+        If a file cannot be read, or ``max_length`` is more than the model takes.
     """
-    words = load_tokenizer(config.parent)
+    loaded_tokenizer = load_tokenizer(config.parent)
     table = read_table(examples)
-    encoded = encode(words, table, max_length)
+    encoded = encode(loaded_tokenizer, table, max_length)
     labels = len(read_json(card)["labels"])
-    write_table(tabulate(table["split"], encoded, words.pad_token_id, labels), tokens)
+    write_table(tabulate(table["split"], encoded, loaded_tokenizer.pad_token_id, labels), tokens)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Evaluate some rows of a surface."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 from workflow_scripts.common.progress import progress
 from workflow_scripts.common.tables import read_json, write_table
+from workflow_scripts.landscape.grid import SurfaceSpec, points_in, points_of
 from workflow_scripts.rebuilds.step import run
 
 
@@ -25,20 +27,27 @@ def evaluate_rows(
 
     Parameters
     ----------
-    config : the model's ``config.json``.
-    tokens : the surface's examples (``encode_examples``).
-    start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
-    rows : to write: a file per row, named by its number, such as ``007.parquet``; in each a line
-        per point, with the columns of ``grid.surface_points`` and ``tabulate``.
-    surface : ``kind``, ``range`` and ``points`` (see ``grid.surface_points``), ``group`` and
-        ``groups`` (see ``setting.surface_layers``).
-    context : ``device``, ``threads``, ``token_budget``.
-    precision : of ``calibrate_precision``: the precision of matrix products; float32 by default.
+    config : Path
+        The model's ``config.json``.
+    tokens : Path
+        The surface's examples (``encode_examples``).
+    start, end, second : Path
+        Checkpoints that span the surface, see ``setting.Checkpoints``.
+    rows : list of Path
+        To write: a file per row of the grid, named by its number, such as ``007.parquet``; it
+        has an entry per point, with the columns of ``grid.surface_points`` and ``tabulate``.
+    surface : dict
+        See ``grid.SurfaceSpec``.
+    context : dict
+        ``device``, ``threads``, ``token_budget``.
+    precision : Path, optional
+        From ``calibrate_precision``: the precision of matrix products; float32 by default.
 
     Raises
     ------
-    UserError : if a file cannot be read or does not fit the model, a run did not move the encoder,
-        the model lacks the layer group, or the device is not there.
+    UserError
+        If a file cannot be read or does not fit the model, a run did not move the encoder, the
+        model lacks the layer group, or the device is not available.
 
     References
     ----------
@@ -48,36 +57,39 @@ def evaluate_rows(
 
     from workflow_scripts.common.device import reproducible
     from workflow_scripts.landscape.engine import evaluate_points
-    from workflow_scripts.landscape.grid import surface_points
-    from workflow_scripts.landscape.setting import load_surface
+    from workflow_scripts.landscape.setting import Checkpoints, load_surface
 
     dtype = (
         torch.float32 if precision is None else getattr(torch, read_json(precision)["precision"])
     )
+    spec = SurfaceSpec.from_dict(surface)
     with reproducible(context) as device:
         plane, (evaluate,) = load_surface(
             config.parent,
             tokens,
-            (start, end, second),
-            surface,
+            Checkpoints(start, end, second),
+            spec,
             context["token_budget"],
             device,
             (dtype,),
         )
-        points = surface_points(surface["kind"], *surface["range"], surface["points"])
+        points = points_in(spec)
         points = points[points["row"].isin([int(path.stem) for path in rows])]
         points = points.reset_index(drop=True)
-        places = list(zip(points["alpha"], points["beta"], strict=True))
+        places = points_of(points)
         outcomes = progress(evaluate_points(plane, evaluate, places), "points", total=len(places))
         table = pd.concat([points, tabulate(outcomes)], axis=1)
     for path in rows:
         write_table(table[table["row"] == int(path.stem)].reset_index(drop=True), path)
 
 
-def tabulate(outcomes) -> pd.DataFrame:
-    """One row per point: per-example ``train_loss``, ``train_prediction``, ``dev_…`` as lists.
+def tabulate(outcomes: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """An entry per point: per-example ``train_loss``, ``train_prediction``, ``dev_…`` as lists.
 
-    ``outcomes`` : per point, an ``engine.Outcome`` by name of the split.
+    Parameters
+    ----------
+    outcomes : iterable of dict
+        For each point, an ``engine.Outcome`` by name of the split.
     """
     return pd.DataFrame(
         {

@@ -1,25 +1,93 @@
 """The points of a surface or line, and how they are cut into shards."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
 import numpy as np
 import pandas as pd
 
+
+class Point(NamedTuple):
+    """A point of a surface.
+
+    Attributes
+    ----------
+    alpha, beta : float
+        In units of the first and of the second direction.
+    """
+
+    alpha: float
+    beta: float
+
+
 # Points that equal a checkpoint: exact, whether or not the grid holds them (paper, section 3.2).
 ANCHORS = {
-    "plane": {(0.0, 0.0): "start", (1.0, 0.0): "end"},
-    "line": {(0.0, 0.0): "start", (1.0, 0.0): "end"},
-    "group": {(0.0, 0.0): "fine_tuned", (-1.0, 0.0): "rollback"},
+    "plane": {Point(0.0, 0.0): "start", Point(1.0, 0.0): "end"},
+    "line": {Point(0.0, 0.0): "start", Point(1.0, 0.0): "end"},
+    "group": {Point(0.0, 0.0): "fine_tuned", Point(-1.0, 0.0): "rollback"},
 }
 
 
+@dataclass(frozen=True)
+class SurfaceSpec:
+    """What the points of a surface depend on, besides files.
+
+    Attributes
+    ----------
+    kind : {"plane", "line", "group"}
+        See ``surface_points``.
+    low, high : float
+        Ends of the axes, in units of the directions.
+    points : int
+        Points per axis.
+    group : str or None
+        The layer group that moves; None for the whole encoder.
+    groups : mapping of str to [int, int], or None
+        First and last layer of each group, both included, from 0; None for thirds.
+    """
+
+    kind: str
+    low: float
+    high: float
+    points: int
+    group: str | None = None
+    groups: Mapping[str, list[int]] | None = None
+
+    @classmethod
+    def from_dict(cls, surface: Mapping[str, Any]) -> "SurfaceSpec":
+        """From a rule's ``surface``: these keys, with ``range`` for [low, high]; others may follow.
+
+        Raises
+        ------
+        KeyError
+            If a key is missing.
+        """
+        low, high = surface["range"]
+        names = ("kind", "points", "group", "groups")
+        return cls(low=low, high=high, **{name: surface[name] for name in names})
+
+
+def points_of(table: pd.DataFrame) -> list[Point]:
+    """The points of a table with ``alpha`` and ``beta``, in its order."""
+    return [Point(*pair) for pair in zip(table["alpha"], table["beta"], strict=True)]
+
+
 def axis(low: float, high: float, points: int) -> np.ndarray:
-    """Equidistant coordinates of an axis [points], float64, both ends included.
+    """Equidistant coordinates of an axis, both ends included.
 
     Free of rounding noise such as 1 - 1e-16: an even grid holds 0 and 1 exactly, if at all.
 
     Parameters
     ----------
-    low, high : ends, low < high, in units of the direction.
-    points : number of coordinates, 2 or more.
+    low, high : float
+        Ends, low < high, in units of the direction.
+    points : int
+        Number of coordinates, 2 or more.
+
+    Returns
+    -------
+    ndarray of shape (points,), float64
     """
     return np.round(np.linspace(low, high, points), 12) + 0.0  # + 0.0 turns -0.0 into 0.0
 
@@ -29,18 +97,23 @@ def surface_points(kind: str, low: float, high: float, points: int) -> pd.DataFr
 
     Parameters
     ----------
-    kind : ``plane`` and ``group`` (both axes) or ``line`` (beta is 0).
-    low, high : ends of the axes, in units of the directions.
-    points : points per axis.
+    kind : {"plane", "group", "line"}
+        On a line beta is 0.
+    low, high : float
+        Ends of the axes, in units of the directions.
+    points : int
+        Points per axis.
 
     Returns
     -------
-    Columns ``row`` (0-based row of the grid; the checkpoints that the grid misses form one more
-    row), ``alpha``, ``beta``, ``on_grid``, ``anchor`` (name of the checkpoint, or empty).
+    DataFrame
+        ``row`` (of the grid, from 0; the checkpoints that the grid misses form one more row),
+        ``alpha``, ``beta``, ``on_grid``, ``anchor`` (name of the checkpoint, or empty).
 
     Raises
     ------
-    KeyError : for another kind.
+    KeyError
+        For another kind.
 
     References
     ----------
@@ -56,40 +129,45 @@ def surface_points(kind: str, low: float, high: float, points: int) -> pd.DataFr
             "on_grid": True,
         }
     )
-    there = set(zip(table["alpha"], table["beta"], strict=True))
-    missing = [point for point in ANCHORS[kind] if point not in there]
+    on_grid = set(points_of(table))
+    missing = [point for point in ANCHORS[kind] if point not in on_grid]
     extra = pd.DataFrame(
         {
             "row": len(betas),
-            "alpha": [alpha for alpha, _ in missing],
-            "beta": [beta for _, beta in missing],
+            "alpha": [point.alpha for point in missing],
+            "beta": [point.beta for point in missing],
             "on_grid": False,
         }
     )
     table = pd.concat([table, extra], ignore_index=True) if missing else table
-    names = ANCHORS[kind]
-    table["anchor"] = [
-        names.get(point, "") for point in zip(table["alpha"], table["beta"], strict=True)
-    ]
+    table["anchor"] = [ANCHORS[kind].get(point, "") for point in points_of(table)]
     return table
+
+
+def points_in(surface: SurfaceSpec) -> pd.DataFrame:
+    """All points of a surface, see ``surface_points``."""
+    return surface_points(surface.kind, surface.low, surface.high, surface.points)
 
 
 def shards(
     kind: str, low: float, high: float, points: int, rows_per_shard: int
 ) -> list[tuple[int, int]]:
-    """First and last row of every shard, 0-based, both included.
+    """First and last row of every shard, from 0, both included.
 
     The rows are those of ``surface_points``: a line has one, a surface ``points``, and either has
     one more, the last, where the grid misses a checkpoint.
 
     Parameters
     ----------
-    kind, low, high, points : as of ``surface_points``.
-    rows_per_shard : 1 or more; the last shard may have fewer.
+    kind, low, high, points
+        As in ``surface_points``.
+    rows_per_shard : int
+        1 or more; the last shard may have fewer.
 
     Raises
     ------
-    KeyError : for another kind.
+    KeyError
+        For another kind.
     """
     alphas = set(axis(low, high, points))
     rows = 1 if kind == "line" else points

@@ -5,8 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.tables import read_json, write_json
+from workflow_scripts.landscape.grid import SurfaceSpec
 from workflow_scripts.landscape.plane import gram
-from workflow_scripts.landscape.setting import Directions, load_directions, surface_layers
+from workflow_scripts.landscape.setting import (
+    Checkpoints,
+    Directions,
+    load_directions,
+    surface_layers,
+)
 from workflow_scripts.landscape.width import filter_distance
 from workflow_scripts.model.encoder import names_in_layers, names_with_prefix, read_weights
 from workflow_scripts.rebuilds.step import run
@@ -21,25 +27,32 @@ def measure_directions(
     surface: dict[str, Any],
     second: Path | None = None,
 ) -> None:
-    """Write what is known of a surface besides its points.
+    """Write the geometry of a surface: its directions' lengths and angle, its task, its settings.
 
     Parameters
     ----------
-    encoder, card : the model's ``model.safetensors``, for its names, and the task's card.
-    start, end, second : checkpoints that span the surface, see ``setting.load_directions``.
-    geometry : JSON to write: ``task``, ``synthetic``, ``labels`` (K), ``chance_loss`` (ln K, nats),
-        all of ``surface``, ``layers`` (first and last that move; null for all) and ``lengths``.
-    surface : ``group`` and ``groups`` (see ``setting.surface_layers``), and what else to keep.
+    encoder : Path
+        The model's ``model.safetensors``, for the names of its parameters.
+    card : Path
+        The task's card.
+    start, end, second : Path
+        Checkpoints that span the surface, see ``setting.Checkpoints``.
+    geometry : Path
+        JSON to write: ``task``, ``synthetic``, ``labels`` (K), ``chance_loss`` (ln K, nats), all
+        of ``surface``, ``layers`` (first and last that move; null for all) and ``lengths``.
+    surface : dict
+        See ``grid.SurfaceSpec``; other keys are copied.
 
     Raises
     ------
-    UserError : if a file cannot be read or does not fit the model, a run did not move the
-        encoder, or the model lacks the layer group.
+    UserError
+        If a file cannot be read or does not fit the model, a run did not move the encoder, or the
+        model lacks the layer group.
     """
     task = read_json(card)
     names = names_with_prefix(read_weights(encoder), read_weights(start))
-    directions = load_directions(names, start, end, second)
-    layers = surface_layers(names, surface)
+    directions = load_directions(names, Checkpoints(start, end, second))
+    layers = surface_layers(names, SurfaceSpec.from_dict(surface))
     facts = {
         "task": task["name"],
         "synthetic": task["synthetic"],
@@ -57,30 +70,31 @@ def lengths(directions: Directions, layers: range | None) -> dict[str, float | N
 
     Parameters
     ----------
-    layers : the only layers to count, from 0; None for the whole encoder.
+    directions : Directions
+    layers : range or None
+        The only layers to count, from 0; None for the whole encoder.
 
     Returns
     -------
-    ``norm_1``, ``norm_2`` : Euclidean lengths before scaling; of the layer group alone if
-        ``layers`` are given.
-    ``cosine`` : between the two directions.
-    ``norm_end`` : length of the end point's encoder, or of its layer group.
-    ``filter_distance``, ``filter_distance_2`` : filter-normalised length of a unit of alpha and
-        of beta, see ``width.filter_distance``.
-
-    ``norm_2``, ``cosine`` and ``filter_distance_2`` are None for a line.
+    dict of str to float
+        ``norm_1``, ``norm_2``: Euclidean lengths before scaling, of the layer group only if
+        ``layers`` are given; ``cosine`` between the two directions; ``norm_end``: length of the
+        end point's encoder, or of its layer group; ``filter_distance``, ``filter_distance_2``:
+        filter-normalised length of a unit of alpha and of beta, see ``width.filter_distance``.
+        ``norm_2``, ``cosine`` and ``filter_distance_2`` are None for a line.
 
     Raises
     ------
-    UserError : if ``layers`` are given and the layers share their weights (ALBERT), or the model
-        has none of them.
+    UserError
+        If ``layers`` are given and the layers share their weights (ALBERT), or the model has none
+        of them.
     """
     names = list(directions.delta_1)
     if layers is not None:
         names = names_in_layers(names, layers)
     delta_1 = {name: directions.delta_1[name] for name in names}
     end = {name: directions.end[name] for name in names}
-    found: dict[str, float | None] = {
+    facts: dict[str, float | None] = {
         "norm_1": float(gram(delta_1)[0, 0] ** 0.5),
         "norm_2": None,
         "cosine": None,
@@ -91,10 +105,10 @@ def lengths(directions: Directions, layers: range | None) -> dict[str, float | N
     if directions.delta_2 is not None:
         delta_2 = {name: directions.delta_2[name] for name in names}
         (square_1, both), (_, square_2) = gram(delta_1, delta_2).tolist()
-        found["norm_2"] = square_2**0.5 / directions.scale
-        found["cosine"] = both / (square_1 * square_2) ** 0.5
-        found["filter_distance_2"] = filter_distance(delta_2, end)
-    return found
+        facts["norm_2"] = square_2**0.5 / directions.scale
+        facts["cosine"] = both / (square_1 * square_2) ** 0.5
+        facts["filter_distance_2"] = filter_distance(delta_2, end)
+    return facts
 
 
 if __name__ == "__main__":

@@ -23,32 +23,40 @@ def measure_width(
 
     Parameters
     ----------
-    line, plane : per-example losses of the line and of the plane (``examples.parquet``).
-    geometry : ``geometry.json`` of the plane.
-    width : to write: a row per ``tolerance`` (nats; ``relative``: over ln K), ``measure``
-        (``line`` or ``area``) and ``unit`` (``alpha``, for areas alpha times beta; or ``filter``),
-        with the columns of ``width.line_widths``; areas have no ``left`` and ``right``.
-    tolerances, relative : rises of the loss above the end point, in nats and in shares of ln K.
-    resamples : bootstrap samples of the examples.
+    line, plane : Path
+        Per-example losses of the line and of the plane (``examples.parquet``).
+    geometry : Path
+        ``geometry.json`` of the plane.
+    width : Path
+        To write: a row per ``tolerance`` (nats; ``relative``: over ln K), ``measure`` (``line``
+        or ``area``) and ``unit`` (``alpha``, for areas alpha times beta; or ``filter``), with the
+        columns of ``width.line_widths``; areas have no ``left`` and ``right``.
+    tolerances : list of float
+        Rises of the loss above the end point, nats.
+    relative : list of float
+        More of them, as shares of ln K.
+    resamples : int
+        Bootstrap samples of the examples.
 
     Raises
     ------
-    UserError : if alpha = 1 is not a point of the line.
+    UserError
+        If alpha = 1 is not a point of the line.
 
     References
     ----------
     Hao et al. (2019), sections 5.1 and 6.1; Li et al. (2018), section 4.
     """
     facts = read_json(geometry)
-    wanted = [*tolerances, *(share * facts["chance_loss"] for share in relative)]
+    rises = [*tolerances, *(share * facts["chance_loss"] for share in relative)]
     points = read_table(line).sort_values("alpha")  # start and end, if off the grid, come last
     along = line_widths(
-        points["alpha"].to_numpy(), np.stack(points["train_loss"]), wanted, resamples
+        points["alpha"].to_numpy(), np.stack(points["train_loss"]), rises, resamples
     )
     points = read_table(plane).query("on_grid")
     alpha, beta = np.unique(points["alpha"]), np.unique(points["beta"])
     losses = np.stack(points["train_loss"]).reshape(len(beta), len(alpha), -1)
-    across = plane_areas(alpha, beta, losses, wanted, resamples)
+    across = plane_areas(alpha, beta, losses, rises, resamples)
     table = pd.concat(
         [
             in_both_units(along, "line", facts["filter_distance"]),
@@ -65,14 +73,18 @@ def in_both_units(table: pd.DataFrame, measure: str, unit: float) -> pd.DataFram
 
     Parameters
     ----------
-    table : from ``line_widths`` or ``plane_areas``.
-    measure : name for the column ``measure``.
-    unit : filter-normalised length of a unit of alpha; for areas, of alpha times beta.
+    table : DataFrame
+        From ``line_widths`` or ``plane_areas``.
+    measure : str
+        For the column ``measure``.
+    unit : float
+        Filter-normalised length of a unit of alpha; for areas, of alpha times beta.
 
     Returns
     -------
-    ``table`` twice, with ``measure`` and with ``unit`` ``alpha`` or ``filter``; the latter's
-    lengths are multiplied by ``unit``, ``tolerance`` is not.
+    DataFrame
+        ``table`` twice, with ``measure`` and with ``unit`` ``alpha`` or ``filter``; the latter's
+        lengths are multiplied by ``unit``, ``tolerance`` is not.
     """
     lengths = [column for column in ("value", "low", "high", "left", "right") if column in table]
     scaled = table.copy()

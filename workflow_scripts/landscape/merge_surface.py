@@ -21,21 +21,29 @@ def merge_surface(
     points: int,
     precision: Path | None = None,
 ) -> None:
-    """Write a surface as one row per point, with (``point_examples``) and without every example.
+    """Write the means of every point of a surface, and its per-example losses and predictions.
 
     Parameters
     ----------
-    shards : files of ``evaluate_rows`` that together are the surface, in any order.
-    examples : the task's examples (``choose_examples``).
-    surface, point_examples : to write: what ``summarise`` and ``merge`` give; the first with
-        ``precision`` of the matrix products and ``precision_error``, the largest difference in
-        mean loss from float32 that ``calibrate_precision`` found (nats, NaN if not finite).
-    kind, range, points : as of ``grid.surface_points``; ``range`` is [low, high].
-    precision : of ``calibrate_precision``; float32 by default.
+    shards : list of Path
+        Files of ``evaluate_rows`` that together are the surface, in any order.
+    examples : Path
+        The task's examples (``choose_examples``).
+    surface : Path
+        To write: the table of ``summarise``, with ``precision`` of the matrix products and
+        ``precision_error``, the largest difference in mean loss from float32 that
+        ``calibrate_precision`` measured (nats, NaN if not finite).
+    point_examples : Path
+        To write: the table of ``merge``.
+    kind, range, points
+        As in ``grid.surface_points``; ``range`` is [low, high].
+    precision : Path, optional
+        From ``calibrate_precision``; float32 by default.
 
     Raises
     ------
-    UserError : if the shards do not hold the surface's points, each once.
+    UserError
+        If the shards do not hold the surface's points, each once.
     """
     merged = merge([read_table(shard) for shard in shards], surface_points(kind, *range, points))
     labels = read_table(examples)
@@ -54,12 +62,15 @@ def merge(shards: list[pd.DataFrame], expected: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    shards : tables of ``evaluate_rows``, in any order.
-    expected : the surface's points, from ``grid.surface_points``.
+    shards : list of DataFrame
+        Tables of ``evaluate_rows``, in any order.
+    expected : DataFrame
+        The surface's points, from ``grid.surface_points``.
 
     Raises
     ------
-    UserError : if a point is missing, doubled or foreign.
+    UserError
+        If a point is missing, duplicated, or not one of the surface's.
     """
     keys = ["row", "alpha", "beta", "on_grid", "anchor"]
     merged = pd.concat(shards, ignore_index=True)
@@ -79,15 +90,18 @@ def summarise(points: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    points : ``alpha``, ``beta``, ``on_grid``, ``anchor``, and per example, as a list in each cell,
+    points : DataFrame
+        ``alpha``, ``beta``, ``on_grid``, ``anchor``, and per example, as a list in each cell,
         ``train_loss``, ``train_prediction``, ``dev_loss``, ``dev_prediction``.
-    examples : ``split`` and ``label``; each split in the order of the lists.
+    examples : DataFrame
+        ``split`` and ``label``; each split in the order of the lists.
 
     Returns
     -------
-    The first four columns and, for both splits, ``…_examples`` (their number N), ``…_loss`` (nats)
-    and ``…_error`` (0 to 1) with ``…_loss_se`` and ``…_error_se``: the sample standard deviation
-    over examples / sqrt(N), NaN for one example.
+    DataFrame
+        The first four columns and, for both splits, ``…_examples`` (their number N), ``…_loss``
+        (nats) and ``…_error`` (0 to 1) with ``…_loss_se`` and ``…_error_se``: the sample standard
+        deviation over examples / sqrt(N), NaN for one example.
     """
     table = points[["alpha", "beta", "on_grid", "anchor"]].copy()
     for split in ("train", "dev"):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.landscape.grid import Point
 
 Weights = dict[str, torch.Tensor]
 
@@ -16,18 +17,23 @@ _BLOCK = 2**16
 
 
 def gram(*deltas: Weights) -> np.ndarray:
-    """Inner products of every two of K sets of weights, float64 [K, K].
+    """Inner products of every two of K sets of weights.
 
     Each runs over all entries of all tensors, accumulated in float64, in one pass over the memory.
 
     Parameters
     ----------
-    deltas : tensors by name, of equal sizes and on one device; names that the first lacks do not
-        count.
+    *deltas : dict of str to Tensor
+        By name, of equal sizes and on one device; names that the first lacks do not count.
+
+    Returns
+    -------
+    ndarray of shape (K, K), float64
 
     Raises
     ------
-    KeyError : if another lacks a name of the first.
+    KeyError
+        If another lacks a name of the first.
     """
     total = torch.zeros(len(deltas), len(deltas), dtype=torch.float64)
     for name in deltas[0]:
@@ -42,11 +48,15 @@ def difference(end: Weights, start: Weights, names: Iterable[str]) -> Weights:
 
     Parameters
     ----------
-    end, start : tensors by name, of the same shapes; other names than ``names`` are left out.
+    end, start : dict of str to Tensor
+        By name, of the same shapes.
+    names : iterable of str
+        Other parameters are left out.
 
     Raises
     ------
-    KeyError : if either lacks one of the names.
+    KeyError
+        If either lacks one of the names.
 
     References
     ----------
@@ -62,7 +72,8 @@ def second_scale(delta_1: Weights, delta_2: Weights) -> float:
 
     Raises
     ------
-    UserError : if a direction has length 0: its run did not move.
+    UserError
+        If a direction has length 0: its run did not move.
 
     References
     ----------
@@ -84,20 +95,24 @@ class Plane:
 
     Parameters
     ----------
-    module : the model; its parameters named in ``delta_1`` move, the others stay.
-    origin : weights at (0, 0).
-    delta_1, delta_2 : the directions, already scaled; ``delta_2`` may be None (a line).
-    anchors : points at which a checkpoint's weights are used as they are, since
-        ``origin + 1.0 * (end - origin)`` misses ``end`` by rounding: (alpha, beta) -> weights.
-    rows : name of a matrix -> the rows of it that matter (int64); the others do not move. Other
-        names than those of ``delta_1`` are left out.
-
-    All weights are tensors by the module's names and of its shapes; names that ``delta_1`` lacks
-    are left out.
+    module : Module
+        The model; its parameters named in ``delta_1`` move, the others do not.
+    origin : dict of str to Tensor
+        Weights at (0, 0). These and all other weights have the module's names and shapes; names
+        that ``delta_1`` lacks are left out.
+    delta_1, delta_2 : dict of str to Tensor
+        The directions, already scaled; without ``delta_2`` it is a line.
+    anchors : dict of Point to weights, optional
+        Points at which a checkpoint's weights are used without arithmetic, since
+        ``origin + 1.0 * (end - origin)`` misses ``end`` by rounding.
+    rows : dict of str to Tensor, optional
+        Rows (int64) of a matrix that matter, by its name; its other rows do not move. Names that
+        ``delta_1`` lacks are left out.
 
     Raises
     ------
-    KeyError : if the module or any of the weights lack a name of ``delta_1``.
+    KeyError
+        If the module or any of the weights lack a name of ``delta_1``.
 
     References
     ----------
@@ -110,7 +125,7 @@ class Plane:
         origin: Weights,
         delta_1: Weights,
         delta_2: Weights | None = None,
-        anchors: dict[tuple[float, float], Weights] | None = None,
+        anchors: dict[Point, Weights] | None = None,
         rows: dict[str, torch.Tensor] | None = None,
     ):
         parameters = dict(module.named_parameters())
@@ -122,7 +137,7 @@ class Plane:
         self.anchors = anchors or {}
         self.buffer = self.origin.clone()
         self._views: Weights = {}
-        # Of a matrix of which only some rows move, the buffer holds these: (matrix, rows, view).
+        # Of a matrix of which only some rows move, the buffer holds those rows: matrix, rows, view.
         self._scattered = []
         offset = 0
         for name in self.names:
@@ -146,11 +161,13 @@ class Plane:
 
         Parameters
         ----------
-        alpha, beta : in units of ``delta_1`` and ``delta_2``; on the grid or not.
+        alpha, beta : float
+            In units of ``delta_1`` and ``delta_2``; on the grid or not.
 
         Raises
         ------
-        ValueError : if the plane is a line, and beta neither 0 nor an anchor's.
+        ValueError
+            If the plane is a line, and beta neither 0 nor an anchor's.
         """
         if (alpha, beta) in self.anchors:
             self.put(self.anchors[alpha, beta])
@@ -174,11 +191,13 @@ class Plane:
 
         Parameters
         ----------
-        weights : tensors by name; names that do not move are left out.
+        weights : dict of str to Tensor
+            By name; parameters that do not move are left out.
 
         Raises
         ------
-        KeyError : if a moving parameter is missing.
+        KeyError
+            If a moving parameter is missing.
         """
         for name, view in self._views.items():
             view.copy_(self._moving(name, weights))
@@ -198,9 +217,9 @@ class Plane:
 
 
 def _memory_order(names: Iterable[str]) -> list[str]:
-    """Names with those of query, key and value one behind the other, weights and biases apart.
+    """Names, reordered so that query, key and value follow one another, weights and biases apart.
 
-    So the three matrices of a layer are one, and their products one.
+    So the three matrices of a layer are contiguous, and one product computes all three.
     """
     order: dict[str, list[str]] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Project a run's checkpoints onto its surface, and say how true the projection is."""
+"""Project a run's checkpoints onto its surface, and measure how faithful the projection is."""
 
 from pathlib import Path
 from typing import Any
@@ -22,26 +22,36 @@ def project_trajectory(
     start: Path | None = None,
     end: Path | None = None,
 ) -> None:
-    """Write where a run's checkpoints lie on a plane, and the losses there and at themselves.
+    """Write the coordinates of a run's checkpoints on a plane, and the losses at both.
 
     Parameters
     ----------
-    config : the model's ``config.json``.
-    tokens : the surface's examples (``encode_examples``).
-    checkpoints : of the run, after epoch 0, 1, …
-    second : last checkpoint of the other task's run, for the second direction.
-    trajectory : to write: a row per checkpoint: ``run`` (``run_name``), ``epoch`` (from 0), the
-        fields of ``projection.Coordinates``, and mean training loss (nats) and dev error (0 to 1)
-        as ``…_train_loss`` and ``…_dev_error``: ``true`` with the checkpoint's encoder and the
-        head of ``end``, ``plane`` at the least-squares coordinates, ``paper`` at the paper's
+    config : Path
+        The model's ``config.json``.
+    tokens : Path
+        The surface's examples (``encode_examples``).
+    checkpoints : list of Path
+        Of the run, after epoch 0, 1, …
+    second : Path
+        Last checkpoint of the other task's run, for the second direction.
+    trajectory : Path
+        To write: a row per checkpoint: ``run`` (``run_name``), ``epoch`` (from 0), the fields of
+        ``projection.Coordinates``, and mean training loss (nats) and dev error (0 to 1) as
+        ``…_train_loss`` and ``…_dev_error``: ``true`` with the checkpoint's encoder and the head
+        of ``end``, ``plane`` at the least-squares coordinates, ``paper`` at the paper's
         coordinates, ``own`` with the checkpoint's own head.
-    context : ``device``, ``threads``, ``token_budget``.
-    start, end : span the plane; they are the trajectory's own ends by default.
+    run_name : str
+        Name of the run in the table.
+    context : dict
+        ``device``, ``threads``, ``token_budget``.
+    start, end : Path, optional
+        Span the plane; the trajectory's own ends by default.
 
     Raises
     ------
-    UserError : if a file cannot be read or does not fit the model, a run that spans the plane did
-        not move the encoder, or the device is not there.
+    UserError
+        If a file cannot be read or does not fit the model, a run that spans the plane did not move
+        the encoder, or the device is not available.
 
     References
     ----------
@@ -51,6 +61,7 @@ def project_trajectory(
     from workflow_scripts.landscape.plane import difference
     from workflow_scripts.landscape.projection import project
     from workflow_scripts.landscape.setting import (
+        Checkpoints,
         load_directions,
         load_evaluator,
         make_plane,
@@ -64,11 +75,11 @@ def project_trajectory(
     )
 
     with reproducible(context) as device:
-        start, end = start or checkpoints[0], end or checkpoints[-1]
+        span = Checkpoints(start or checkpoints[0], end or checkpoints[-1], second)
         examples = read_tokens(tokens)
-        module = load_classifier(config.parent, examples.labels, read_weights(end), device)
+        module = load_classifier(config.parent, examples.labels, read_weights(span.end), device)
         evaluate = load_evaluator(module, examples, context["token_budget"])
-        directions = load_directions(encoder_names(module), start, end, second)
+        directions = load_directions(encoder_names(module), span)
         plane = make_plane(module, directions, rows=evaluate.rows)
         dev_labels = examples.splits["dev"].labels
 

@@ -9,15 +9,22 @@ from workflow_scripts.landscape.plane import Weights, gram
 
 @dataclass(frozen=True)
 class Coordinates:
-    """A checkpoint's place, in units of the directions.
+    """A checkpoint's coordinates on a plane, in units of its directions.
 
-    ``d_alpha``, ``d_beta`` : the paper's coordinates; ``d_beta`` is the length of what
-        ``d_alpha`` leaves over, never negative, and not the coordinate along delta_2.
-    ``ls_alpha``, ``ls_beta`` : coordinates of the nearest point of the plane (least squares).
-    ``outside`` : share of the checkpoint's distance from the origin that lies outside the
-        plane, ||residual|| / ||delta_i||, 0 to 1.
-    ``norm`` : ||delta_i|| / ||delta_1||.
-    ``cosine`` : between delta_i and delta_1; NaN at the origin.
+    Attributes
+    ----------
+    d_alpha, d_beta : float
+        The paper's coordinates; ``d_beta`` is the length of the part of delta_i that is
+        orthogonal to delta_1, never negative, and not the coordinate along delta_2.
+    ls_alpha, ls_beta : float
+        Coordinates of the nearest point of the plane (least squares).
+    outside : float
+        Share of the checkpoint's distance from the origin that lies outside the plane,
+        ||residual|| / ||delta_i||, 0 to 1.
+    norm : float
+        ||delta_i|| / ||delta_1||.
+    cosine : float
+        Between delta_i and delta_1; NaN at the origin.
     """
 
     d_alpha: float
@@ -29,7 +36,7 @@ class Coordinates:
     cosine: float
 
     def as_dict(self) -> dict[str, float]:
-        """The seven values by name, in the order above."""
+        """All values by name, in the order above."""
         return asdict(self)
 
 
@@ -38,17 +45,21 @@ def project(delta_i: Weights, delta_1: Weights, delta_2: Weights) -> Coordinates
 
     Parameters
     ----------
-    delta_i, delta_1, delta_2 : differences of weights, tensors by name (or one tensor or array
-        each), of the same names and shapes; ``delta_2`` already has the length of ``delta_1``.
+    delta_i, delta_1, delta_2 : dict of str to Tensor, or one tensor or array each
+        Differences of weights, of the same names and shapes; ``delta_2`` already has the length of
+        ``delta_1``.
 
     Returns
     -------
-    The coordinates; all are NaN if a sum is not finite.
+    Coordinates
+        All are NaN if a sum is not finite.
 
     Raises
     ------
-    ZeroDivisionError : if ``delta_1`` has length 0.
-    KeyError : if a name is missing.
+    ZeroDivisionError
+        If ``delta_1`` has length 0.
+    KeyError
+        If a name is missing.
 
     References
     ----------

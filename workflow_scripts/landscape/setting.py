@@ -1,13 +1,13 @@
-"""What every evaluation on a plane needs: the model, its examples, its directions."""
+"""Loads what every evaluation on a plane needs: the model, its examples, its directions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from workflow_scripts.landscape.engine import Evaluator
+from workflow_scripts.landscape.grid import Point, SurfaceSpec
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
 from workflow_scripts.landscape.tokens import Tokens, read_tokens
 from workflow_scripts.model.encoder import (
@@ -21,12 +21,36 @@ from workflow_scripts.model.layers import layer_groups
 
 
 @dataclass(frozen=True)
-class Directions:
-    """The weights that span a surface: encoder parameters by name.
+class Checkpoints:
+    """The checkpoints that span a surface.
 
-    ``start`` and ``end`` are the target run's checkpoints (the whole classifier); ``delta_1``
-    runs from one to the other; ``delta_2`` belongs to the other task's run and is scaled to
-    the length of ``delta_1``, the factor being ``scale`` (both None for a line).
+    Attributes
+    ----------
+    start, end : Path
+        First and last checkpoint of the target run (theta_0 and theta_1).
+    second : Path or None
+        Last checkpoint of the other task's run from the same start (theta_2); None for a line.
+    """
+
+    start: Path
+    end: Path
+    second: Path | None = None
+
+
+@dataclass(frozen=True)
+class Directions:
+    """The weights that span a surface, by name of the parameter.
+
+    Attributes
+    ----------
+    start, end : dict of str to Tensor
+        The target run's checkpoints, the whole classifier.
+    delta_1 : dict of str to Tensor
+        From ``start`` to ``end``, encoder parameters only.
+    delta_2 : dict of str to Tensor, or None
+        Direction of the other task's run, scaled to the length of ``delta_1``; None for a line.
+    scale : float or None
+        The factor by which ``delta_2`` was scaled; None for a line.
     """
 
     start: Weights
@@ -36,38 +60,38 @@ class Directions:
     scale: float | None
 
 
-def load_directions(
-    names: Iterable[str], start: Path, end: Path, second: Path | None
-) -> Directions:
+def load_directions(names: Iterable[str], checkpoints: Checkpoints) -> Directions:
     """Read the checkpoints of a surface and form its directions.
 
     Parameters
     ----------
-    names : full names of the encoder's parameters, over which the directions run.
-    start, end : first and last checkpoint of the target run (theta_0 and theta_1).
-    second : last checkpoint of the other task's run from the same start (theta_2); None for a
-        line.
+    names : iterable of str
+        Full names of the encoder's parameters, over which the directions run.
+    checkpoints : Checkpoints
 
     Returns
     -------
-    The directions, on the CPU.
+    Directions
+        On the CPU.
 
     Raises
     ------
-    UserError : if a file is missing or cannot be read, or if ``second`` is given and one of the
+    UserError
+        If a file is missing or cannot be read, or if there is a second direction and one of the
         runs did not move the encoder.
-    KeyError : if a checkpoint lacks a parameter of the encoder.
+    KeyError
+        If a checkpoint lacks a parameter of the encoder.
 
     References
     ----------
     Hao et al. (2019), section 3.1 (delta_1, encoder only) and 3.2 (delta_2, its scale).
     """
-    theta_0, theta_1 = read_weights(start), read_weights(end)
+    theta_0, theta_1 = read_weights(checkpoints.start), read_weights(checkpoints.end)
     names = list(names)
     delta_1 = difference(theta_1, theta_0, names)
-    if second is None:
+    if checkpoints.second is None:
         return Directions(theta_0, theta_1, delta_1, None, None)
-    delta_2 = difference(read_weights(second), theta_0, names)
+    delta_2 = difference(read_weights(checkpoints.second), theta_0, names)
     scale = second_scale(delta_1, delta_2)
     scaled = {name: tensor.mul_(scale) for name, tensor in delta_2.items()}
     return Directions(theta_0, theta_1, delta_1, scaled, scale)
@@ -79,34 +103,39 @@ def make_plane(
     layers: range | None = None,
     rows: dict[str, torch.Tensor] | None = None,
 ) -> Plane:
-    """The plane (or line) through a run's start, with its start and end as they are.
+    """The plane (or line) through a run's start; its start and end are the exact checkpoints.
 
     With ``layers`` it is the plane of a layer group: it passes through the run's end, moves
-    these layers only, and reaches their rollback at (-1, 0).
+    these layers only, and at (-1, 0) they are rolled back.
 
     Parameters
     ----------
-    module : classifier; its encoder, or the group's layers, become views of the plane's buffer.
-        The rest, the head too, stays as it is.
-    directions : with a ``delta_2`` where ``layers`` are given.
-    layers : the group's layers, counted from 0; None for the whole encoder.
-    rows : of an ``Evaluator``: rows of the word embeddings that need to move; None for all.
+    module : Module
+        Classifier; its encoder, or the group's layers, become views of the plane's buffer. All
+        other parameters, such as the head, keep their values.
+    directions : Directions
+        With a ``delta_2`` where ``layers`` are given.
+    layers : range, optional
+        The group's layers, from 0; the whole encoder by default.
+    rows : dict of str to Tensor, optional
+        ``Evaluator.rows``: the rows of the word embeddings that need to move; all by default.
 
     Raises
     ------
-    UserError : if ``layers`` are given and the layers share their weights (ALBERT), or the model
-        has none of them.
+    UserError
+        If ``layers`` are given and the layers share their weights (ALBERT), or the model has none
+        of them.
 
     References
     ----------
     Hao et al. (2019), equations 1 and 2; section 7 for layer groups.
     """
     if layers is None:
-        anchors = {(0.0, 0.0): directions.start, (1.0, 0.0): directions.end}
+        anchors = {Point(0.0, 0.0): directions.start, Point(1.0, 0.0): directions.end}
         start, delta_1, delta_2 = directions.start, directions.delta_1, directions.delta_2
         return Plane(module, start, delta_1, delta_2, anchors, rows)
     names = names_in_layers(directions.delta_1, layers)
-    anchors = {(0.0, 0.0): directions.end, (-1.0, 0.0): directions.start}
+    anchors = {Point(0.0, 0.0): directions.end, Point(-1.0, 0.0): directions.start}
     return Plane(
         module,
         directions.end,
@@ -117,24 +146,26 @@ def make_plane(
 
 
 def surface_layers(
-    module_or_names: torch.nn.Module | Iterable[str], surface: dict[str, Any]
+    module_or_names: torch.nn.Module | Iterable[str], surface: SurfaceSpec
 ) -> range | None:
     """Layers that a surface moves; None for the whole encoder.
 
     Parameters
     ----------
-    module_or_names : classifier, or the names of its parameters.
-    surface : ``group``, the name of a layer group or None, and ``groups``, first and last
-        layer of each (both included, from 0), or None for the thirds low, middle and high.
+    module_or_names : Module or iterable of str
+        Classifier, or the names of its parameters.
+    surface : SurfaceSpec
 
     Raises
     ------
-    UserError : if a group holds a layer that the model lacks, or there are too few for thirds.
-    KeyError : if there is no group of that name.
+    UserError
+        If a group holds a layer that the model lacks, or the layers are too few for thirds.
+    KeyError
+        If the surface's group is not among its groups.
     """
-    if surface["group"] is None:
+    if surface.group is None:
         return None
-    return layer_groups(layer_count(module_or_names), surface["groups"])[surface["group"]]
+    return layer_groups(layer_count(module_or_names), surface.groups)[surface.group]
 
 
 def load_evaluator(
@@ -148,11 +179,16 @@ def load_evaluator(
 
     Parameters
     ----------
-    module : classifier, already on its device; evaluated as it stands at each call.
-    tokens : the examples.
-    token_budget : most (padded) tokens in one forward pass; None for what suits the device.
-    layers : the only layers that will move; None if any weight may.
-    dtype : of matrix products, see ``Evaluator``.
+    module : Module
+        Classifier, already on its device; each call evaluates its current weights.
+    tokens : Tokens
+        The examples.
+    token_budget : int or None
+        Most (padded) tokens in one forward pass; None for what suits the device.
+    layers : range, optional
+        The only layers that will move; any weight may by default.
+    dtype : torch.dtype
+        Of matrix products, see ``Evaluator``.
     """
     fixed_below = None if layers is None else layers.start
     return Evaluator(module, tokens.splits, tokens.pad_id, token_budget, fixed_below, dtype)
@@ -161,8 +197,8 @@ def load_evaluator(
 def load_surface(
     model_dir: Path,
     tokens: Path,
-    checkpoints: tuple[Path, Path, Path | None],
-    surface: dict[str, Any],
+    checkpoints: Checkpoints,
+    surface: SurfaceSpec,
     token_budget: int | None,
     device: torch.device,
     dtypes: tuple[torch.dtype, ...],
@@ -171,23 +207,30 @@ def load_surface(
 
     Parameters
     ----------
-    model_dir : folder with the model's ``config.json``.
-    tokens : the surface's examples (``encode_examples``).
-    checkpoints : start, end and second, see ``load_directions``. The head is that of the end,
-        which the target run learned, at every point (paper, section 3.1).
-    surface : ``group`` and ``groups`` (see ``surface_layers``).
-    token_budget : most (padded) tokens in one forward pass; None for what suits the device.
-    dtypes : of the evaluators' matrix products, one each.
+    model_dir : Path
+        Folder with the model's ``config.json``.
+    tokens : Path
+        The surface's examples (``encode_examples``).
+    checkpoints : Checkpoints
+        The head is that of ``end``, which the target run learned, at every point (paper, section
+        3.1).
+    surface : SurfaceSpec
+        Its layer group is used.
+    token_budget : int or None
+        Most (padded) tokens in one forward pass; None for what suits the device.
+    device : torch.device
+    dtypes : tuple of torch.dtype
+        Of the evaluators' matrix products, one each.
 
     Raises
     ------
-    UserError : if a file cannot be read or does not fit the model, a run did not move the encoder,
-        or the model lacks the layer group.
+    UserError
+        If a file cannot be read or does not fit the model, a run did not move the encoder, or the
+        model lacks the layer group.
     """
-    start, end, second = checkpoints
     examples = read_tokens(tokens)
-    module = load_classifier(model_dir, examples.labels, read_weights(end), device)
+    module = load_classifier(model_dir, examples.labels, read_weights(checkpoints.end), device)
     layers = surface_layers(module, surface)
     evaluators = [load_evaluator(module, examples, token_budget, layers, dtype) for dtype in dtypes]
-    directions = load_directions(encoder_names(module), start, end, second)
+    directions = load_directions(encoder_names(module), checkpoints)
     return make_plane(module, directions, layers, evaluators[0].rows), evaluators

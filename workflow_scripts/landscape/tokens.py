@@ -1,4 +1,4 @@
-"""The encoded examples of a task's surfaces, as ``encode_examples`` leaves them in a table."""
+"""The encoded examples of a task's surfaces, in the table that ``encode_examples`` writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,17 @@ SPLITS = ("train", "dev")
 
 @dataclass(frozen=True)
 class Tokens:
-    """Encoded examples by name of the split, the padding token, and the number of classes."""
+    """The examples of a surface.
+
+    Attributes
+    ----------
+    splits : dict of str to Encoded
+        Encoded examples of ``train`` and ``dev``.
+    pad_id : int
+        Padding token.
+    labels : int
+        Number of classes.
+    """
 
     splits: dict[str, Encoded]
     pad_id: int
@@ -22,19 +32,24 @@ class Tokens:
 
 
 def tabulate(split: pd.Series, encoded: Encoded, pad_id: int, labels: int) -> pd.DataFrame:
-    """A row per example.
+    """Encoded examples as a table, which ``read_tokens`` reads.
 
     Parameters
     ----------
-    split : name of each example's split [N].
-    encoded : the examples, in the same order.
-    pad_id : padding token.
-    labels : number of classes.
+    split : Series of shape (N,)
+        Name of each example's split.
+    encoded : Encoded
+        The examples, in the same order.
+    pad_id : int
+        Padding token.
+    labels : int
+        Number of classes.
 
     Returns
     -------
-    ``split``, ``label``, ``input_ids`` and, where the model takes them, ``token_type_ids`` (lists
-    of int32), and ``pad_id`` and ``labels``, the same in every row.
+    DataFrame
+        For each example ``split``, ``label``, ``input_ids`` and, where the model takes them,
+        ``token_type_ids`` (lists of int32), and ``pad_id`` and ``labels``, the same for all.
     """
     columns = {"split": split.to_numpy(), "label": encoded.labels}
     for name in ("input_ids", "token_type_ids"):
@@ -48,7 +63,8 @@ def read_tokens(path: Path) -> Tokens:
 
     Raises
     ------
-    UserError : if the file is missing or no whole Parquet file.
+    UserError
+        If the file is missing or not a complete Parquet file.
     """
     table = read_table(path)
     splits = {name: _encoded(table[table["split"] == name]) for name in SPLITS}

@@ -1,11 +1,18 @@
 """How wide an optimum is: how far the loss stays near that of the end point."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.intervals import percentile_interval, resampled_means
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # A plane's cells are cut into this many parts a side, with bilinear interpolation, before the
 # region is measured: counting whole parts then errs less than the interpolation itself.
@@ -14,7 +21,15 @@ _REFINE = 8
 
 @dataclass(frozen=True)
 class Interval:
-    """The stretch of a line around the end point; ``censored`` where the grid ends first."""
+    """The stretch of a line around the end point.
+
+    Attributes
+    ----------
+    left, right : float
+        Its ends, coordinates alpha.
+    censored : bool
+        Whether the grid ends first: the true interval is then longer.
+    """
 
     left: float
     right: float
@@ -34,13 +49,19 @@ def interval(alpha: np.ndarray, loss: np.ndarray, tolerance: float, at: float = 
 
     Parameters
     ----------
-    alpha : increasing coordinates [P], in units of the direction; must hold ``at``.
-    loss : loss at each, nats [P]; NaN counts as high.
-    tolerance : nats above the loss at ``at``, positive.
+    alpha : ndarray of shape (P,)
+        Increasing coordinates, in units of the direction.
+    loss : ndarray of shape (P,)
+        Loss at each, nats; NaN counts as high.
+    tolerance : float
+        Nats above the loss at ``at``, positive.
+    at : float
+        Coordinate of the end point, one of ``alpha``.
 
     Raises
     ------
-    IndexError : if ``at`` is not among the coordinates.
+    IndexError
+        If ``at`` is not among the coordinates.
 
     References
     ----------
@@ -67,22 +88,41 @@ def _crossing(x: np.ndarray, excess: np.ndarray) -> tuple[float, bool]:
     return float(x[i - 1] + (x[i] - x[i - 1]) * before / (before - after)), False
 
 
-def area(
-    alpha: np.ndarray, beta: np.ndarray, loss: np.ndarray, tolerance: float
-) -> tuple[float, bool]:
-    """Area of the connected region around (1, 0) on which the loss stays within ``tolerance``.
+@dataclass(frozen=True)
+class Region:
+    """The part of a plane around the end point on which the loss stays low.
+
+    Attributes
+    ----------
+    area : float
+        In units of alpha times beta.
+    censored : bool
+        Whether it reaches the grid's border: the true region is then larger.
+    """
+
+    area: float
+    censored: bool
+
+
+def region(alpha: np.ndarray, beta: np.ndarray, loss: np.ndarray, tolerance: float) -> Region:
+    """The connected region around (1, 0) on which the loss stays within ``tolerance``.
 
     Parameters
     ----------
-    alpha, beta : increasing, equidistant coordinates [A], [B], with (1, 0) between their ends;
-        off the grid, the nearest point of a lattice eight times as fine stands for it.
-    loss : nats [B, A], bilinear between points; NaN counts as high.
-    tolerance : nats above the loss at (1, 0), positive.
+    alpha : ndarray of shape (A,)
+        Increasing, equidistant coordinates, in units of the first direction.
+    beta : ndarray of shape (B,)
+        The same, in units of the second direction. (1, 0) lies between the ends of both; where it
+        is not on the grid, the nearest point of a grid eight times as fine is used.
+    loss : ndarray of shape (B, A)
+        Nats, interpolated bilinearly between points; NaN counts as high.
+    tolerance : float
+        Nats above the loss at (1, 0), positive.
 
     Returns
     -------
-    The area in units of alpha times beta, and whether the region reaches the grid's border
-    (the true region is then larger). The area is 0 if the loss at (1, 0) is not finite.
+    Region
+        Its area is 0 if the loss at (1, 0) is not finite.
 
     References
     ----------
@@ -98,22 +138,24 @@ def area(
     with np.errstate(invalid="ignore"):
         low = fine < end + tolerance
     if not low[row, column]:
-        return 0.0, False
+        return Region(0.0, False)
     regions, _ = label(low)
     inside = regions == regions[row, column]
-    # A refined point at the border stands for half a cell, at a corner for a quarter.
+    # A refined point represents one cell, at the border half a cell, at a corner a quarter.
     weight_a, weight_b = np.ones(len(fine_alpha)), np.ones(len(fine_beta))
     weight_a[[0, -1]] = weight_b[[0, -1]] = 0.5
     cell = (fine_alpha[1] - fine_alpha[0]) * (fine_beta[1] - fine_beta[0])
     touches = inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any()
-    return float(weight_b @ inside @ weight_a * cell), bool(touches)
+    return Region(float(weight_b @ inside @ weight_a * cell), bool(touches))
 
 
 def _refined(axis: np.ndarray) -> np.ndarray:
+    """An axis with ``_REFINE`` times as many steps."""
     return np.linspace(axis[0], axis[-1], (len(axis) - 1) * _REFINE + 1)
 
 
 def _bilinear(values: np.ndarray, columns: int, rows: int) -> np.ndarray:
+    """Bilinear interpolation of a matrix at equidistant places, ends included [rows, columns]."""
     across = _along(values, columns)
     return _along(across.T, rows).T
 
@@ -123,38 +165,11 @@ def _along(values: np.ndarray, size: int) -> np.ndarray:
     place = np.linspace(0, values.shape[-1] - 1, size)
     left = np.minimum(place.astype(int), values.shape[-1] - 2)
     share = place - left
-    # At a point of the grid itself a NaN neighbour must not spoil it: 0 * NaN is NaN.
+    # At a point of the grid itself a NaN neighbour does not count: 0 * NaN would be NaN.
     with np.errstate(invalid="ignore"):
         mixed = values[..., left] * (1 - share) + values[..., left + 1] * share
     mixed = np.where(share == 0, values[..., left], mixed)
     return np.where(share == 1, values[..., left + 1], mixed)
-
-
-def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """Means over bootstrap samples of the examples.
-
-    The same examples are drawn at every point, so that differences between points keep their
-    correlation.
-
-    Parameters
-    ----------
-    values : per-example losses [P, N].
-    resamples : samples of N examples, drawn with replacement.
-    seed : the same one and the same N draw the same examples.
-
-    Returns
-    -------
-    [resamples, P], float64; NaN where a value that is not finite was drawn.
-    """
-    rng = np.random.default_rng(seed)
-    n = values.shape[1]
-    counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    means = counts @ finite.T / n
-    broken = ~np.isfinite(values)
-    if broken.any():
-        means[(counts @ broken.T.astype(np.int64)) > 0] = np.nan
-    return means
 
 
 def line_widths(
@@ -168,40 +183,37 @@ def line_widths(
 
     Parameters
     ----------
-    alpha : increasing coordinates [P]; must hold 1.
-    losses : per-example losses, nats [P, N].
-    tolerances : nats above the loss at the end point, positive.
-    resamples, seed : bootstrap samples of the examples and their seed, see ``resampled_means``.
+    alpha : ndarray of shape (P,)
+        Increasing coordinates, 1 among them.
+    losses : ndarray of shape (P, N)
+        Per-example losses, nats.
+    tolerances : list of float
+        Nats above the loss at the end point, positive.
+    resamples, seed : int
+        Bootstrap samples of the examples and their seed, see ``resampled_means``.
 
     Returns
     -------
-    One row per tolerance: ``tolerance``, ``value`` (width, units of alpha), ``low``, ``high``
-    (95 % percentile bootstrap over examples), ``left``, ``right`` (ends of the interval,
-    coordinates), ``censored``.
+    DataFrame
+        A row per tolerance: ``tolerance``, ``value`` (width, units of alpha), ``low``, ``high``
+        (95 % percentile bootstrap over examples), ``left``, ``right`` (ends of the interval,
+        coordinates), ``censored``.
 
     Raises
     ------
-    UserError : if alpha = 1 is not a point of the line.
+    UserError
+        If alpha = 1 is not a point of the line.
     """
     if not (alpha == 1).any():
         raise UserError(f"alpha = 1 is not a point of the line [{alpha[0]:g}, {alpha[-1]:g}]")
+    loss = losses.mean(axis=1, dtype=np.float64)
     means = resampled_means(losses, resamples, seed)
     rows = []
     for tolerance in tolerances:
-        found = interval(alpha, losses.mean(axis=1, dtype=np.float64), tolerance)
-        drawn = [interval(alpha, mean, tolerance).width for mean in means]
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        rows.append(
-            {
-                "tolerance": tolerance,
-                "value": found.width,
-                "low": low,
-                "high": high,
-                "left": found.left,
-                "right": found.right,
-                "censored": found.censored,
-            }
-        )
+        measured = interval(alpha, loss, tolerance)
+        draws = [interval(alpha, mean, tolerance).width for mean in means]
+        ends = {"left": measured.left, "right": measured.right}
+        rows.append(_row(tolerance, measured.width, draws, **ends, censored=measured.censored))
     return pd.DataFrame(rows)
 
 
@@ -217,39 +229,40 @@ def plane_areas(
 
     Parameters
     ----------
-    alpha, beta : increasing, equidistant coordinates [A], [B].
-    losses : per-example losses, nats [B, A, N].
-    tolerances : nats above the loss at the end point, positive.
-    resamples, seed : bootstrap samples of the examples and their seed, see ``resampled_means``.
+    alpha, beta : ndarray of shape (A,), (B,)
+        Increasing, equidistant coordinates.
+    losses : ndarray of shape (B, A, N)
+        Per-example losses, nats.
+    tolerances : list of float
+        Nats above the loss at the end point, positive.
+    resamples, seed : int
+        Bootstrap samples of the examples and their seed, see ``resampled_means``.
 
     Returns
     -------
-    Columns like ``line_widths`` without ``left`` and ``right``; ``value``, ``low`` and ``high``
-    are in units of alpha times beta.
+    DataFrame
+        Columns of ``line_widths`` without ``left`` and ``right``; ``value``, ``low`` and ``high``
+        are in units of alpha times beta.
     """
     shape = losses.shape[:2]
     flat = losses.reshape(-1, losses.shape[2])
+    loss = flat.mean(axis=1, dtype=np.float64).reshape(shape)
     means = resampled_means(flat, resamples, seed)
     rows = []
     for tolerance in tolerances:
-        value, censored = area(
-            alpha, beta, flat.mean(axis=1, dtype=np.float64).reshape(shape), tolerance
-        )
-        drawn = [area(alpha, beta, mean.reshape(shape), tolerance)[0] for mean in means]
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        rows.append(
-            {
-                "tolerance": tolerance,
-                "value": value,
-                "low": low,
-                "high": high,
-                "censored": censored,
-            }
-        )
+        measured = region(alpha, beta, loss, tolerance)
+        draws = [region(alpha, beta, mean.reshape(shape), tolerance).area for mean in means]
+        rows.append(_row(tolerance, measured.area, draws, censored=measured.censored))
     return pd.DataFrame(rows)
 
 
-def filter_distance(delta: dict, end: dict) -> float:
+def _row(tolerance: float, value: float, draws: list[float], **rest: float) -> dict[str, float]:
+    """A row of a table of widths: the number and the interval of its bootstrap draws."""
+    low, high = percentile_interval(draws)
+    return {"tolerance": tolerance, "value": value, "low": low, "high": high, **rest}
+
+
+def filter_distance(delta: dict[str, Tensor], end: dict[str, Tensor]) -> float:
     """Length of a direction per unit of alpha, measured filter by filter.
 
     The root mean square, over all filters, of ||delta_f|| / ||end_f||. A filter is a row of a
@@ -259,12 +272,15 @@ def filter_distance(delta: dict, end: dict) -> float:
 
     Parameters
     ----------
-    delta : the direction, tensors by name.
-    end : weights at the end point, of at least the same names.
+    delta : dict of str to Tensor
+        The direction, by name of the parameter.
+    end : dict of str to Tensor
+        Weights at the end point, with at least the same names.
 
     Returns
     -------
-    The length, without unit; NaN if there is no weight matrix.
+    float
+        Without unit; NaN if ``delta`` has no weight matrix.
 
     References
     ----------

@@ -10,6 +10,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import UserError, in_one_line, listed, nearest
 from workflow_scripts.common.paths import absolute, check_not_pointer
+from workflow_scripts.model.families import FAMILIES
 
 SCHEMES = {
     "package": "package:NAME/FOLDER",
@@ -62,16 +63,7 @@ _DEPEND_ON_PADDING = (
 _NO_ATTENTION = ("big_bird", "longformer", "mra")
 
 # Architectures of random models, and their settings with default values.
-RANDOM_ARCHITECTURES = (
-    "bert",
-    "roberta",
-    "albert",
-    "electra",
-    "distilbert",
-    "deberta-v2",
-    "mpnet",
-    "modernbert",
-)
+RANDOM_ARCHITECTURES = (*FAMILIES, "deberta-v2", "mpnet", "modernbert")
 RANDOM_DEFAULTS: dict[str, Any] = {
     "num_hidden_layers": 2,
     "hidden_size": 32,
@@ -248,7 +240,8 @@ def shares_layers(definition: dict[str, Any]) -> bool:
     UserError
         If its source cannot work.
     """
-    return _local_config(definition).get("model_type") == "albert"
+    family = FAMILIES.get(_local_config(definition).get("model_type"))
+    return family is not None and family.shares_layers
 
 
 def check_groups(

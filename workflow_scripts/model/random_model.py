@@ -1,15 +1,14 @@
-"""Small models with random weights, and a tokenizer for them: for tests and trial runs."""
+"""Small models with random weights, and their tokenizer, for tests and trial runs."""
 
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.model.families import FAMILIES
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-# RoBERTa counts positions from the padding token's id plus 1, and MPNet takes that id for 1.
-_PADDING_SECOND = ("roberta", "mpnet")
 _PADDING_SECOND_SPECIAL = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
 
-# Frequent English words; everything else is spelt out in bytes.
+# Frequent English words; everything else is split into bytes.
 _WORDS = """
 the of and to a in is it that was for on are with as he she they we you i his her their our be at
 by this had not but from or have an which one were all there when who will more no if out so said
@@ -34,57 +33,73 @@ nobody nothing everybody everything somebody something both neither either same 
 """
 
 
-def random_config(architecture: str, settings: dict[str, Any], vocabulary: int):
-    """``PretrainedConfig`` of an architecture with the settings of ``checks.RANDOM_DEFAULTS``.
+def random_facts(architecture: str, settings: dict[str, Any], vocabulary: int) -> dict[str, Any]:
+    """Keys of a config.json for a model with the settings of ``checks.RANDOM_DEFAULTS``.
 
     Parameters
     ----------
-    architecture, settings : from ``checks.random_settings``; the seed is left out.
-    vocabulary : number of tokens of its tokenizer; holds where ``vocab_size`` is None.
+    architecture, settings : str, dict
+        From ``checks.random_settings``; the seed is left out.
+    vocabulary : int
+        Number of tokens of its tokenizer; used where ``vocab_size`` is None.
 
     Raises
     ------
     UserError : if ``embedding_size`` is set for an architecture that has none.
     """
-    from transformers import AutoConfig
-
     chosen = {key: value for key, value in settings.items() if value is not None and key != "seed"}
     chosen["vocab_size"] = settings["vocab_size"] or vocabulary
-    if architecture == "roberta":
-        chosen["type_vocab_size"] = 1  # as in all of its pre-trained models
-    if architecture == "distilbert":
-        chosen["hidden_dim"] = chosen.pop("intermediate_size")
+    family = FAMILIES.get(architecture)
+    if family is not None and family.has_embedding_size:
+        chosen.setdefault("embedding_size", chosen["hidden_size"])
+    elif "embedding_size" in chosen:
+        have = " and ".join(f.model_type for f in FAMILIES.values() if f.has_embedding_size)
+        raise UserError(f"embedding_size: {architecture} has none, only {have}")
+    if family is not None:
+        if family.token_types == 1:
+            chosen["type_vocab_size"] = 1  # as in all of its pre-trained models
+        chosen = {family.key(name): value for name, value in chosen.items()}
     special = special_tokens(architecture)
-    chosen |= {
+    return chosen | {
         "pad_token_id": special.index("[PAD]"),
         "cls_token_id": special.index("[CLS]"),
         "sep_token_id": special.index("[SEP]"),
         "bos_token_id": special.index("[CLS]"),
         "eos_token_id": special.index("[SEP]"),
     }
-    if architecture in ("albert", "electra"):
-        chosen.setdefault("embedding_size", chosen["hidden_size"])
-    elif "embedding_size" in chosen:
-        raise UserError(f"embedding_size: {architecture} has none, only albert and electra")
-    return AutoConfig.for_model(architecture, **chosen)
+
+
+def random_config(architecture: str, settings: dict[str, Any], vocabulary: int):
+    """``PretrainedConfig`` with the keys of ``random_facts``, which see."""
+    from transformers import AutoConfig
+
+    return AutoConfig.for_model(architecture, **random_facts(architecture, settings, vocabulary))
 
 
 def special_tokens(architecture: str) -> list[str]:
-    """Special tokens in the order of their ids, from 0."""
-    return _PADDING_SECOND_SPECIAL if architecture in _PADDING_SECOND else _SPECIAL
+    """Special tokens in the order of their ids, from 0.
+
+    Where positions count from behind the padding token's id, as in RoBERTa, that id is 1; MPNet
+    takes it for 1 whatever the configuration says.
+    """
+    family = FAMILIES.get(architecture)
+    second = architecture == "mpnet" or (family is not None and family.positions_after_padding)
+    return _PADDING_SECOND_SPECIAL if second else _SPECIAL
 
 
 def random_tokenizer(architecture: str, vocab_size: int | None):
-    """Tokenizer of some frequent words and of all bytes, so that no text is unknown to it.
+    """Tokenizer with some frequent words and all bytes, so that it knows every text.
 
     Parameters
     ----------
-    architecture : decides the order of the special tokens, and so their ids.
-    vocab_size : most tokens, the least frequent words are left out; None for all.
+    architecture : str
+        Decides the order of the special tokens, and so their ids.
+    vocab_size : int, optional
+        Largest number of tokens, without the least frequent words; None for all.
 
     Raises
     ------
-    UserError : if ``vocab_size`` leaves no room for the special tokens and the bytes (517).
+    UserError : if ``vocab_size`` is too small for the special tokens and the bytes (517).
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

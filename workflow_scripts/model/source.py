@@ -437,7 +437,7 @@ def _unused(folder: Path, prefix: str, used: set[str]) -> list[str]:
 
 
 def read_tokenizer(folder: Path):
-    """transformers' fast tokenizer of any model's folder; code that comes with it is never run.
+    """Transformers' fast tokenizer of any model's folder; code that comes with it is never run.
 
     Raises
     ------
@@ -468,8 +468,10 @@ def read_tokenizer(folder: Path):
 
 
 def _case(folder: Path) -> dict[str, bool]:
-    """``do_lower_case`` of a ``vocab.txt`` whose folder does not say: a vocabulary with upper
-    case is cased, where transformers would make all text lower case."""
+    """``do_lower_case`` of a ``vocab.txt`` whose folder does not say.
+
+    A vocabulary with upper case is cased; transformers would make all text lower case.
+    """
     vocabulary, settings = folder / "vocab.txt", folder / "tokenizer_config.json"
     if (folder / "tokenizer.json").is_file() or not vocabulary.is_file():
         return {}

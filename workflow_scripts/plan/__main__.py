@@ -7,12 +7,12 @@ import argparse
 import contextlib
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
+from workflow_scripts.common.costs import Machine
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.config import Config, validated
-from workflow_scripts.plan.machine import GPUS, REACHED, Machine, known_gpu, measured
+from workflow_scripts.plan.machine import GPUS, REACHED, known_gpu, measured
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,10 +67,12 @@ def plan(arguments: argparse.Namespace) -> str:
         or task is not known.
     """
     from workflow_scripts.experiment.products import all_tasks
-    from workflow_scripts.plan.jobs import all_jobs, schedule
+    from workflow_scripts.model.pricing import Pricing
+    from workflow_scripts.model.sizes import shape_in, shape_of
+    from workflow_scripts.plan.jobs import planned_jobs, priced, schedule
     from workflow_scripts.plan.report import text
-    from workflow_scripts.plan.sizes import given_lengths, lengths_of, shape_in, shape_of
-    from workflow_scripts.rebuilds.import_results import other_versions
+    from workflow_scripts.plan.sizes import given_lengths, lengths_of
+    from workflow_scripts.rebuilds.libraries import other_versions
 
     settings = read_settings([path.resolve() for path in arguments.configfile])
     run = arguments.directory.resolve()
@@ -81,7 +83,7 @@ def plan(arguments: argparse.Namespace) -> str:
         found = (
             shape_in(model, Path(folders[model]))
             if model in folders
-            else shape_of(model, settings.models[model], run)
+            else shape_of(model, settings.models[model].source, run)
         )
         shapes[model] = found[0]
         facts.append((model, *found))
@@ -93,10 +95,11 @@ def plan(arguments: argparse.Namespace) -> str:
         }
     largest = max(shapes.values(), key=lambda shape: shape.hidden)
     machine, note = chosen_machine(arguments, settings, largest.hidden, largest.intermediate)
-    jobs = [
-        job if job.local else replace(job, seconds=job.seconds + arguments.submit)
-        for job in all_jobs(settings, shapes, lengths, machine)
-    ]
+    pricings = {
+        model: Pricing(settings, shapes[model], lengths[model], machine) for model in shapes
+    }
+    files = [path.resolve() for path in arguments.configfile]
+    jobs = priced(planned_jobs(files), pricings, machine.gpu, arguments.submit)
     ends = schedule(jobs, machine.cores, machine.gpus)
     there = {}
     if run.is_dir():
@@ -133,6 +136,7 @@ _count.__name__ = "number of 1 or more"
 
 
 def main() -> None:
+    """Print the plan that the command line asks for."""
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.plan", description=__doc__.split("\n")[0]
     )

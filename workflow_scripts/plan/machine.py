@@ -2,35 +2,9 @@
 
 import os
 import time
-from dataclasses import dataclass
 
+from workflow_scripts.common.costs import Machine
 from workflow_scripts.common.errors import UserError
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Rates of one job that runs a model, and how many of them there are room for.
-
-    ``flops``, ``half_flops`` : products of matrices per second in float32 and bfloat16, counted as
-    2 operations for a multiplication and an addition. ``bytes`` : of memory read and written per
-    second. ``gpu`` : whether such a job takes a GPU. ``gpus``, ``cores`` : how many there are.
-    """
-
-    name: str
-    flops: float
-    half_flops: float
-    bytes: float
-    gpu: bool
-    cores: int
-    gpus: int = 0
-
-    @property
-    def host_bytes(self) -> float:
-        """Of the memory of the machine itself, per second; assumed where there is a GPU."""
-        return HOST_BYTES if self.gpu else self.bytes
-
-
-HOST_BYTES = 20e9
 
 # Peak rates that NVIDIA's data sheets state for the SXM boards: float32 without tensor cores (TF32
 # is off), bfloat16 with them and without sparsity, bytes per second of memory.

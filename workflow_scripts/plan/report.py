@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+from workflow_scripts.common.costs import BETWEEN, SHARES, START, Lengths, Machine
 from workflow_scripts.experiment.config import Config
-from workflow_scripts.plan.jobs import BETWEEN, SHARES, STAGES, START, Job
-from workflow_scripts.plan.machine import Machine
-from workflow_scripts.plan.sizes import Lengths, Shape
+from workflow_scripts.model.sizes import Shape
+from workflow_scripts.plan.jobs import PricedJob
+from workflow_scripts.stages import STAGES
 
 
 def text(
@@ -14,7 +15,7 @@ def text(
     lengths: dict[str, dict[str, Lengths]],
     machine: Machine,
     note: str,
-    jobs: list[Job],
+    jobs: list[PricedJob],
     ends: dict[str, float],
     other_versions: dict[str, int],
     submit: float = 0.0,
@@ -56,13 +57,13 @@ def text(
                 f"tokens, {len(of.dev):,} dev of {of.dev.mean():.1f} ({of.source})"
             )
     shares = SHARES["gpu" if machine.gpu else "cpu"]
-    told = ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items())
+    reached = ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items())
     known = "assumed, never measured on a GPU" if machine.gpu else "measured on one machine"
-    lines.append(f"- share of the rate that is reached: {told} ({known})")
+    lines.append(f"- share of the rate that is reached: {reached} ({known})")
     starts = ", ".join(f"{kind} {seconds:g} s" for kind, seconds in START.items())
     lines.append(f"- start of a job: {starts}; between jobs {BETWEEN:g} s")
     if submit:
-        remote = sum(not job.local for job in jobs)
+        remote = sum(not one.job.local for one in jobs)
         lines.append(
             f"- {remote:,} jobs are submitted, each {submit:g} s longer than on one machine; the "
             f"other {len(jobs) - remote:,} run beside Snakemake"
@@ -75,7 +76,7 @@ def text(
     return "\n".join(lines)
 
 
-def table(jobs: list[Job], ends: dict[str, float], machine: Machine) -> list[str]:
+def table(jobs: list[PricedJob], ends: dict[str, float], machine: Machine) -> list[str]:
     """Lines of a table: a row per stage, and the total.
 
     Core hours count each job's threads, GPU hours each job that takes one; ``done after`` is when
@@ -83,9 +84,9 @@ def table(jobs: list[Job], ends: dict[str, float], machine: Machine) -> list[str
     """
     rows = [["stage", "jobs", "core hours", "GPU hours", "done after", "disk", "memory"]]
     for stage in STAGES:
-        of_stage = [job for job in jobs if job.stage == stage]
+        of_stage = [one for one in jobs if one.stage == stage.name]
         if of_stage:
-            rows.append(_row(stage, of_stage, ends))
+            rows.append(_row(stage.name, of_stage, ends))
     rows.append(_row("total", jobs, ends))
     if not machine.gpu:
         rows = [row[:3] + row[4:] for row in rows]
@@ -101,17 +102,17 @@ def table(jobs: list[Job], ends: dict[str, float], machine: Machine) -> list[str
     return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
 
 
-def _row(name: str, jobs: Iterable[Job], ends: dict[str, float]) -> list[str]:
-    cpu = sum(job.seconds * job.threads for job in jobs if not job.gpu)
-    gpu = sum(job.seconds for job in jobs if job.gpu)
+def _row(name: str, jobs: Iterable[PricedJob], ends: dict[str, float]) -> list[str]:
+    cpu = sum(one.cost.seconds * one.job.threads for one in jobs if not one.job.gpu)
+    gpu = sum(one.cost.seconds for one in jobs if one.job.gpu)
     return [
         name,
         f"{len(jobs):,}",
         hours(cpu),
         hours(gpu),
-        duration(max(ends[job.name] for job in jobs)),
-        quantity(sum(job.disk for job in jobs)) + "B",
-        quantity(max(job.memory for job in jobs)) + "B",
+        duration(max(ends[one.job.name] for one in jobs)),
+        quantity(sum(one.cost.disk for one in jobs)) + "B",
+        quantity(max(one.cost.memory for one in jobs)) + "B",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Sizes of models and tasks, from what lies on this machine or is known of them; no downloads."""
+"""Sizes of tasks, from files on this machine or known data sets; downloads nothing."""
 
 from __future__ import annotations
 
@@ -6,88 +6,26 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workflow_scripts.common.costs import Lengths
 from workflow_scripts.common.errors import UserError, nearest
-from workflow_scripts.experiment.config import Config, Model, Task
+from workflow_scripts.data.stage import Task
+from workflow_scripts.experiment.config import Config
 from workflow_scripts.model.checks import local_folder, parse_source, random_settings
+from workflow_scripts.model.sizes import was_fetched
+from workflow_scripts.model.stage import Model
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Architectures without padding in the engine (model/network.py), and in training on a CPU.
-PACKED = ("albert", "bert", "electra", "roberta")
 # Examples of a split that are turned into tokens; a larger one repeats their lengths.
 SAMPLE = 2000
 # Words and punctuation marks give so many tokens: 1.05 to 1.10 on the four tasks below, with the
 # vocabulary of MiniLM (that of bert-base-uncased).
 TOKENS_PER_WORD = 1.08
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a model's parameters and products follow from."""
-
-    kind: str  # as transformers' model_type
-    layers: int
-    hidden: int
-    heads: int
-    intermediate: int
-    vocabulary: int
-    positions: int = 512
-    types: int = 2
-    embedding: int = 0  # as hidden, if 0
-
-    @property
-    def packed(self) -> bool:
-        """Whether the engine evaluates it, and a CPU trains it, without padding."""
-        return self.kind in PACKED
-
-    @property
-    def layer_weights(self) -> int:
-        """Entries of a layer's matrices: query, key, value, output, and the two outer ones."""
-        return 4 * self.hidden**2 + 2 * self.hidden * self.intermediate
-
-    @property
-    def moving(self) -> int:
-        """Parameters besides the word embeddings."""
-        h = self.hidden
-        width = self.embedding or h
-        types = 0 if self.kind == "distilbert" else self.types
-        layer = self.layer_weights + 4 * h + self.intermediate + h + 4 * h
-        own_layers = 1 if self.kind == "albert" else self.layers
-        top = 0 if self.kind in ("distilbert", "electra", "roberta") else h * h + h
-        between = width * h + h if width != h or self.kind == "albert" else 0
-        return (self.positions + types + 2) * width + between + own_layers * layer + top
-
-    @property
-    def parameters(self) -> int:
-        """Parameters of the encoder.
-
-        Exact for BERT, ALBERT, ELECTRA, RoBERTa and DistilBERT; others are taken for a BERT.
-        """
-        return self.moving + self.vocabulary * (self.embedding or self.hidden)
-
-
-_BERT = {"positions": 512, "types": 2}
-_BASE = {"layers": 12, "hidden": 768, "heads": 12, "intermediate": 3072}
-_LARGE = {"layers": 24, "hidden": 1024, "heads": 16, "intermediate": 4096}
-# From the config.json of each repository on huggingface.co.
-KNOWN_MODELS = {
-    "google-bert/bert-base-cased": Shape("bert", **_BASE, **_BERT, vocabulary=28996),
-    "google-bert/bert-base-uncased": Shape("bert", **_BASE, **_BERT, vocabulary=30522),
-    "google-bert/bert-large-cased": Shape("bert", **_LARGE, **_BERT, vocabulary=28996),
-    "google-bert/bert-large-uncased": Shape("bert", **_LARGE, **_BERT, vocabulary=30522),
-    "distilbert/distilbert-base-uncased": Shape(
-        "distilbert", **{**_BASE, "layers": 6}, positions=512, vocabulary=30522
-    ),
-    "FacebookAI/roberta-base": Shape("roberta", **_BASE, positions=514, types=1, vocabulary=50265),
-    "FacebookAI/roberta-large": Shape(
-        "roberta", **_LARGE, positions=514, types=1, vocabulary=50265
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -107,111 +45,6 @@ KNOWN_TASKS = {
     "nyu-mll/glue/sst2": (Split(67_349, 13.3, 0.72), Split(872, 25.2, 0.41)),
     "nyu-mll/glue/mrpc": (Split(3_668, 53.3, 0.24), Split(408, 53.2, 0.24)),
 }
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Tokens of every example of both splits (int64), and where that is known from."""
-
-    train: np.ndarray
-    dev: np.ndarray
-    source: str
-
-
-def shape_of(name: str, model: Model, run: Path) -> tuple[Shape, str]:
-    """Sizes of a model, and where they are known from.
-
-    Parameters
-    ----------
-    name : the model's name in the configuration.
-    run : folder of the run, which may have fetched it already.
-
-    Raises
-    ------
-    UserError : if the source cannot work, or nothing is known of it without a network.
-    """
-    try:
-        source = parse_source(model.source)
-        folder = local_folder(source)
-        if source.scheme == "random":
-            kind, settings = random_settings(source.place)
-            return _random_shape(kind, settings), "random: source"
-    except UserError as error:
-        raise UserError(f"models.{name}.source: {error}") from None
-    config = (folder or run / "results" / "model" / name) / "config.json"
-    if folder or _fetched(config.parent / "card.json", model.source):
-        return _shape(config), str(config)
-    if source.place in KNOWN_MODELS:
-        return KNOWN_MODELS[source.place], f"known sizes of {source.place}"
-    raise UserError(
-        f"models.{name}.source: sizes of {source.place} are not known without a network; known: "
-        f"{', '.join(KNOWN_MODELS)}{nearest(source.place, KNOWN_MODELS)}; for another, give "
-        f"--shape {name}=FOLDER with its config.json"
-    )
-
-
-def shape_in(name: str, folder: Path) -> tuple[Shape, str]:
-    """Sizes of a model from the ``config.json`` of a folder that a person names.
-
-    Raises
-    ------
-    UserError : if it cannot be read, or lacks a size.
-    """
-    from workflow_scripts.model.checks import read_config_file
-
-    read_config_file(Path(folder) / "config.json")
-    return _shape(Path(folder) / "config.json"), f"--shape {name}={folder}"
-
-
-def _fetched(card: Path, source: str) -> bool:
-    try:
-        return json.loads(card.read_text(encoding="utf-8")).get("source") == source
-    except (OSError, ValueError):
-        return False
-
-
-def _shape(config: Path) -> Shape:
-    try:
-        facts = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{config}: cannot be read as JSON ({error})") from None
-
-    def fact(*names: str, default: int | None = None) -> int:
-        for name in names:
-            if isinstance(facts.get(name), int):
-                return facts[name]
-        if default is None:
-            raise UserError(f"{config}: has no {names[0]}")
-        return default
-
-    hidden = fact("hidden_size", "dim", "d_model")
-    return Shape(
-        kind=str(facts.get("model_type", "bert")),
-        layers=fact("num_hidden_layers", "n_layers"),
-        hidden=hidden,
-        heads=fact("num_attention_heads", "n_heads"),
-        intermediate=fact("intermediate_size", "hidden_dim", default=4 * hidden),
-        vocabulary=fact("vocab_size"),
-        positions=fact("max_position_embeddings", default=512),
-        types=fact("type_vocab_size", default=2),
-        embedding=fact("embedding_size", default=0),
-    )
-
-
-def _random_shape(kind: str, settings: dict[str, Any]) -> Shape:
-    from workflow_scripts.model.random_model import random_tokenizer
-
-    return Shape(
-        kind=kind,
-        layers=settings["num_hidden_layers"],
-        hidden=settings["hidden_size"],
-        heads=settings["num_attention_heads"],
-        intermediate=settings["intermediate_size"],
-        vocabulary=settings["vocab_size"] or len(random_tokenizer(kind, None)),
-        positions=settings["max_position_embeddings"],
-        types=1 if kind == "roberta" else 2,
-        embedding=settings["embedding_size"] or 0,
-    )
 
 
 def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
@@ -294,7 +127,7 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
 
 def _prepared(card: Path, definition: Task) -> bool:
     """Whether a run has prepared a task as it is defined now."""
-    if not _fetched(card, definition.source):
+    if not was_fetched(card, definition.source):
         return False
     found = json.loads(card.read_text(encoding="utf-8"))
     return all(getattr(definition, split) in (None, found.get(split)) for split in ("train", "dev"))
@@ -311,7 +144,7 @@ def _tokenizer(model: Model, fetched: Path):
         return random_tokenizer(kind, settings["vocab_size"])
     if folder := local_folder(source):
         return read_tokenizer(folder)
-    return read_tokenizer(fetched) if _fetched(fetched / "card.json", model.source) else None
+    return read_tokenizer(fetched) if was_fetched(fetched / "card.json", model.source) else None
 
 
 def _measured(table: pd.DataFrame, tokenizer, longest: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""What dear jobs made, kept for the jobs of other experiments that would make the same.
+"""Cache of expensive job outputs, shared between experiments.
 
-An entry is a folder named by the hash of all that its files depend on: what the script's code
-means, settings, sources, what the inputs hold, and the versions of the libraries.
+An entry is a folder named by the hash of all that its files depend on: the hash of the script's
+code, settings, sources, the content of the inputs, and the versions of the libraries.
 """
 
 import hashlib
@@ -23,30 +23,40 @@ _MANIFEST = "manifest.json"  # written before the folder gets its name
 
 
 def cache_key(depends_on: dict[str, Any]) -> str:
-    """Name of the entry of files that depend on these values alone: 32 hex digits.
+    """Name of the entry of files that depend on these values alone.
 
     Parameters
     ----------
-    depends_on : JSON values; the order of keys does not count.
+    depends_on : dict
+        JSON values; the order of keys does not count.
+
+    Returns
+    -------
+    str
+        32 hex digits.
     """
     text = json.dumps(depends_on, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def take(cache: Path, key: str, outputs: list[Path]) -> bool:
-    """Put the files of an entry into their places, all or none.
+    """Copy the files of an entry to their places, all or none.
 
     Parameters
     ----------
-    cache : folder of the cache; it need not be there.
-    key : of ``cache_key``.
-    outputs : where the files go, in the order in which they were kept; each appears whole, as a
-        hard link where the file system allows one.
+    cache : Path
+        Folder of the cache; it need not exist.
+    key : str
+        Of ``cache_key``.
+    outputs : list of Path
+        Where the files go, in the order in which they were kept. Each appears whole, as a hard
+        link where the file system allows one.
 
     Returns
     -------
-    Whether there is such an entry; one that is damaged is deleted, and counts as none like one
-    that may not be read.
+    bool
+        Whether there is such an entry. A damaged entry is deleted and counts as missing, as does
+        one that cannot be read.
     """
     entry = Path(cache) / key
     try:
@@ -75,7 +85,7 @@ def take(cache: Path, key: str, outputs: list[Path]) -> bool:
 
 
 def keep(cache: Path, key: str, outputs: list[Path]) -> None:
-    """Add files as an entry, whole or not at all; where that fails, a warning says so."""
+    """Add files as an entry, whole or not at all; if that fails, log a warning."""
     cache = Path(cache)
     entry = cache / key
     draft = None
@@ -90,7 +100,7 @@ def keep(cache: Path, key: str, outputs: list[Path]) -> None:
         if not entry.exists():
             draft.rename(entry)
     except OSError as error:
-        # Another job may just have kept the same. Without a cache the job is done all the same.
+        # Another job may just have kept the same. The job itself does not need the cache.
         if not entry.exists():
             log.warning("not kept in the cache %s: %s", cache, one_line(error))
     finally:

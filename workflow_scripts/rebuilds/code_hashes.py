@@ -13,22 +13,24 @@ from workflow_scripts.common.tables import write_text
 
 
 class Hashed(NamedTuple):
-    """What ``provenance.reach`` finds of a script: ``code`` (16 hex digits) and ``libraries``."""
+    """Hash of a script's code (16 hex digits) and the libraries that it uses."""
 
     code: str
     libraries: list[str]
 
 
 class CodeHashes:
-    """Hashes of the scripts of a repository, from a file while no file of the program changes.
+    """Hashes of the scripts of a repository, read from a file as long as the program is the same.
 
-    To walk through the code of all scripts takes about a second; to see that it is the same as
-    last time, some hundredths.
+    Hashing the code of all scripts takes about a second; comparing the program with that of the
+    last time takes a few hundredths.
 
     Parameters
     ----------
-    path : JSON file of an earlier process; it need not be there.
-    root : folder of the workflow; this repository by default.
+    path : Path
+        JSON file of an earlier process; it need not exist.
+    root : Path, optional
+        Folder of the workflow; this repository by default.
     """
 
     def __init__(self, path: Path, root: Path = ROOT):
@@ -67,10 +69,10 @@ _LARGEST = 2_000_000
 
 
 def program_digest(root: Path) -> str:
-    """SHA-256 of all that the meaning of a repository's code can depend on.
+    """SHA-256 of all that the hashes of a repository's scripts can depend on.
 
-    The names and contents of its files, results left out, and the version of Python. Of files
-    above 2 MB, such as data, size, inode and times stand for the content.
+    These are the names and contents of its files, without results, and the version of Python. For
+    files above 2 MB, such as data, size, inode and times replace the content.
     """
     digest = hashlib.sha256(sys.version.encode())
     repository = Repository(root)

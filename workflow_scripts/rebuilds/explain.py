@@ -1,4 +1,4 @@
-"""Says in words why an output is stale or fresh."""
+"""Explanation, in words, of why an output is stale or fresh."""
 
 import contextlib
 import difflib
@@ -7,33 +7,37 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise, takewhile
+from itertools import pairwise, takewhile, zip_longest
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.codehash.reach import Reach, Reached
+from workflow_scripts.codehash.reach import CodeClosure, Dependency
 from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.common.provenance import ROOT, reach
 from workflow_scripts.common.tables import write_text
 from workflow_scripts.rebuilds.records import (
     LARGEST_CHECKED,
+    TRACKED,
     read_output_record,
     small_file_digest,
     versions,
 )
+
+Files = dict[str, str | list[str]]  # paths of a rule's inputs by name
 
 _DIFF_LINES = 14  # of one definition
 _WIDTH = 100  # of a line of a diff; a statement is one line, however long
 
 
 def keep_sources(codes: dict[str, str]) -> None:
-    """Keep what the code of scripts is made of, so that ``why`` can later show what has changed.
+    """Keep the source of scripts, so that ``explain`` can later show what has changed.
 
-    ``results/code/HASH.json`` holds the text of every definition; a file that is there is right.
+    ``results/code/HASH.json`` holds the text of every definition that the script reaches.
 
     Parameters
     ----------
-    codes : path of each script, and the hash of its code.
+    codes : dict of str to str
+        Path of each script, and the hash of its code.
     """
     for script, code in codes.items():
         target = _sources_path(code)
@@ -48,16 +52,22 @@ def _sources_path(code: str) -> Path:
 
 @dataclass
 class Answer:
-    """Why an output is as it is.
+    """Why an output is stale or fresh.
 
     Parameters
     ----------
-    output : the file asked for.
-    rule : that makes it.
-    stale : whether it would be made again.
-    causes : what makes it stale by itself, in words.
-    through : what makes it stale because it makes one of its inputs again.
-    notes : what has changed without making it stale.
+    output : str
+        The file asked for.
+    rule : str
+        The rule that makes it.
+    stale : bool
+        Whether the next run would rebuild it.
+    causes : list of str
+        Causes of its own, in words.
+    through : list of Answer
+        Inputs that make it stale because they are rebuilt.
+    notes : list of str
+        Changes that do not make it stale.
     """
 
     output: str
@@ -68,7 +78,7 @@ class Answer:
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
-        """The answer as text, line by line: each cause once, with where it comes in."""
+        """The answer as lines of text: each cause once, with the rules that it reaches."""
         yield f"{self.output} ({self.rule}) is {'stale' if self.stale else 'fresh'}"
         found: dict[str, list[list[Answer]]] = {}
         for chain in self._roots([]):
@@ -94,24 +104,31 @@ class Answer:
             yield from answer._roots(chain)
 
 
-def why(output: str, configfiles: list[Path] = (), snakefile: Path = ROOT / "Snakefile") -> Answer:
+def explain(
+    output: str, configfiles: list[Path] = (), snakefile: Path = ROOT / "Snakefile"
+) -> Answer:
     """Why an output is stale or fresh, in the folder of the run, which is the working directory.
 
     Parameters
     ----------
-    output : path relative to the working directory.
-    configfiles : as of ``--configfile``.
+    output : str
+        Path relative to the working directory.
+    configfiles : list of Path
+        As given to ``--configfile``.
+    snakefile : Path
+        The workflow; that of this repository by default.
 
     Raises
     ------
-    UserError : if no rule makes such a file, or the workflow cannot be read.
+    UserError
+        If no rule makes such a file, or the workflow cannot be read.
     """
     dag = _dag(output, configfiles, snakefile)
     return _answer(dag, _job_of(dag, output), output, set())
 
 
 def _dag(output: str, configfiles: list[Path], snakefile: Path):
-    """Snakemake's own plan for an output, by its own rules for what is stale."""
+    """Snakemake's own plan for an output, with the rerun triggers of the profiles."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.enums import RerunTrigger
     from snakemake.settings.types import (
@@ -158,8 +175,8 @@ def _dag(output: str, configfiles: list[Path], snakefile: Path):
 def _one_line_of(error: BaseException, output: str) -> str:
     text = " ".join(str(error).split())
     if type(error).__name__ == "MissingRuleException":
-        there = [str(p) for p in Path("results").rglob(Path(output).name)][:1]
-        hint = f"; there is {there[0]}" if there else ""
+        others = [str(p) for p in Path("results").rglob(Path(output).name)][:1]
+        hint = f"; did you mean {others[0]!r}?" if others else ""
         return f"{output}: no rule makes this file{hint}"
     return text or type(error).__name__
 
@@ -192,49 +209,75 @@ def _answer(dag, job, output: str, seen: set) -> Answer:
 
 def _fresh(record: dict[str, Any]) -> str:
     if not record:
-        return "nothing that Snakemake knows of has changed; it has no record of its own"
+        return "nothing that Snakemake compares has changed; it has no record of its own"
     inputs = len(record.get("inputs", {}))
-    return f"its code ({record.get('code')}), settings and {inputs} inputs are those that made it"
+    return f"its code ({record.get('code')}), settings and {inputs} inputs have not changed"
 
 
 def _own_causes(job, reason, record: dict[str, Any], output: str) -> list[str]:
     causes = []
     if str(output) in map(str, reason.missing_output) or not os.path.exists(output):
-        causes.append("it is not there")
+        causes.append("it does not exist")
     if reason.params_changed:
         causes += _param_causes(job, record)
     if reason.input_changed:
         old, new = set(record.get("inputs", {})), set(map(str, job.input))
         causes += [f"new input: {path}" for path in sorted(new - old)]
-        causes += [f"no input any more: {path}" for path in sorted(old - new)]
+        causes += [f"no longer an input: {path}" for path in sorted(old - new)]
     for path in sorted(map(str, reason.updated_input)):
         known = record.get("inputs", {}).get(path)
         differs = known is not None and known != small_file_digest(Path(path))
-        causes.append(f"input {path} " + ("holds something else" if differs else "is newer"))
+        causes.append(f"input {path} " + ("has changed" if differs else "is newer"))
     if reason.forced:
-        causes.append("it was asked for by force")
+        causes.append("its rule is forced to run")
     return causes
 
 
 def _param_causes(job, record: dict[str, Any]) -> list[str]:
     if not record:
-        return ["its settings or its code have changed; there is no record of what they were"]
-    now = {name: job.params.get(name) for name in ("spec", "code", "libraries", "sources")}
+        return ["its settings or its code have changed; it has no record of what they were"]
+    now = {name: job.params.get(name) for name in TRACKED}
     causes = []
     for key, (old, new) in _differences(record.get("spec"), now["spec"]):
         causes.append(f"setting {key}: was {old!r}, is {new!r}")
     for key, (old, new) in _differences(record.get("sources"), now["sources"]):
-        causes.append(f"source file {key} has changed" if old and new else f"source file {key}")
+        what = "has changed" if old and new else "is new" if new else "is no longer used"
+        causes.append(f"source file {key} {what}")
     for key, (old, new) in _differences(record.get("libraries"), now["libraries"]):
         causes.append(f"library {key}: was {old}, is {new} (rebuild.on_library_change)")
     if record.get("code") != now["code"]:
         causes += _code_causes(_script_of(job), record.get("code"))
+    causes += _place_causes(record.get("named_inputs"), now["inputs"])
     return causes or ["its settings have changed"]
 
 
+def _place_causes(old: Files | None, new: Files | None) -> list[str]:
+    """In words, which inputs a rule now takes under another name or in another order."""
+    if not old or not new:
+        return []
+    causes = []
+    kept = [name for name in old if name in new]
+    if kept != [name for name in new if name in old]:
+        causes.append(f"inputs in another order: was {', '.join(old)}, is {', '.join(new)}")
+    for name in kept:
+        pairs = list(zip_longest(_as_list(old[name]), _as_list(new[name]), fillvalue="nothing"))
+        differ = [(i, was, now) for i, (was, now) in enumerate(pairs) if was != now]
+        if differ:
+            place, was, now = differ[0]
+            index = f"[{place}]" if len(pairs) > 1 else ""
+            more = f", and {len(differ) - 1} more" if len(differ) > 1 else ""
+            causes.append(f"input {name}{index}: was {was}, is {now}{more}")
+    return causes
+
+
+def _as_list(paths: str | list[str]) -> list[str]:
+    return [paths] if isinstance(paths, str) else paths
+
+
 def _script_of(job) -> str:
-    place = os.path.join("rules", str(job.rule.script))
-    return os.path.normpath(place).removeprefix("../")
+    """Path of a job's script, relative to the repository; it may hold ``{params.NAME}``."""
+    script = str(job.rule.script).format(params=job.params, wildcards=job.wildcards)
+    return os.path.normpath(os.path.join("rules", script)).removeprefix("../")
 
 
 def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
@@ -256,14 +299,24 @@ def _code_causes(script: str, old_code: str | None) -> list[str]:
     try:
         kept = json.loads(_sources_path(old_code or "").read_text(encoding="utf-8"))["sources"]
     except (FileNotFoundError, json.JSONDecodeError):
-        return [f"its code: was {old_code}, is {found.code}; the old source was not kept"]
+        return [f"its code: was {old_code}, is {found.code}; the old source is not kept"]
     return changed_definitions(found, kept)
 
 
-def changed_definitions(found: Reach, old: dict[str, str]) -> list[str]:
-    """In words, what a script's code has changed since ``old`` (place -> text) was kept.
+def changed_definitions(found: CodeClosure, old: dict[str, str]) -> list[str]:
+    """In words, what has changed in a script's code.
 
-    A definition that only moved to another file is left out.
+    Parameters
+    ----------
+    found : CodeClosure
+        The code as it is now.
+    old : dict of str to str
+        Text by place, as kept before.
+
+    Returns
+    -------
+    list of str
+        A text for each change. A definition that only moved to another file is left out.
     """
     new = found.sources()
     by_place = {}
@@ -285,10 +338,10 @@ def changed_definitions(found: Reach, old: dict[str, str]) -> list[str]:
         for place, text in old.items()
         if place not in new and text not in moved
     ]
-    return causes or ["names in its code stand for other definitions than before"]
+    return causes or ["names in its code refer to other definitions than before"]
 
 
-def _chain(by_place: dict[str, Reached], place: str) -> str:
+def _chain(by_place: dict[str, Dependency], place: str) -> str:
     chain, reached = [place], by_place[place]
     note = f" ({reached.unresolved})" if reached.unresolved else ""
     while reached.by is not None and reached.by not in chain:
@@ -309,7 +362,7 @@ def _diff(old: str, new: str) -> str:
 
 
 def _around_the_change(before: str, after: str) -> tuple[str, str]:
-    """A changed line before and after, the parts that are the same cut off where they are long."""
+    """A changed line before and after, cut to the part that differs if it is long."""
     pairs = zip(before[1:], after[1:], strict=False)
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     if max(len(before), len(after)) <= _WIDTH or same < _WIDTH // 2:

@@ -1,4 +1,4 @@
-"""Results that Snakemake knows nothing of: found, and taken over by their records."""
+"""Import of results that Snakemake has no record of, from the records beside the results."""
 
 import base64
 import json
@@ -13,16 +13,16 @@ from workflow_scripts.rebuilds.records import (
     file_digest,
     read_output_record,
     recorded_outputs,
-    versions,
 )
 
-# Snakemake's own numbering of what it keeps of an output (9.27: persistence.RECORD_FORMAT_VERSION).
+# Snakemake's version of its metadata format (9.27: persistence.RECORD_FORMAT_VERSION).
 _FORMAT = 6
 _LONGEST_NAME = 255
+_LONG_AGO = 315532800  # 1980, the earliest time that all file systems keep
 
 
 def _snakemake_path(kind: str, output: str) -> Path:
-    """Where Snakemake keeps what it knows of an output: a path made of base64."""
+    """Where Snakemake keeps its metadata of an output: a path made of base64."""
     name = base64.urlsafe_b64encode(output.encode()).decode()
     step = _LONGEST_NAME - 1
     parts = [name[i : i + step] for i in range(0, len(name), step)]
@@ -30,9 +30,9 @@ def _snakemake_path(kind: str, output: str) -> Path:
 
 
 def unknown_outputs() -> list[str]:
-    """Outputs with a record of ours that Snakemake has none of, sorted.
+    """Outputs that have a record of this workflow but no metadata of Snakemake, sorted.
 
-    Without its own record Snakemake compares time stamps only: changed settings and code would
+    Without its metadata Snakemake compares time stamps only: changed settings and code would
     go unnoticed. Files that a killed job left behind are not among them: Snakemake knows those.
     """
     return sorted(
@@ -44,51 +44,50 @@ def unknown_outputs() -> list[str]:
     )
 
 
-def other_versions() -> dict[str, int]:
-    """Libraries of which results were made with another version, with the number of files."""
-    now, found = versions(), {}
-    for output in recorded_outputs():
-        record = read_output_record(output)
-        for name in record.get("libraries") or {}:
-            made_with = record.get("versions", {}).get(name)
-            if name in now and made_with not in (None, now[name]) and os.path.exists(output):
-                what = f"{name} {made_with} (now {now[name]})"
-                found[what] = found.get(what, 0) + 1
-    return found
-
-
 @dataclass
-class Adoption:
-    """What ``adopt`` did: outputs by what was found of them."""
+class Imported:
+    """Outputs, by what ``import_results`` did with them.
+
+    Parameters
+    ----------
+    as_recorded : list of str
+        Imported; their inputs are those of their records.
+    inputs_differ : list of str
+        Imported, and marked as old, since their inputs have changed.
+    damaged : list of str
+        Left alone, since their content is not that of their records.
+    """
 
     as_recorded: list[str] = field(default_factory=list)
     inputs_differ: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
 
 
-def adopt() -> Adoption:
-    """Tell Snakemake what the records say made each result that it does not know.
+def import_results() -> Imported:
+    """Give Snakemake, for each result without metadata, what the result's record says.
 
-    It then sees by itself which of them today's code and settings would make otherwise. A file
-    whose inputs are no longer those of its record gets the time stamp of 1980, so that it is made
-    again. A file that does not hold what its record says is left alone.
+    Snakemake then finds out which of them today's code and settings make stale. A file whose
+    inputs are no longer those of its record gets the time stamp of 1980, so that it is rebuilt. A
+    file whose content is not that of its record is left alone.
     """
-    found = Adoption()
+    done = Imported()
     for output in unknown_outputs():
         record = read_output_record(output)
         if record.get("content") != content_digest(Path(output)):
-            found.damaged.append(output)
+            done.damaged.append(output)
             continue
-        _write(_snakemake_path("metadata", output), _as_snakemake_keeps(record))
-        if _inputs_hold(record):
-            found.as_recorded.append(output)
+        with atomic(_snakemake_path("metadata", output)) as draft:
+            draft.write_text(json.dumps(_as_metadata(record)), encoding="utf-8")
+        if _inputs_unchanged(record):
+            done.as_recorded.append(output)
         else:
-            os.utime(output, (315532800, 315532800))
-            found.inputs_differ.append(output)
-    return found
+            os.utime(output, (_LONG_AGO, _LONG_AGO))
+            done.inputs_differ.append(output)
+    return done
 
 
-def _as_snakemake_keeps(record: dict[str, Any]) -> dict[str, Any]:
+def _as_metadata(record: dict[str, Any]) -> dict[str, Any]:
+    """A record in the form of Snakemake's metadata."""
     known = {path: digest for path, digest in record["inputs"].items() if digest}
     return {
         "rule": record["rule"],
@@ -103,15 +102,10 @@ def _as_snakemake_keeps(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _inputs_hold(record: dict[str, Any]) -> bool:
-    """Whether the inputs that were small enough to be compared hold what they held."""
+def _inputs_unchanged(record: dict[str, Any]) -> bool:
+    """Whether the inputs that were small enough to be compared have the recorded digests."""
     return all(
         os.path.exists(path) and file_digest(Path(path)) == digest
         for path, digest in record["inputs"].items()
         if digest and path.startswith("results")
     )
-
-
-def _write(path: Path, value: dict[str, Any]) -> None:
-    with atomic(path) as draft:
-        draft.write_text(json.dumps(value), encoding="utf-8")

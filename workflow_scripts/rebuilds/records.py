@@ -1,4 +1,4 @@
-"""What is known of each output: a record beside the results, and digests of what files hold."""
+"""Records of outputs, kept beside the results, and digests of the content of files."""
 
 import hashlib
 import json
@@ -12,6 +12,9 @@ from typing import Any
 from workflow_scripts.common.tables import PROVENANCE, atomic
 
 RESULTS = "results"
+# Params of a rule that make its outputs stale: settings; hash of the script's code; versions of
+# libraries; digests of source files; inputs by name, in order; the script of rules that share one.
+TRACKED = ("spec", "code", "libraries", "sources", "inputs", "drawing")
 # Libraries whose version can change a number.
 LIBRARIES = ("torch", "transformers", "tokenizers", "datasets", "numpy", "scipy", "pandas")
 # Snakemake compares the content, not the time, of inputs up to this size: see profiles/.
@@ -19,17 +22,18 @@ LARGEST_CHECKED = 20_000_000
 
 
 def record_path(output: str) -> Path:
-    """Where the record of an output lies, such as ``results/provenance/data/nli/card.json.json``.
+    """Path of an output's record, such as ``results/provenance/data/nli/card.json.json``.
 
     Parameters
     ----------
-    output : path relative to the folder of the run, below ``results``.
+    output : str
+        Path relative to the folder of the run, below ``results``.
     """
     return Path(RESULTS, "provenance", f"{Path(output).relative_to(RESULTS)}.json")
 
 
 def read_output_record(output: str) -> dict[str, Any]:
-    """The record of an output; empty if there is none, or none that can be read."""
+    """Record of an output; empty if there is none, or none that can be read."""
     try:
         return json.loads(record_path(output).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
@@ -43,7 +47,7 @@ def write_output_record(output: str, known: dict[str, Any]) -> None:
 
 
 def recorded_outputs() -> Iterator[str]:
-    """Outputs that have a record, whether or not they are still there, in no order."""
+    """Outputs that have a record, whether or not they still exist, in no particular order."""
     top = os.path.join(RESULTS, "provenance")
     for folder, _, files in os.walk(top):
         below = os.path.relpath(folder, top)
@@ -65,10 +69,10 @@ def small_file_digest(path: Path) -> str | None:
 
 
 def content_digest(path: Path) -> str:
-    """SHA-256 of what a file of the workflow holds, without the provenance inside it.
+    """SHA-256 of the content of a file of the workflow, without the provenance inside it.
 
-    Of a Parquet file the pages and the schema, of a safetensors file the tensors with their names,
-    of JSON the values, of other files the bytes.
+    The content is, for a Parquet file, the pages and the schema; for a safetensors file, the
+    tensors with their names; for JSON, the values; for other files, the bytes.
     """
     path = Path(path)
     if path.suffix == ".parquet":
@@ -116,10 +120,10 @@ def _add_bytes(digest, file, start: int, stop: int) -> None:
 
 
 def is_damaged(output: str) -> bool:
-    """Whether an output's bytes are not those that its job wrote, by the output's record.
+    """Whether an output's bytes differ from those that its job wrote, by the output's record.
 
-    An output without a record, or that is not there, is not damaged. In results of earlier
-    versions, whose records lack the bytes' checksum, only what a file holds counts.
+    An output that does not exist, or has no record, is not damaged. In results of earlier
+    versions, whose records lack the checksum of the bytes, only the content counts.
     """
     path, known = Path(output), read_output_record(output)
     if not path.is_file():
@@ -133,13 +137,13 @@ def is_damaged(output: str) -> bool:
 
 
 def damaged_outputs() -> tuple[list[str], int]:
-    """Damaged outputs below the working directory, sorted, and how many were looked at."""
-    there = sorted(output for output in recorded_outputs() if os.path.isfile(output))
-    return [output for output in there if is_damaged(output)], len(there)
+    """Damaged outputs below the working directory, sorted, and the number of outputs checked."""
+    present = sorted(output for output in recorded_outputs() if os.path.isfile(output))
+    return [output for output in present if is_damaged(output)], len(present)
 
 
 def digest_lines(paths: list[Path]) -> str:
-    """A line per file, its content's digest and its name: what a ``*.digest`` file holds."""
+    """Text of a ``*.digest`` file: a line per file, the digest of its content and its name."""
     return "".join(f"{content_digest(path)}  {Path(path).name}\n" for path in paths)
 
 
@@ -155,14 +159,25 @@ def versions() -> dict[str, str]:
 
 
 def source_digests(paths: list[str]) -> dict[str, str]:
-    """Digests of files from outside, which may be large and may keep old time stamps.
+    """Digests of source files from outside, which may be large and may keep old time stamps.
 
-    A digest is kept in ``.snakemake`` for as long as size, times, inode and path are the same; the
-    time of a file's last change of any kind cannot be set back.
+    A digest is kept in ``.snakemake`` while size, times, inode and path are the same; the time of
+    the last status change (ctime) cannot be set back.
+
+    Parameters
+    ----------
+    paths : list of str
+        The files.
+
+    Returns
+    -------
+    dict of str to str
+        Digest by the name of the file.
 
     Raises
     ------
-    FileNotFoundError : if a file is not there.
+    FileNotFoundError
+        If a file does not exist.
     """
     kept_in = Path(".snakemake", "tunescape_sources.json")
     try:
@@ -172,9 +187,9 @@ def source_digests(paths: list[str]) -> dict[str, str]:
     found, new = {}, False
     for path in sorted(map(str, paths)):
         stat = os.stat(path)
-        seen = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-        if kept.get(path, [None])[0] != seen:
-            kept[path], new = [seen, file_digest(Path(path))], True
+        facts = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        if kept.get(path, [None])[0] != facts:
+            kept[path], new = [facts, file_digest(Path(path))], True
         found[os.path.basename(path)] = kept[path][1]
     if new:
         with atomic(kept_in) as draft:

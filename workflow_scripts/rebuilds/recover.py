@@ -1,4 +1,4 @@
-"""After a run was killed: end what it left running, so that it can be started again.
+"""Recovery after a run was killed: end what it left running, so that it can be started again.
 
     python -m workflow_scripts.rebuilds.recover --directory runs/paper
 
@@ -41,24 +41,29 @@ def recover(folder: Path, elsewhere: bool = False, seconds: float = 300) -> list
     """End all that a killed run left behind, and unlock its folder.
 
     Its SLURM jobs are cancelled and waited for; its processes on this machine are ended; drafts of
-    files that it was writing are deleted; Snakemake's lock is taken away. Results stay.
+    files that it was writing are deleted; Snakemake's lock is removed. Results stay.
 
     Parameters
     ----------
-    folder : the run's ``--directory``.
-    elsewhere : also if the run was started on another machine, whose processes cannot be seen from
-        here: for a machine that is gone.
-    seconds : how long to wait for the jobs to be gone.
+    folder : Path
+        The run's ``--directory``.
+    elsewhere : bool
+        Recover also if the run was started on another machine, whose processes cannot be seen
+        from here: for a machine that is gone.
+    seconds : float
+        How long to wait for the jobs to end.
 
     Returns
     -------
-    Lines that tell what was done; the last one how to start again.
+    list of str
+        A line for each thing that was done; the last one says how to start again.
 
     Raises
     ------
-    UserError : if there is no run, Snakemake is still at work, the run was started on another
-        machine, SLURM does not answer, or a job or process is not gone in time. Nothing is
-        unlocked then.
+    UserError
+        If there is no run, Snakemake is still running, the run was started on another machine,
+        SLURM does not answer, or a job or process has not ended in time. Nothing is unlocked
+        then.
     """
     folder = Path(folder).resolve()
     if not (folder / ".snakemake").is_dir():
@@ -70,29 +75,29 @@ def recover(folder: Path, elsewhere: bool = False, seconds: float = 300) -> list
             f"the run in {folder} was started on {run['host']}, and this is "
             f"{socket.gethostname()}: recover it there, or, if that machine is gone, --elsewhere"
         )
-    at_work, left = _processes(folder)
-    if at_work:
+    running, left = _processes(folder)
+    if running:
         raise UserError(
-            f"Snakemake (process {at_work[0].pid}) is still at work in {folder}: nothing to "
-            f"recover; to stop it: kill {at_work[0].pid}, and wait for its jobs"
+            f"Snakemake (process {running[0].pid}) is still at work in {folder}: nothing to "
+            f"recover; to stop it: kill {running[0].pid}, and wait for its jobs"
         )
-    told = []
+    lines = []
     cancelled, took = _end_slurm_jobs(folder, seconds)
     if cancelled:
-        told.append(f"{_some(cancelled, 'SLURM job')} cancelled, gone after {took:.0f} s")
+        lines.append(f"{_some(cancelled, 'SLURM job')} cancelled, gone after {took:.0f} s")
     if left:
         _end_processes(left, min(seconds, 30))
-        told.append(f"{_some(len(left), 'process', 'es')} ended")
+        lines.append(f"{_some(len(left), 'process', 'es')} ended")
     drafts = remove_drafts(folder / "results")
     if drafts:
-        told.append(f"{_some(drafts, 'half-written file')} deleted")
+        lines.append(f"{_some(drafts, 'half-written file')} deleted")
     if locked:
         shutil.rmtree(folder / ".snakemake/locks")
-        told.append("unlocked")
+        lines.append("unlocked")
     unfinished = sum(path.is_file() for path in (folder / ".snakemake/incomplete").rglob("*"))
     if unfinished:
-        told.append(f"{_some(unfinished, 'output')} had been begun: made again by the next run")
-    return [*(told or ["nothing was left"]), f"start again: {_command(run)}"]
+        lines.append(f"{_some(unfinished, 'output')} had been begun: made again by the next run")
+    return [*(lines or ["nothing was left"]), f"start again: {_command(run)}"]
 
 
 def _some(number: int, what: str, plural: str = "s") -> str:
@@ -113,7 +118,7 @@ def _command(run: dict[str, Any]) -> str:
 
 
 def _processes(folder: Path) -> tuple[list, list]:
-    """This user's processes in the folder: Snakemakes at work, and jobs that one has left."""
+    """This user's processes in the folder: running Snakemakes, and jobs that one has left."""
     import psutil
 
     masters, jobs = [], {}
@@ -156,7 +161,7 @@ def _end_processes(processes: list, seconds: float) -> None:
 
 
 def _end_slurm_jobs(folder: Path, seconds: float) -> tuple[int, float]:
-    """Cancel the jobs of all runs in a folder; their number, and how long they took to go."""
+    """Cancel the jobs of all runs in a folder; their number, and the seconds until they ended."""
     logs = (folder / ".snakemake/log").glob("*.snakemake.log")
     names = {name for log in logs for name in _RUN_NAME.findall(log.read_text(errors="replace"))}
     if not names:
@@ -176,7 +181,7 @@ def _end_slurm_jobs(folder: Path, seconds: float) -> tuple[int, float]:
 
 
 def _slurm_jobs(names: set[str]) -> set[str]:
-    """Jobs with these names that wait, run or are just ending."""
+    """Jobs with these names that are waiting, running or ending."""
     listed = _slurm("squeue", "--noheader", "--format=%i|%j", f"--user={os.getuid()}")
     jobs = (line.split("|", 1) for line in listed.splitlines())
     return {number for number, name in jobs if name in names}
@@ -201,6 +206,7 @@ def _slurm(*command: str) -> str:
 
 
 def main() -> None:
+    """Recover the run that the command line names."""
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.rebuilds.recover",
         description=recover.__doc__.split("\n")[0],
@@ -216,10 +222,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     try:
-        told = recover(arguments.directory, arguments.elsewhere, arguments.seconds)
+        lines = recover(arguments.directory, arguments.elsewhere, arguments.seconds)
     except UserError as error:
         sys.exit(f"recover: {error}")
-    for line in told:
+    for line in lines:
         print(f"recover: {line}")
 
 

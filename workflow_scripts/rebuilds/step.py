@@ -1,4 +1,4 @@
-"""What every script of the workflow does around its one function."""
+"""The frame around the one function of every script: inputs, provenance, log and records."""
 
 import functools
 import inspect
@@ -12,9 +12,11 @@ from typing import Any
 
 from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.common.tables import read_json, read_record, set_record, write_text
+from workflow_scripts.common.wiring import is_bookkeeping
 from workflow_scripts.rebuilds.cache import cache_key, keep, take
 from workflow_scripts.rebuilds.records import (
     RESULTS,
+    TRACKED,
     content_digest,
     digest_lines,
     file_digest,
@@ -26,31 +28,39 @@ from workflow_scripts.rebuilds.records import (
 
 log = logging.getLogger("tunescape")
 
-# Params of a rule that make its outputs stale; `drawing` names the script of some rules.
-TRACKED = ("spec", "code", "libraries", "sources", "drawing")
+# What is tracked but not part of a cache key: versions are added whole, inputs by their content.
+_NOT_IN_KEY = ("libraries", "inputs")
 
 
 def run(function: Callable[..., None], snakemake) -> None:
-    """Call ``function`` with the step's named inputs and outputs (paths) and its ``spec``.
-
-    An input without a name is there for its digest, or to be noticed when it changes.
+    """Call a script's function with the step's named inputs and outputs (paths) and its ``spec``.
 
     ``context`` (experiment, device, threads, token budget: what never changes a number beyond
-    the stated precision) goes to functions that have a parameter of that name. Every file the
-    step writes through ``common.tables`` carries the step's provenance, and each output gets a
-    record beside the results (``common.records``).
+    the stated precision) is passed to functions that have a parameter of that name. Inputs
+    without a name, or named ``digest`` or ``NAME_digest``, are not passed: they only make the step
+    run again when they change.
 
-    An output named ``digest`` is written here: the digests of what the other outputs hold, for
-    the steps that run again only if that has changed; ``NAME_digest`` holds those of the output
+    Every file that the step writes through ``common.tables`` carries the step's provenance, and
+    each output gets a record beside the results (``rebuilds.records``).
+
+    An output named ``digest`` is written here: the digests of the content of the other outputs,
+    for steps that run again only if that has changed; ``NAME_digest`` holds those of the output
     ``NAME`` alone.
 
-    An input whose bytes are not those that its job wrote is refused.
+    An input whose bytes differ from those that its job wrote is refused.
 
-    Where ``context`` names a ``cache``, the function is not called if another experiment's job
-    has made the same there (``common.cache``).
+    If ``context`` names a ``cache``, the function is not called if the cache has the outputs of
+    an identical job of another experiment (``rebuilds.cache``).
 
     Messages and tracebacks go to the step's log; the terminal gets one line that says what
     went wrong and where to read more. The exit status is 1 on any error.
+
+    Parameters
+    ----------
+    function : callable
+        Of the script.
+    snakemake : object
+        That Snakemake gives to the script.
     """
     started = time.monotonic()
     logging.basicConfig(
@@ -67,7 +77,7 @@ def run(function: Callable[..., None], snakemake) -> None:
         for files in (snakemake.input, snakemake.output)
         for name, paths in files.items()
         # An optional input that this job lacks is an empty list.
-        if paths and not _is_digest(name)
+        if paths and not is_bookkeeping(name)
     }
     arguments |= dict(snakemake.params.get("spec", {}))
     accepted = inspect.signature(function).parameters
@@ -90,19 +100,19 @@ def run(function: Callable[..., None], snakemake) -> None:
 
 
 def _call_or_take(function: Callable[[], None], snakemake, cache: str | None) -> None:
-    """Make the outputs, or take them from the cache; what was made is kept there."""
+    """Make the outputs and keep them in the cache, or take them from it."""
     if cache is None:
         function()
         return
     outputs = [
         Path(path)
         for name, paths in snakemake.output.items()
-        if not _is_digest(name)
+        if not is_bookkeeping(name)
         for path in (paths if _is_list(paths) else [paths])
     ]
     key = cache_key(
         {
-            **{name: snakemake.params.get(name) for name in TRACKED if name != "libraries"},
+            **{name: snakemake.params.get(name) for name in TRACKED if name not in _NOT_IN_KEY},
             "inputs": {
                 name: [content_digest(p) for p in (paths if _is_list(paths) else [paths])]
                 for name, paths in snakemake.input.items()
@@ -120,7 +130,7 @@ def _refuse_damaged(inputs: Iterable[str]) -> None:
     for path in inputs:
         if Path(path).parts[0] == RESULTS and is_damaged(path):
             raise UserError(
-                f"{path}: is damaged, its checksum is not that of its record; delete it with "
+                f"{path}: is damaged, its checksum differs from its record's; delete it with "
                 f"python -m {__package__} check --delete --directory {os.getcwd()} "
                 "and start again"
             )
@@ -130,10 +140,6 @@ def _is_list(paths: Any) -> bool:
     return not isinstance(paths, (str, os.PathLike))
 
 
-def _is_digest(name: str) -> bool:
-    return name == "digest" or name.endswith("_digest")
-
-
 def _write_digests(output) -> None:
     files = {
         name: [Path(p) for p in paths] if _is_list(paths) else [Path(paths)]
@@ -141,15 +147,18 @@ def _write_digests(output) -> None:
     }
     own = {name.removesuffix("_digest") for name in files if name.endswith("_digest")}
     for name, targets in files.items():
-        if _is_digest(name):
-            told = (
+        if is_bookkeeping(name):
+            digested = (
                 files[name.removesuffix("_digest")]
                 if name != "digest"
                 else [
-                    p for n, ps in files.items() if n not in own and not _is_digest(n) for p in ps
+                    p
+                    for n, ps in files.items()
+                    if n not in own and not is_bookkeeping(n)
+                    for p in ps
                 ]
             )
-            write_text(digest_lines(told), targets[0])
+            write_text(digest_lines(digested), targets[0])
 
 
 def _write_records(snakemake, provenance: dict[str, Any]) -> None:
@@ -161,9 +170,10 @@ def _write_records(snakemake, provenance: dict[str, Any]) -> None:
         **provenance,
         "libraries": params.get("libraries"),
         "sources": params.get("sources"),
+        "named_inputs": params.get("inputs"),
         # As Snakemake keeps and compares them.
         "params": sorted(repr(params[name]) for name in TRACKED if name in params.keys()),  # noqa: SIM118
-        "input": sorted(map(str, snakemake.input)),  # a file may stand there under two names
+        "input": sorted(map(str, snakemake.input)),  # may repeat a file that has two names
         "inputs": {str(path): small_file_digest(path) for path in snakemake.input},
         "log": list(snakemake.log),
         "modules": _local_modules(),
@@ -191,7 +201,7 @@ def _provenance(snakemake, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _digests(paths) -> dict[str, str]:
-    """Digests of the models and tasks that the inputs come from, gathered through all stages."""
+    """Digests of the models and tasks that the inputs come from, through all stages."""
     found: dict[str, str] = {}
     for path in paths:
         if path.endswith("card.json"):

@@ -1,25 +1,14 @@
-"""The claims of Hao et al. (2019), each turned into a number with an interval.
-
-Every function returns rows of the ledger (``ledger.row``).
-"""
+"""The claims of Hao et al. (2019), each evaluated as numbers with intervals."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.landscape.width import interval, resampled_means
-from workflow_scripts.report.ledger import row
+from workflow_scripts.common.intervals import resampled_block_means, resampled_means
+from workflow_scripts.landscape.width import interval
+from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval
 
-CLAIMS = {
-    "wider_optimum": "Pre-training leads to wider optima (section 5.1)",
-    "easier_optimisation": "Pre-training eases optimisation (section 5.2)",
-    "straight_path": "The first epoch already points to the end (section 5.2)",
-    "free_path": "Nothing bars the way from the pre-trained start to the end (section 5.2)",
-    "robust_to_overfitting": "Training on does not spoil the dev error (section 5.3)",
-    "consistent_surfaces": "Training loss and dev error have consistent surfaces (section 6.2)",
-    "invariant_low_layers": "Low layers can be put back, high layers cannot (section 7)",
-}
 _SEED = 0
 
 
@@ -27,9 +16,14 @@ _SEED = 0
 class Line:
     """Per-example training losses along a run's direction.
 
-    ``alpha`` : increasing coordinates [P], 0 and 1 among them.
-    ``losses`` : nats [P, N].
-    ``filter_distance`` : filter-normalised length of a unit of alpha.
+    Attributes
+    ----------
+    alpha : ndarray of shape (P,)
+        Increasing coordinates, 0 and 1 among them.
+    losses : ndarray of shape (P, N)
+        Of each example, nats.
+    filter_distance : float
+        Filter-normalised length of a unit of alpha.
     """
 
     alpha: np.ndarray
@@ -37,9 +31,109 @@ class Line:
     filter_distance: float
 
 
+@dataclass(frozen=True)
+class Plane:
+    """Per-example results at the grid points of a plane.
+
+    Attributes
+    ----------
+    losses : ndarray of shape (P, N)
+        Training losses, nats.
+    errors : ndarray of shape (P, M)
+        Dev errors, 0 or 1.
+    """
+
+    losses: np.ndarray
+    errors: np.ndarray
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """What is known of a task's run from one start.
+
+    Attributes
+    ----------
+    line : Line
+        From its start through its end.
+    plane : Plane
+        Through its start and end.
+    history : DataFrame
+        ``step`` (from 1) and ``loss`` (nats), a row per step.
+    trajectory : DataFrame
+        ``epoch`` and ``cosine`` (see ``projection.Coordinates``).
+    """
+
+    line: Line
+    plane: Plane
+    history: pd.DataFrame
+    trajectory: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class TaskEvidence:
+    """A task's two runs.
+
+    Attributes
+    ----------
+    task : str
+    pretrained, scratch : RunEvidence
+        From the pre-trained start and from scratch, over the same examples.
+    chance_loss : float
+        ln K, nats.
+    tolerances : list of float
+        Nats above the loss at the end point.
+    resamples : int
+        Bootstrap samples of the examples.
+    """
+
+    task: str
+    pretrained: RunEvidence
+    scratch: RunEvidence
+    chance_loss: float
+    tolerances: list[float]
+    resamples: int
+
+
+@dataclass(frozen=True)
+class ContinuationEvidence:
+    """A run that continues another.
+
+    Attributes
+    ----------
+    task : str
+    before, after : DataFrame
+        Scores of the first run and of the run that continues it: ``epoch`` and ``accuracy``
+        (0 to 1).
+    examples : int
+        Number of dev examples.
+    """
+
+    task: str
+    before: pd.DataFrame
+    after: pd.DataFrame
+    examples: int
+
+
+@dataclass(frozen=True)
+class RollbackEvidence:
+    """A task's table of layer groups rolled back.
+
+    Attributes
+    ----------
+    task : str
+    table : DataFrame
+        From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
+        the
+        fine-tuned model with its interval ``low``, ``high`` (points).
+    """
+
+    task: str
+    table: pd.DataFrame
+
+
 def wider_optimum(
     task: str, pretrained: Line, scratch: Line, tolerances: list[float], resamples: int
-) -> list[dict]:
+) -> list[LedgerRow]:
     """Ratio of widths, pre-trained over scratch, in filter-normalised distance; claimed above 1.
 
     The same examples are drawn for both starts, so the ratio's interval is a paired one. A
@@ -47,9 +141,13 @@ def wider_optimum(
 
     Parameters
     ----------
-    pretrained, scratch : lines of the task's two runs, over the same N examples.
-    tolerances : nats above the loss at the end point, a row each.
-    resamples : bootstrap samples of the examples.
+    task : str
+    pretrained, scratch : Line
+        Of the task's two runs, over the same examples.
+    tolerances : list of float
+        Nats above the loss at the end point, a row each.
+    resamples : int
+        Bootstrap samples of the examples.
 
     References
     ----------
@@ -70,7 +168,7 @@ def wider_optimum(
             for means in zip(*drawn, strict=True)
         ]
         measure = f"width along the line, pre-trained / scratch, {tolerance:.3g} nats above the end"
-        rows.append(row("wider_optimum", task, measure, ratios, value, "above", 1))
+        rows.append(LedgerRow(task, measure, value, *finite_interval(ratios), "above", 1))
     return rows
 
 
@@ -81,18 +179,21 @@ def _ratio(first: float, second: float) -> float:
 
 def easier_optimisation(
     task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame, chance_loss: float
-) -> list[dict]:
+) -> list[LedgerRow]:
     """Mean training loss and steps to half the loss of chance, pre-trained against scratch.
 
-    Two rows: the difference of the means, claimed below 0, over as many steps as both runs have;
-    and the ratio of the steps (see ``first_below``), claimed below 1, without an interval. The
-    interval is a block bootstrap over steps, for one run of each: it does not hold the spread
+    Two rows: the difference of the means over the steps that both runs have, claimed below 0; and
+    the ratio of the steps (see ``first_below``), claimed below 1, without an interval. The
+    interval is a block bootstrap over the steps of one run each: it does not include the variance
     between seeds.
 
     Parameters
     ----------
-    pretrained, scratch : histories with ``step`` (from 1) and ``loss`` (nats), a row per step.
-    chance_loss : ln K, nats.
+    task : str
+    pretrained, scratch : DataFrame
+        Histories with ``step`` (from 1) and ``loss`` (nats), a row per step.
+    chance_loss : float
+        ln K, nats.
 
     References
     ----------
@@ -101,94 +202,97 @@ def easier_optimisation(
     steps = min(len(pretrained), len(scratch))
     gap = pretrained["loss"].to_numpy()[:steps] - scratch["loss"].to_numpy()[:steps]
     block = max(1, round(steps**0.5))
-    rng = np.random.default_rng(_SEED)
-    blocks = -(-steps // block)
-    starts = rng.integers(0, max(1, steps - block + 1), size=(500, blocks))
-    places = (starts[..., None] + np.arange(block)).reshape(500, -1)[:, :steps]
-    rows = [
-        row(
-            "easier_optimisation",
+    means = resampled_block_means(gap, block, 500, _SEED)
+    reached = [first_below(history, chance_loss / 2) for history in (pretrained, scratch)]
+    return [
+        LedgerRow(
             task,
             f"mean training loss over the first {steps} steps, pre-trained - scratch, nats",
-            gap[np.minimum(places, steps - 1)].mean(axis=1),
             gap.mean(),
+            *finite_interval(means),
             "below",
             0,
-        )
-    ]
-    reached = {
-        name: first_below(h, chance_loss / 2)
-        for name, h in (("pretrained", pretrained), ("scratch", scratch))
-    }
-    rows.append(
-        row(
-            "easier_optimisation",
+        ),
+        LedgerRow(
             task,
             "steps to half the loss of chance, pre-trained / scratch",
-            (np.nan, np.nan),
-            reached["pretrained"] / reached["scratch"],
+            reached[0] / reached[1],
+            np.nan,
+            np.nan,
             "below",
             1,
-        )
-    )
-    return rows
+        ),
+    ]
 
 
 def first_below(history: pd.DataFrame, level: float) -> float:
-    """First step at which the mean training loss of the last 10 steps is below ``level`` nats.
+    """First step at which the mean training loss of the last 10 steps is below a level.
 
-    Infinite if it never is. A history of fewer than 10 steps is averaged whole.
+    Parameters
+    ----------
+    history : DataFrame
+        ``step`` and ``loss`` (nats); if it has fewer than 10 steps, all are averaged.
+    level : float
+        Nats.
+
+    Returns
+    -------
+    float
+        Infinite if there is no such step.
     """
     smooth = history["loss"].rolling(min(10, len(history))).mean()
     below = history["step"][smooth < level]
     return float(below.iloc[0]) if len(below) else np.inf
 
 
-def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) -> list[dict]:
+def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) -> list[LedgerRow]:
     """Cosine of the first epoch's direction with the whole run's, pre-trained minus scratch.
 
-    Claimed above 0; one run of each, so there is no interval.
+    Claimed above 0. There is one run of each, so there is no interval.
 
     Parameters
     ----------
-    pretrained, scratch : trajectories with ``epoch`` and ``cosine`` (see
-        ``projection.Coordinates``).
+    task : str
+    pretrained, scratch : DataFrame
+        Trajectories with ``epoch`` and ``cosine`` (see ``projection.Coordinates``).
 
     Raises
     ------
-    IndexError : if a trajectory has no epoch 1.
+    IndexError
+        If a trajectory has no epoch 1.
 
     References
     ----------
     Hao et al. (2019), section 5.2 and figure 3; equation 3 for the cosine.
     """
-    first = {
-        name: float(t.loc[t["epoch"] == 1, "cosine"].iloc[0])
-        for name, t in (("pretrained", pretrained), ("scratch", scratch))
-    }
+    first, second = (
+        float(run.loc[run["epoch"] == 1, "cosine"].iloc[0]) for run in (pretrained, scratch)
+    )
     measure = (
         "cosine of the first epoch's direction with the whole run's, "
-        f"pre-trained ({first['pretrained']:.3f}) - scratch ({first['scratch']:.3f})"
+        f"pre-trained ({first:.3f}) - scratch ({second:.3f})"
     )
-    gap = first["pretrained"] - first["scratch"]
-    return [row("straight_path", task, measure, (np.nan, np.nan), gap, "above", 0)]
+    return [LedgerRow(task, measure, first - second, np.nan, np.nan, "above", 0)]
 
 
-def free_path(task: str, pretrained: Line, scratch: Line, resamples: int) -> list[dict]:
-    """Largest rise of the training loss between start and end over its start, nats.
+def no_loss_barrier(task: str, pretrained: Line, scratch: Line, resamples: int) -> list[LedgerRow]:
+    """Height of the loss barrier between start and end: the largest rise over the start, nats.
 
-    A row for each of the two starts. The paper expects no rise for the pre-trained one, so it must
-    stay below a standard error of the loss at the start; scratch is shown beside, with no side
-    claimed.
+    A row for each of the two starts. The paper expects no barrier for the pre-trained one, so it
+    must stay below a standard error of the loss at the start; scratch is reported only.
 
     Parameters
     ----------
-    pretrained, scratch : lines of the task's two runs.
-    resamples : bootstrap samples of the examples.
+    task : str
+    pretrained, scratch : Line
+        Of the task's two runs.
+    resamples : int
+        Bootstrap samples of the examples.
 
     Raises
     ------
-    IndexError : if alpha = 0 is not a point of a line.
+    IndexError
+        If alpha = 0 is not a point of a line.
 
     References
     ----------
@@ -202,17 +306,15 @@ def free_path(task: str, pretrained: Line, scratch: Line, resamples: int) -> lis
         def rise(loss: np.ndarray, between=between, start=start) -> float:
             return float(np.max(loss[between]) - loss[start])
 
-        draws = [rise(m) for m in resampled_means(line.losses, resamples, _SEED)]
-        spread = line.losses[start].std(ddof=1) / line.losses.shape[1] ** 0.5
+        draws = [rise(mean) for mean in resampled_means(line.losses, resamples, _SEED)]
         rows.append(
-            row(
-                "free_path",
+            LedgerRow(
                 task,
-                f"largest rise over the start's loss on the way to the end, {name}, nats",
-                draws,
+                f"largest rise over the start's loss between start and end, {name}, nats",
                 rise(line.losses.mean(axis=1, dtype=np.float64)),
+                *finite_interval(draws),
                 "below" if name == "pre-trained" else "",
-                spread,
+                line.losses[start].std(ddof=1) / line.losses.shape[1] ** 0.5,
             )
         )
     return rows
@@ -220,17 +322,20 @@ def free_path(task: str, pretrained: Line, scratch: Line, resamples: int) -> lis
 
 def robust_to_overfitting(
     task: str, before: pd.DataFrame, after: pd.DataFrame, examples: int
-) -> list[dict]:
-    """Dev error after training on, minus before, in points; claimed below 1.
+) -> list[LedgerRow]:
+    """Dev error after longer training minus before, in points; claimed below 1.
 
-    The 95 % interval (normal approximation) takes the two errors for independent binomials, which
-    is wider than a paired one.
+    The 95 % interval (normal approximation) treats the two errors as independent binomials, which
+    makes it wider than a paired one.
 
     Parameters
     ----------
-    before, after : scores of the run and of the run that continues it, with ``epoch`` and
-        ``accuracy`` (0 to 1); the last row counts.
-    examples : number of dev examples.
+    task : str
+    before, after : DataFrame
+        Scores of the run and of the run that continues it, with ``epoch`` and ``accuracy`` (0 to
+        1); the last row counts.
+    examples : int
+        Number of dev examples.
 
     References
     ----------
@@ -238,32 +343,30 @@ def robust_to_overfitting(
     """
     p, q = 1 - before["accuracy"].iloc[-1], 1 - after["accuracy"].iloc[-1]
     gap = 100 * (q - p)
-    spread = 196 * np.sqrt((p * (1 - p) + q * (1 - q)) / examples)
+    half = 196 * np.sqrt((p * (1 - p) + q * (1 - q)) / examples)
     measure = (
         f"dev error after {int(after['epoch'].iloc[-1])} more epochs ({100 * q:.1f} %) "
         f"- before ({100 * p:.1f} %), points"
     )
-    return [
-        row("robust_to_overfitting", task, measure, (gap - spread, gap + spread), gap, "below", 1)
-    ]
+    return [LedgerRow(task, measure, gap, gap - half, gap + half, "below", 1)]
 
 
 def consistent_surfaces(
-    task: str,
-    planes: dict[str, tuple[np.ndarray, np.ndarray]],
-    resamples: int,
-) -> list[dict]:
+    task: str, pretrained: Plane, scratch: Plane, resamples: int
+) -> list[LedgerRow]:
     """Rank correlation (Spearman) over the plane of training loss and dev error.
 
-    The paper says the surfaces agree, and better for the pre-trained start than from scratch on
-    small data sets. Both are rows: the pre-trained correlation, claimed above 0.5, and the
-    difference, claimed above 0. Points whose loss is not finite do not count.
+    The paper says that the surfaces agree, and that they agree better for the pre-trained start
+    than from scratch on small data sets. Both are rows: the pre-trained correlation, claimed above
+    0.5, and the difference, claimed above 0. Points whose loss is not finite do not count.
 
     Parameters
     ----------
-    planes : ``pretrained`` and ``scratch`` -> per-example training losses, nats [P, N], and dev
-        errors, 0 or 1 [P, M].
-    resamples : bootstrap samples of the training and of the dev examples.
+    task : str
+    pretrained, scratch : Plane
+        Of the task's two runs.
+    resamples : int
+        Bootstrap samples of the training and of the dev examples.
 
     References
     ----------
@@ -275,52 +378,54 @@ def consistent_surfaces(
         finite = np.isfinite(loss)
         return float(spearmanr(loss[finite], error[finite]).statistic)
 
-    values, draws = {}, {}
-    for start, (loss, error) in planes.items():
-        values[start] = correlation(loss.mean(axis=1), error.mean(axis=1))
+    values, draws = [], []
+    for plane in (pretrained, scratch):
+        values.append(correlation(plane.losses.mean(axis=1), plane.errors.mean(axis=1)))
         drawn = zip(
-            resampled_means(loss, resamples, _SEED),
-            resampled_means(error, resamples, _SEED + 1),
+            resampled_means(plane.losses, resamples, _SEED),
+            resampled_means(plane.errors, resamples, _SEED + 1),
             strict=True,
         )
-        draws[start] = np.array([correlation(x, y) for x, y in drawn])
+        draws.append(np.array([correlation(x, y) for x, y in drawn]))
     measure = "rank correlation of training loss and dev error over the plane"
     return [
-        row(
-            "consistent_surfaces",
+        LedgerRow(
             task,
             f"{measure}, pre-trained",
-            draws["pretrained"],
-            values["pretrained"],
+            values[0],
+            *finite_interval(draws[0]),
             "above",
             0.5,
         ),
-        row(
-            "consistent_surfaces",
+        LedgerRow(
             task,
             f"{measure}, pre-trained - scratch",
-            draws["pretrained"] - draws["scratch"],
-            values["pretrained"] - values["scratch"],
+            values[0] - values[1],
+            *finite_interval(draws[0] - draws[1]),
             "above",
             0,
         ),
     ]
 
 
-def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[dict]:
-    """Loss of accuracy with each layer group put back, in points.
+def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
+    """Loss of accuracy with each layer group rolled back, in points.
 
     Claimed: small for the lowest group (below 3 points), and larger for the highest group than
-    for the lowest (difference above 0). The groups between are shown beside.
+    for the lowest (difference above 0). The groups between are reported only.
 
     Parameters
     ----------
-    rollback : from ``roll_back.table``, the lowest group first; ``group``, and ``difference``
-        from the fine-tuned model with its interval ``low``, ``high`` (points).
+    task : str
+    rollback : DataFrame
+        From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
+        the
+        fine-tuned model with its interval ``low``, ``high`` (points).
 
     Raises
     ------
-    IndexError : if there is no group but ``none``.
+    IndexError
+        If there is no group but ``none``.
 
     References
     ----------
@@ -329,29 +434,76 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[dict]:
     groups = rollback[rollback["group"] != "none"]
     low, high = groups.iloc[0], groups.iloc[-1]
     rows = [
-        row(
-            "invariant_low_layers",
+        LedgerRow(
             task,
-            f"accuracy lost with the {g['group']} layers put back, points",
-            (-g["high"], -g["low"]),
-            -g["difference"],
-            "below" if g["group"] == low["group"] else "",
+            f"accuracy lost with the {group['group']} layers rolled back, points",
+            -group["difference"],
+            -group["high"],
+            -group["low"],
+            "below" if group["group"] == low["group"] else "",
             3,
         )
-        for _, g in groups.iterrows()
+        for _, group in groups.iterrows()
     ]
-    # The two losses share their examples; taking them for independent makes the interval wider.
+    # The two losses share their examples; treating them as independent widens the interval.
     gap = low["difference"] - high["difference"]
-    spread = np.hypot(low["high"] - low["low"], high["high"] - high["low"]) / 2
-    rows.append(
-        row(
-            "invariant_low_layers",
-            task,
-            f"accuracy lost, {high['group']} layers put back - {low['group']} layers, points",
-            (gap - spread, gap + spread),
-            gap,
-            "above",
-            0,
-        )
-    )
-    return rows
+    half = np.hypot(low["high"] - low["low"], high["high"] - high["low"]) / 2
+    measure = f"accuracy lost, {high['group']} layers rolled back - {low['group']} layers, points"
+    return [*rows, LedgerRow(task, measure, gap, gap - half, gap + half, "above", 0)]
+
+
+CLAIMS = (
+    Claim(
+        "wider_optimum",
+        "Pre-training leads to wider optima",
+        "section 5.1",
+        TaskEvidence,
+        lambda e: wider_optimum(
+            e.task, e.pretrained.line, e.scratch.line, e.tolerances, e.resamples
+        ),
+    ),
+    Claim(
+        "easier_optimisation",
+        "Pre-training eases optimisation",
+        "section 5.2",
+        TaskEvidence,
+        lambda e: easier_optimisation(
+            e.task, e.pretrained.history, e.scratch.history, e.chance_loss
+        ),
+    ),
+    Claim(
+        "straight_path",
+        "The first epoch already points to the end",
+        "section 5.2",
+        TaskEvidence,
+        lambda e: straight_path(e.task, e.pretrained.trajectory, e.scratch.trajectory),
+    ),
+    Claim(
+        "no_loss_barrier",
+        "There is no loss barrier between the pre-trained start and the end",
+        "section 5.2",
+        TaskEvidence,
+        lambda e: no_loss_barrier(e.task, e.pretrained.line, e.scratch.line, e.resamples),
+    ),
+    Claim(
+        "robust_to_overfitting",
+        "Longer training does not raise the dev error",
+        "section 5.3",
+        ContinuationEvidence,
+        lambda e: robust_to_overfitting(e.task, e.before, e.after, e.examples),
+    ),
+    Claim(
+        "consistent_surfaces",
+        "Training loss and dev error have consistent surfaces",
+        "section 6.2",
+        TaskEvidence,
+        lambda e: consistent_surfaces(e.task, e.pretrained.plane, e.scratch.plane, e.resamples),
+    ),
+    Claim(
+        "invariant_low_layers",
+        "Low layers can be rolled back, high layers cannot",
+        "section 7",
+        RollbackEvidence,
+        lambda e: invariant_low_layers(e.task, e.table),
+    ),
+)

@@ -1,7 +1,6 @@
-"""The claims of Hao et al. (2020), each turned into a number with an interval.
+"""The claims of Hao et al. (2020), each evaluated as numbers with intervals.
 
-Every function returns rows of the ledger (``ledger.row``). Depth is counted in thirds of the
-layers, since the paper's model has 24 and others have fewer.
+Depth is counted in thirds of the layers, since the paper's model has 24 and others have fewer.
 """
 
 from collections.abc import Callable
@@ -12,33 +11,28 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.dynamics.intervals import estimate
-from workflow_scripts.landscape.width import resampled_means
+from workflow_scripts.common.intervals import jackknife_interval, resampled_means
+from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.model.layers import layer_groups
-from workflow_scripts.report.ledger import row
+from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval
 
-CLAIMS = {
-    "attention_changes_last": "Fine-tuning changes the attention of the last layers (section 3)",
-    "representations_change_later": "Fine-tuning changes what the middle and last layers "
-    "represent, little of the low ones (section 4)",
-    "low_layers_back": "The low layers can be put back with little effect on the last one "
-    "(section 4)",
-    "seeds_share_low_layers": "Low layers agree across seeds (section 5.1)",
-    "tasks_share_low_layers": "Low layers agree across tasks (section 5.2)",
-    "unlike_tasks_differ_more": "The more different two tasks, the further apart their upper "
-    "layers (section 5.2)",
-}
-# Layers 0 to 10 of the paper's 24 are its low ones where layers are put back.
+# Layers 0 to 10 of the paper's 24 are its low ones where layers are rolled back.
 LOW_SHARE = 11 / 24
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A distance by layer and what it would be from other examples.
+    """A distance by layer, with its resamples.
 
-    ``values`` [L]; ``samples`` [S, L]: of bootstrap samples or, with ``jackknife``, without each
-    group of examples; ``what``: the distance in words, with its unit.
+    Attributes
+    ----------
+    values : ndarray of shape (L,)
+    samples : ndarray of shape (S, L)
+        Of bootstrap samples or, with ``jackknife``, without each group of examples.
+    jackknife : bool
+    what : str
+        The distance in words, with its unit.
     """
 
     values: np.ndarray
@@ -46,19 +40,54 @@ class Curve:
     jackknife: bool
     what: str
 
-    def number(
-        self, statistic: Callable[[np.ndarray], float]
-    ) -> tuple[float, tuple[float, float] | np.ndarray]:
-        """A number of the curve with its interval, or with the bootstrap sample of it.
+    def estimate(self, statistic: Callable[[np.ndarray], float]) -> tuple[float, float, float]:
+        """A number of the curve with its 95 % interval.
 
-        ``statistic`` : from values by layer [L] to a number, a smooth one.
+        Parameters
+        ----------
+        statistic : callable
+            From values by layer to a number; smooth.
+
+        Returns
+        -------
+        value, low, high : float
         """
-        value = statistic(self.values)
-        draws = np.array([statistic(sample) for sample in self.samples])
-        if not self.jackknife:
-            return value, draws
-        found = estimate(value, draws)
-        return value, (found.low, found.high)
+        value, draws = statistic(self.values), self.resampled(statistic)
+        if self.jackknife:
+            result = jackknife_interval(value, draws)
+            return value, result.low, result.high
+        return value, *finite_interval(draws)
+
+    def resampled(self, statistic: Callable[[np.ndarray], float]) -> np.ndarray:
+        """A number of the curve for each of its resamples, of shape (S,)."""
+        return np.array([statistic(sample) for sample in self.samples])
+
+
+@dataclass(frozen=True)
+class PairCurve:
+    """A pair of models with a distance by layer."""
+
+    pair: PairTitle
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class DynamicsEvidence:
+    """What is known of the pairs of models.
+
+    Attributes
+    ----------
+    representations : list of PairCurve
+        Distances of hidden states; of the pairs of tasks the most similar first.
+    attention : list of PairCurve
+        Divergences of attention, likewise; empty if the experiment leaves it out.
+    rollbacks : list of PairCurve
+        Distances of the last layer, by the layer rolled back; empty if left out.
+    """
+
+    representations: list[PairCurve]
+    attention: list[PairCurve]
+    rollbacks: list[PairCurve]
 
 
 def attention_curve(table: pd.DataFrame, resamples: int) -> Curve:
@@ -66,25 +95,30 @@ def attention_curve(table: pd.DataFrame, resamples: int) -> Curve:
 
     Parameters
     ----------
-    table : from ``compare_attention``.
-    resamples : bootstrap samples of the examples.
+    table : DataFrame
+        From ``compare_attention``.
+    resamples : int
+        Bootstrap samples of the examples.
     """
     by_layer = table.pivot(index="layer", columns="example", values="js").to_numpy()
     samples = resampled_means(by_layer, resamples, _SEED)
     return Curve(by_layer.mean(axis=1), samples, False, "JS divergence of attention, nats")
 
 
-def likeness_curve(table: pd.DataFrame, measure: str = "svcca") -> Curve:
+def similarity_curve(table: pd.DataFrame, measure: str = "svcca") -> Curve:
     """A distance of representations by layer, the embeddings left out.
 
     Parameters
     ----------
-    table : from ``likeness.layer_table``.
-    measure : one of ``likeness.measures``.
+    table : DataFrame
+        From ``similarity.layer_table``.
+    measure : str
+        One of ``similarity.measures``.
 
     Raises
     ------
-    UserError : if the table does not have the measure.
+    UserError
+        If the table does not have the measure.
     """
     rows = table[(table["measure"] == measure) & (table["layer"] >= 0)].sort_values("layer")
     if rows.empty:
@@ -94,22 +128,26 @@ def likeness_curve(table: pd.DataFrame, measure: str = "svcca") -> Curve:
 
 
 def slope(values: np.ndarray) -> float:
-    """Least-squares rise of a curve [L] from the lowest to the highest layer; L of 2 or more."""
+    """Least-squares rise of a curve from the lowest to the highest of two or more layers."""
     return float(np.polyfit(np.linspace(0, 1, len(values)), values, 1)[0])
 
 
+def third_mean(name: str) -> Callable[[np.ndarray], float]:
+    """Statistic: mean of a third of the layers (``low``, ``middle``, ``high``)."""
+
+    def mean(values: np.ndarray) -> float:
+        third = layer_groups(len(values))[name]
+        return float(values[third.start : third.stop].mean())
+
+    return mean
+
+
 def third_gap(upper: str, lower: str) -> Callable[[np.ndarray], float]:
-    """Statistic: mean of a third of the layers (``low``, ``middle``, ``high``) minus another's."""
-
-    def gap(values: np.ndarray) -> float:
-        thirds = layer_groups(len(values))
-        means = [values[thirds[name].start : thirds[name].stop].mean() for name in (upper, lower)]
-        return float(means[0] - means[1])
-
-    return gap
+    """Statistic: mean of a third of the layers minus the mean of another."""
+    return lambda values: third_mean(upper)(values) - third_mean(lower)(values)
 
 
-def attention_changes_last(task: str, curve: Curve) -> list[dict]:
+def attention_changes_last(task: str, curve: Curve) -> list[LedgerRow]:
     """The last third's divergence minus the middle's and the low's, and the rise over depth.
 
     All claimed above 0.
@@ -118,15 +156,14 @@ def attention_changes_last(task: str, curve: Curve) -> list[dict]:
     ----------
     Hao et al. (2020), section 3 and figure 1.
     """
-    claim = "attention_changes_last"
     return [
-        _row(claim, task, curve, "last third of the layers - middle", third_gap("high", "middle")),
-        _row(claim, task, curve, "last third of the layers - low", third_gap("high", "low")),
-        _row(claim, task, curve, "rise from the lowest to the highest layer", slope),
+        _row(task, curve, "last third of the layers - middle", third_gap("high", "middle")),
+        _row(task, curve, "last third of the layers - low", third_gap("high", "low")),
+        _row(task, curve, "rise from the lowest to the highest layer", slope),
     ]
 
 
-def representations_change_later(task: str, curve: Curve) -> list[dict]:
+def representations_change_later(task: str, curve: Curve) -> list[LedgerRow]:
     """The middle and the last third's distance minus the low's, and the rise over depth.
 
     All claimed above 0.
@@ -135,106 +172,168 @@ def representations_change_later(task: str, curve: Curve) -> list[dict]:
     ----------
     Hao et al. (2020), section 4 and figure 2.
     """
-    claim = "representations_change_later"
     return [
-        _row(claim, task, curve, "middle third of the layers - low", third_gap("middle", "low")),
-        _row(claim, task, curve, "last third of the layers - low", third_gap("high", "low")),
-        _row(claim, task, curve, "rise from the lowest to the highest layer", slope),
+        _row(task, curve, "middle third of the layers - low", third_gap("middle", "low")),
+        _row(task, curve, "last third of the layers - low", third_gap("high", "low")),
+        _row(task, curve, "rise from the lowest to the highest layer", slope),
     ]
 
 
-def low_layers_back(task: str, curve: Curve) -> list[dict]:
-    """How far the last layer moves with a low layer put back, against any other.
+def low_layers_rolled_back(task: str, curve: Curve) -> list[LedgerRow]:
+    """Change of the last layer with a low layer rolled back, against any other.
 
-    The difference is claimed below 0. The paper's "little effect" is taken for a ratio below 0.5.
+    The difference is claimed below 0. The paper's "little effect" is read as a ratio below 0.5.
 
     Parameters
     ----------
-    curve : distance of the last layer, by the layer put back.
+    task : str
+    curve : Curve
+        Distance of the last layer, by the layer rolled back.
 
     References
     ----------
     Hao et al. (2020), section 4 and figure 3 (layers 0 to 10 of 24 are low).
     """
     low = max(1, round(LOW_SHARE * len(curve.values)))
-    claim, words = "low_layers_back", f"one of the {low} lowest layers put back"
+
+    def means(values: np.ndarray) -> tuple[float, float]:
+        return float(values[:low].mean()), float(values[low:].mean())
+
+    words = f"one of the {low} lowest layers rolled back"
     return [
         _row(
-            claim,
             task,
             curve,
             f"{words} - one of the others",
-            lambda values: float(values[:low].mean() - values[low:].mean()),
+            lambda values: float(np.subtract(*means(values))),
             "below",
         ),
         _row(
-            claim,
             task,
             curve,
             f"{words} / one of the others",
-            lambda values: float(values[:low].mean() / values[low:].mean()),
+            lambda values: float(np.divide(*means(values))),
             "below",
             0.5,
         ),
     ]
 
 
-def low_layers_agree(claim: str, task: str, curve: Curve) -> list[dict]:
+def low_layers_agree(task: str, curve: Curve) -> list[LedgerRow]:
     """The last third's distance between two models minus the low third's; claimed above 0.
-
-    Parameters
-    ----------
-    claim : ``seeds_share_low_layers`` or ``tasks_share_low_layers``.
 
     References
     ----------
     Hao et al. (2020), sections 5.1 and 5.2, figures 4 to 7.
     """
-    words = "last third of the layers - low"
-    return [_row(claim, task, curve, words, third_gap("high", "low"))]
+    return [_row(task, curve, "last third of the layers - low", third_gap("high", "low"))]
 
 
-def unlike_tasks_differ_more(pairs: list[tuple[str, Curve]]) -> list[dict]:
+def dissimilar_tasks_differ_more(curves: list[PairCurve]) -> list[LedgerRow]:
     """The last third's distance of each pair of tasks minus that of the pair before it.
 
-    Claimed above 0. The intervals of the two pairs are taken for independent.
+    Claimed above 0. The intervals of the two pairs are treated as independent.
 
     Parameters
     ----------
-    pairs : name and curve of each, the most alike tasks first.
+    curves : list of PairCurve
+        The most similar tasks first; pairs that do not compare tasks are left out.
 
     References
     ----------
     Hao et al. (2020), section 5.2 and figures 6 and 7.
     """
-
-    def last(values: np.ndarray) -> float:
-        third = layer_groups(len(values))["high"]
-        return float(values[third.start : third.stop].mean())
-
+    last = third_mean("high")
     rows = []
-    for (alike, near), (unlike, far) in pairwise(pairs):
-        (value, spread), (less, other) = far.number(last), near.number(last)
+    for similar, dissimilar in pairwise(of_comparison(curves, "tasks")):
+        far, near = dissimilar.curve, similar.curve
+        (value, _, high), (other, _, other_high) = far.estimate(last), near.estimate(last)
+        gap = value - other
         if far.jackknife:
-            half = np.hypot(spread[1] - value, other[1] - less)
-            interval = (value - less - half, value - less + half)
+            half = np.hypot(high - value, other_high - other)
+            interval = gap - half, gap + half
         else:
-            shuffled = np.random.default_rng(_SEED).permutation(other)
-            interval = spread - shuffled
-        measure = f"{far.what}: last third of the layers, {unlike} - {alike}"
-        claim = "unlike_tasks_differ_more"
-        rows.append(row(claim, unlike, measure, interval, value - less, "above", 0))
+            shuffled = np.random.default_rng(_SEED).permutation(near.resampled(last))
+            interval = finite_interval(far.resampled(last) - shuffled)
+        title = dissimilar.pair.title
+        measure = f"{far.what}: last third of the layers, {title} - {similar.pair.title}"
+        rows.append(LedgerRow(title, measure, gap, *interval, "above", 0))
     return rows
 
 
+def of_comparison(curves: list[PairCurve], comparison: str) -> list[PairCurve]:
+    """Those that compare ``change``, ``seeds`` or ``tasks``."""
+    return [one for one in curves if one.pair.comparison == comparison]
+
+
 def _row(
-    claim: str,
     task: str,
     curve: Curve,
     words: str,
     statistic: Callable[[np.ndarray], float],
     claimed: str = "above",
     bound: float = 0.0,
-) -> dict:
-    value, interval = curve.number(statistic)
-    return row(claim, task, f"{curve.what}: {words}", interval, value, claimed, bound)
+) -> LedgerRow:
+    return LedgerRow(task, f"{curve.what}: {words}", *curve.estimate(statistic), claimed, bound)
+
+
+def _each(
+    evaluate: Callable[[str, Curve], list[LedgerRow]], comparison: str, *curves: list[PairCurve]
+) -> list[LedgerRow]:
+    """Rows of every pair of a comparison."""
+    return [
+        row
+        for some in curves
+        for one in of_comparison(some, comparison)
+        for row in evaluate(one.pair.title, one.curve)
+    ]
+
+
+CLAIMS = (
+    Claim(
+        "attention_changes_last",
+        "Fine-tuning changes the attention of the last layers",
+        "section 3",
+        DynamicsEvidence,
+        lambda e: _each(attention_changes_last, "change", e.attention),
+    ),
+    Claim(
+        "representations_change_later",
+        "Fine-tuning changes the representations of the middle and last layers, and hardly those "
+        "of the low ones",
+        "section 4",
+        DynamicsEvidence,
+        lambda e: _each(representations_change_later, "change", e.representations),
+    ),
+    Claim(
+        "low_layers_rolled_back",
+        "The low layers can be rolled back with little effect on the last one",
+        "section 4",
+        DynamicsEvidence,
+        lambda e: _each(low_layers_rolled_back, "change", e.rollbacks),
+    ),
+    Claim(
+        "seeds_share_low_layers",
+        "Low layers agree across seeds",
+        "section 5.1",
+        DynamicsEvidence,
+        lambda e: _each(low_layers_agree, "seeds", e.representations, e.attention),
+    ),
+    Claim(
+        "tasks_share_low_layers",
+        "Low layers agree across tasks",
+        "section 5.2",
+        DynamicsEvidence,
+        lambda e: _each(low_layers_agree, "tasks", e.representations, e.attention),
+    ),
+    Claim(
+        "dissimilar_tasks_differ_more",
+        "The less similar two tasks are, the more their upper layers differ",
+        "section 5.2",
+        DynamicsEvidence,
+        lambda e: [
+            *dissimilar_tasks_differ_more(e.representations),
+            *dissimilar_tasks_differ_more(e.attention),
+        ],
+    ),
+)

@@ -1,15 +1,22 @@
-"""Weigh the claims of the paper against the measured numbers."""
+"""Evaluate the claims of Hao et al. (2019) on the measured numbers."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.rebuilds.step import run
-from workflow_scripts.report import claims
-from workflow_scripts.report.claims import Line
-from workflow_scripts.report.ledger import with_verdicts, write_ledger
+from workflow_scripts.report.claims import (
+    CLAIMS,
+    ContinuationEvidence,
+    Line,
+    Plane,
+    RollbackEvidence,
+    RunEvidence,
+    TaskEvidence,
+)
+from workflow_scripts.report.ledger import ledger_table, write_ledger
 
 STARTS = ("scratch", "pretrained")
 
@@ -33,89 +40,105 @@ def evaluate_claims(
     resamples: int,
     rollbacks: list[Path] | None = None,
 ) -> None:
-    """Write the ledger of claims as Parquet (``ledger``), CSV and Markdown.
+    """Write the ledger of claims.
 
     Lists of files run over tasks and, within a task, over scratch and pretrained.
 
     Parameters
     ----------
-    geometries : ``geometry.json`` of the planes.
-    lines, planes : per-example losses and predictions (``examples.parquet``).
-    trajectories, histories : of the runs that the planes are drawn for.
-    examples : the surfaces' examples, one file per task.
-    scores, continued : scores of the run of ``overfitting_task`` and of the run that continues it.
-    card : of ``overfitting_task``.
-    tolerances : nats above the loss at the end point.
-    resamples : bootstrap samples of the examples.
-    rollbacks : tables of ``roll_back``, named after their tasks; None leaves out the claim.
+    geometries : list of Path
+        ``geometry.json`` of the planes.
+    lines, planes : list of Path
+        Per-example losses and predictions (``examples.parquet``).
+    trajectories, histories : list of Path
+        Of the runs that the planes are drawn for.
+    examples : list of Path
+        The surfaces' examples, one file per task.
+    scores, continued : Path
+        Scores of the run of ``overfitting_task`` and of the run that continues it.
+    card : Path
+        ``card.json`` of ``overfitting_task``.
+    ledger, csv, markdown : Path
+        Parquet, CSV and Markdown files to write.
+    tasks : list of str
+        In the order of the files.
+    overfitting_task : str
+        Whose run is continued.
+    tolerances : list of float
+        Nats above the loss at the end point.
+    resamples : int
+        Bootstrap samples of the examples.
+    rollbacks : list of Path, optional
+        Tables of ``roll_back_groups``, one per task; without them their claim is left out.
 
     Raises
     ------
-    ValueError : if a list is not as long as the tasks and starts ask.
+    ValueError
+        If the number of files does not match the tasks and starts.
     """
     keys = [(task, start) for task in tasks for start in STARTS]
-    of = {
-        name: dict(zip(keys, paths, strict=True))
-        for name, paths in (
-            ("geometry", geometries),
-            ("line", lines),
-            ("plane", planes),
-            ("trajectory", trajectories),
-            ("history", histories),
+    paths = dict(
+        zip(
+            keys,
+            zip(geometries, lines, planes, trajectories, histories, strict=True),
+            strict=True,
         )
-    }
-    rows: list[dict[str, Any]] = []
-    for task, chosen in zip(tasks, examples, strict=True):
-        facts = {start: read_json(of["geometry"][task, start]) for start in STARTS}
-        line = {start: read_line(of["line"][task, start], facts[start]) for start in STARTS}
-        history = {start: read_table(of["history"][task, start]) for start in STARTS}
-        path = {start: read_table(of["trajectory"][task, start]) for start in STARTS}
-        labels = read_table(chosen, columns=["split", "label"]).query("split == 'dev'")["label"]
-        plane = {start: read_plane(of["plane"][task, start], labels.to_numpy()) for start in STARTS}
-        chance = facts["pretrained"]["chance_loss"]
-        both = ("pretrained", "scratch")
-        rows += claims.wider_optimum(task, *(line[s] for s in both), tolerances, resamples)
-        rows += claims.easier_optimisation(task, *(history[s] for s in both), chance)
-        rows += claims.straight_path(task, *(path[s] for s in both))
-        rows += claims.free_path(task, *(line[s] for s in both), resamples)
-        rows += claims.consistent_surfaces(task, plane, resamples)
-    n = read_json(card)["dev"]
-    rows += claims.robust_to_overfitting(
-        overfitting_task, read_table(scores), read_table(continued), n
     )
-    for path in rollbacks or []:
-        rows += claims.invariant_low_layers(path.stem, read_table(path))
-    table = with_verdicts(rows, claims.CLAIMS)
+
+    def evidence() -> Iterator[TaskEvidence | ContinuationEvidence | RollbackEvidence]:
+        for task, chosen in zip(tasks, examples, strict=True):
+            labels = read_table(chosen, columns=["split", "label"]).query("split == 'dev'")["label"]
+            runs = {start: read_run(*paths[task, start], labels.to_numpy()) for start in STARTS}
+            chance = read_json(paths[task, "pretrained"][0])["chance_loss"]
+            yield TaskEvidence(
+                task, **runs, chance_loss=chance, tolerances=tolerances, resamples=resamples
+            )
+        before, after = read_table(scores), read_table(continued)
+        yield ContinuationEvidence(overfitting_task, before, after, read_json(card)["dev"])
+        if rollbacks:
+            for task, path in zip(tasks, rollbacks, strict=True):
+                yield RollbackEvidence(task, read_table(path))
+
+    table = ledger_table(CLAIMS, evidence())
     write_ledger(table, "Claims of Hao et al. (2019)", ledger, csv, markdown)
 
 
-def read_line(path: Path, facts: dict[str, Any]) -> Line:
-    """All points of a line, start and end included, in the order of alpha.
-
-    ``facts`` : geometry of the task's and start's plane, with ``filter_distance``.
-    """
-    points = read_table(path, columns=["alpha", "train_loss"]).sort_values("alpha")
-    return Line(
-        points["alpha"].to_numpy(), np.stack(points["train_loss"]), facts["filter_distance"]
-    )
-
-
-def read_plane(path: Path, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Per-example training losses and dev errors of a plane's grid points.
+def read_run(
+    geometry: Path, line: Path, plane: Path, trajectory: Path, history: Path, labels: np.ndarray
+) -> RunEvidence:
+    """Read what is known of a run.
 
     Parameters
     ----------
-    path : ``examples.parquet`` of the plane.
-    labels : of the dev examples [M], in their order.
+    geometry : Path
+        Of the run's plane, with ``filter_distance``.
+    line, plane : Path
+        ``examples.parquet`` of the run's line and plane.
+    trajectory, history : Path
+        Of the run.
+    labels : ndarray of shape (M,)
+        Of the dev examples, in their order.
 
     Returns
     -------
-    Losses, nats [P, N], and errors, 0 or 1, float64 [P, M]; an example without prediction is an
-    error.
+    RunEvidence
+        The line has all points in the order of alpha, the plane those on the grid; an example
+        without a prediction counts as an error.
     """
-    points = read_table(path, columns=["on_grid", "train_loss", "dev_prediction"]).query("on_grid")
-    wrong = np.stack(points["dev_prediction"]) != labels
-    return np.stack(points["train_loss"]), wrong.astype(np.float64)
+    points = read_table(line, columns=["alpha", "train_loss"]).sort_values("alpha")
+    columns = ["on_grid", "train_loss", "dev_prediction"]
+    grid = read_table(plane, columns=columns).query("on_grid")
+    wrong = np.stack(grid["dev_prediction"]) != labels
+    return RunEvidence(
+        Line(
+            points["alpha"].to_numpy(),
+            np.stack(points["train_loss"]),
+            read_json(geometry)["filter_distance"],
+        ),
+        Plane(np.stack(grid["train_loss"]), wrong.astype(np.float64)),
+        read_table(history),
+        read_table(trajectory),
+    )
 
 
 if __name__ == "__main__":

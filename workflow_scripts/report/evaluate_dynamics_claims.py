@@ -1,13 +1,18 @@
-"""Weigh the claims on learning dynamics against the measured numbers."""
+"""Evaluate the claims of Hao et al. (2020) on the measured numbers."""
 
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.rebuilds.step import run
-from workflow_scripts.report import dynamics_claims as claims
-from workflow_scripts.report.ledger import with_verdicts, write_ledger
-
-AGREEMENT = {"seeds": "seeds_share_low_layers", "tasks": "tasks_share_low_layers"}
+from workflow_scripts.report.dynamics_claims import (
+    CLAIMS,
+    DynamicsEvidence,
+    PairCurve,
+    attention_curve,
+    similarity_curve,
+)
+from workflow_scripts.report.ledger import ledger_table, write_ledger
 
 
 def evaluate_dynamics_claims(
@@ -20,47 +25,48 @@ def evaluate_dynamics_claims(
     attention: list[Path] | None = None,
     rollbacks: list[Path] | None = None,
 ) -> None:
-    """Write the ledger of claims as Parquet (``ledger``), CSV and Markdown.
+    """Write the ledger of claims.
 
     Parameters
     ----------
-    representations, attention : tables of all ``pairs``, in their order; without ``attention`` its
-        claims are left out.
-    rollbacks : tables of the pairs of kind ``change``, in their order; likewise.
-    pairs : ``title`` and ``comparison`` (``change``, ``seeds`` or ``tasks``); of the pairs of tasks
-        the most alike first.
-    resamples : bootstrap samples of the examples, for attention.
+    representations : list of Path
+        Tables of all ``pairs``, in their order.
+    ledger, csv, markdown : Path
+        Parquet, CSV and Markdown files to write.
+    pairs : list of dict
+        Fields of a ``PairTitle`` each; of the pairs of tasks the most similar first.
+    resamples : int
+        Bootstrap samples of the examples, for attention.
+    attention : list of Path, optional
+        Tables of all ``pairs``, in their order; without them their claims are left out.
+    rollbacks : list of Path, optional
+        Tables of the pairs that compare ``change``, in their order; likewise.
 
     Raises
     ------
-    UserError : for a model of fewer than 3 layers.
-    ValueError : if a list is not as long as the pairs ask.
+    UserError
+        For a model of fewer than 3 layers.
+    ValueError
+        If the number of files does not match the pairs.
     """
-    kinds = {"representations": [claims.likeness_curve(read_table(p)) for p in representations]}
-    if attention:
-        columns = ["example", "layer", "js"]
-        kinds["attention"] = [
-            claims.attention_curve(read_table(path, columns), resamples) for path in attention
-        ]
-    rows: list[dict] = []
-    for kind, curves in kinds.items():
-        compared = list(zip(pairs, curves, strict=True))
-        for pair, curve in compared:
-            title, comparison = pair["title"], pair["comparison"]
-            if comparison in AGREEMENT:
-                rows += claims.low_layers_agree(AGREEMENT[comparison], title, curve)
-            elif kind == "attention":
-                rows += claims.attention_changes_last(title, curve)
-            else:
-                rows += claims.representations_change_later(title, curve)
-        rows += claims.unlike_tasks_differ_more(
-            [(pair["title"], curve) for pair, curve in compared if pair["comparison"] == "tasks"]
-        )
-    changes = [pair for pair in pairs if pair["comparison"] == "change"]
-    for pair, path in zip(changes if rollbacks else [], rollbacks or [], strict=True):
-        rows += claims.low_layers_back(pair["title"], claims.likeness_curve(read_table(path)))
-    rows.sort(key=lambda one: list(claims.CLAIMS).index(one["claim"]))
-    table = with_verdicts(rows, claims.CLAIMS)
+    titles = [PairTitle(**pair) for pair in pairs]
+    changes = [title for title in titles if title.comparison == "change"]
+    columns = ["example", "layer", "js"]
+    evidence = DynamicsEvidence(
+        [
+            PairCurve(title, similarity_curve(read_table(path)))
+            for title, path in zip(titles, representations, strict=True)
+        ],
+        [
+            PairCurve(title, attention_curve(read_table(path, columns), resamples))
+            for title, path in zip(titles if attention else [], attention or [], strict=True)
+        ],
+        [
+            PairCurve(title, similarity_curve(read_table(path)))
+            for title, path in zip(changes if rollbacks else [], rollbacks or [], strict=True)
+        ],
+    )
+    table = ledger_table(CLAIMS, [evidence])
     write_ledger(table, "Claims of Hao et al. (2020)", ledger, csv, markdown)
 
 

@@ -1,4 +1,4 @@
-"""Put one layer at a time back to its pre-trained weights and see how far the last layer moves."""
+"""Roll back one layer at a time and measure how far the last layer's representation moves."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +13,10 @@ def roll_back_layers(
     config: Path,
     tokenizer: Path,
     tokenizer_config: Path,
-    cards: list[Path],
-    dev: list[Path],
-    first: Path,
-    second: Path,
+    card: Path,
+    dev: Path,
+    start: Path,
+    end: Path,
     rollback: Path,
     examples: int | None,
     seed: int,
@@ -26,21 +26,26 @@ def roll_back_layers(
     groups: int,
     context: dict[str, Any],
 ) -> None:
-    """Write the distance of the last layer's representation with each layer put back.
+    """Write the distance of the last layer's representation with each layer rolled back.
 
     Parameters
     ----------
-    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
-    cards, dev : the task's card and dev examples.
-    first, second : first and last checkpoint of the run.
-    rollback : to write: ``likeness.layer_table``; ``layer`` is the one put back, the distance that
-        of the fine-tuned model's last layer from the last layer then.
-    examples, seed, max_length, tokens, keep, groups, context : as in
-        ``compare_representations``.
+    config, tokenizer, tokenizer_config : Path
+        The model's files of these names, in one folder.
+    card, dev : Path
+        The task's card and dev examples.
+    start, end : Path
+        First and last checkpoint of the run.
+    rollback : Path
+        To write: ``similarity.layer_table``; ``layer`` is the layer that is rolled back, the
+        distance is that of the fine-tuned model's last layer with and without the rollback.
+    examples, seed, max_length, tokens, keep, groups, context
+        As in ``compare_representations``.
 
     Raises
     ------
-    UserError : as ``compare_representations``; or if the layers share their weights (ALBERT).
+    UserError
+        As in ``compare_representations``; or if the layers share their weights (ALBERT).
 
     References
     ----------
@@ -52,31 +57,32 @@ def roll_back_layers(
         grouped_batches,
         load_pair,
         read_examples,
-        rolled_back_states,
     )
-    from workflow_scripts.dynamics.similarity import gather, layer_table
+    from workflow_scripts.dynamics.similarity import BatchRows, LayerPair, gather, layer_table
     from workflow_scripts.model.encoder import layer_count
+    from workflow_scripts.model.running import rolled_back_states
     from workflow_scripts.model.text import load_tokenizer
 
-    words = load_tokenizer(config.parent)
+    loaded_tokenizer = load_tokenizer(config.parent)
+    pad_id = loaded_tokenizer.pad_token_id
     with reproducible(context) as device:
         budget = chosen_token_budget(context["token_budget"], device)
-        read = read_examples(words, dev, cards, examples, seed, max_length)
-        before, after = load_pair(config.parent, cards, (first, second), device)
+        read = read_examples(loaded_tokenizer, [dev], [card], examples, seed, max_length)
+        before, after = load_pair(config.parent, [card], (start, end), device)
         batches = grouped_batches(read.lengths, groups, budget, seed)
 
-        def rows() -> Iterator[tuple[int, list, list]]:
+        def rows() -> Iterator[BatchRows]:
             for batch in progress(batches, "batches"):
                 chosen, _ = chosen_rows(read.lengths[batch.examples], tokens)
-                states = rolled_back_states(after, before, read, batch.examples, words.pad_token_id)
-                last, *back = (each[chosen] for each in states)
-                yield batch.group, [last], back
+                states = rolled_back_states(after, before, read, batch.examples, pad_id)
+                last, *rolled_back = (each[chosen] for each in states)
+                yield BatchRows(batch.group, [last], rolled_back)
 
-        pairs = {layer: (0, layer) for layer in range(layer_count(after))}
+        pairs = {layer: LayerPair(0, layer) for layer in range(layer_count(after))}
         longest = int(read.lengths.max()) if tokens == "all" else 1
         gathered = gather(rows(), list(pairs.values()), longest, every=False)
-        found = layer_table(gathered, pairs, keep)
-    write_table(found.assign(examples=len(read)), rollback)
+        distances = layer_table(gathered, pairs, keep)
+    write_table(distances.assign(examples=len(read)), rollback)
 
 
 if __name__ == "__main__":

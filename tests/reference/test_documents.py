@@ -1,0 +1,21 @@
+"""Generated documents are those that the stages' declarations give."""
+
+import pytest
+
+from tests.workflow.conftest import ROOT
+from workflow_scripts.reference.__main__ import documents, filled
+
+DOCUMENTS = documents()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_generated_document_is_up_to_date(path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert text == DOCUMENTS[path], "run python -m workflow_scripts.reference"
+
+
+def test_a_part_that_a_page_lacks_is_an_error():
+    page = "a\n<!-- generated: one -->\nold\n<!-- end -->\nb\n"
+    assert filled(page, "one", "new") == "a\n<!-- generated: one -->\n\nnew\n\n<!-- end -->\nb\n"
+    with pytest.raises(ValueError, match="no part"):
+        filled(page, "two", "new")

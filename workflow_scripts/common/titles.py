@@ -1,0 +1,105 @@
+"""Tasks and pairs of models as figures and ledgers name them, made from a rule's ``spec``."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from workflow_scripts.common.errors import UserError, nearest
+
+# What the two models of a pair are, in the order in which figures show the pairs.
+COMPARISONS = {
+    "change": "a pre-trained model and the same model fine-tuned",
+    "seeds": "two models fine-tuned on one task with different seeds",
+    "tasks": "two models fine-tuned on different tasks, on examples of both",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskTitle:
+    """A task as figures name it.
+
+    Attributes
+    ----------
+    name : str
+        Of the task in the configuration.
+    title : str
+        What figures show.
+    synthetic : bool
+        Whether the sentences were generated.
+    """
+
+    name: str
+    title: str
+    synthetic: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The title; a second line says so where the sentences were generated."""
+        return self.title + ("\n(synthetic)" if self.synthetic else "")
+
+    @property
+    def columns(self) -> dict[str, str | bool]:
+        """Columns that say in a figure's numbers whose they are; the first is the name."""
+        return {"task": self.name, "synthetic": self.synthetic}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairTitle(TaskTitle):
+    """A pair of models as figures name it.
+
+    Attributes
+    ----------
+    comparison : str
+        Key of ``COMPARISONS``: what the two models are.
+    first, second : str
+        Names of the two models.
+
+    Raises
+    ------
+    UserError
+        If the comparison is unknown.
+    """
+
+    comparison: str
+    first: str
+    second: str
+
+    def __post_init__(self) -> None:
+        if self.comparison not in COMPARISONS:
+            raise UserError(
+                f"comparison of pair {self.name!r}: got {self.comparison!r}, allowed are "
+                f"{', '.join(COMPARISONS)}{nearest(self.comparison, COMPARISONS)}"
+            )
+
+    @property
+    def columns(self) -> dict[str, str | bool]:
+        """Columns that say in a figure's numbers whose they are; the first is the name."""
+        return {
+            "pair": self.name,
+            "comparison": self.comparison,
+            "first_model": self.first,
+            "second_model": self.second,
+            "synthetic": self.synthetic,
+        }
+
+
+def title_of(settings: Any, task: str) -> str:
+    """A task's title, or its name."""
+    return settings.tasks[task].title or task
+
+
+def is_synthetic(settings: Any, *tasks: str) -> bool:
+    """Whether the examples of one of these tasks are generated."""
+    return any(settings.tasks[task].source.startswith("synthetic:") for task in tasks)
+
+
+def task_titles(settings: Any, tasks: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """Tasks (default: all) as the figures' scripts take them."""
+    return [
+        asdict(
+            TaskTitle(
+                name=task, title=title_of(settings, task), synthetic=is_synthetic(settings, task)
+            )
+        )
+        for task in (settings.experiment.tasks if tasks is None else tasks)
+    ]

@@ -1,0 +1,41 @@
+"""Files of the data stage, as ``docs/reference/outputs.md`` describes them."""
+
+from workflow_scripts.common.stage import Column, Product
+
+PRODUCTS = (
+    Product(
+        "data/TASK/train.parquet data/TASK/dev.parquet",
+        "`train.parquet`, `dev.parquet`: one row per example, in the order of the source.",
+        (
+            Column("sentence", "the text of a single-sentence task; or", "text"),
+            Column("sentence1, sentence2", "the two texts of a pair task", "text"),
+            Column(
+                "label",
+                "class; the same ids in both files, in the order of the label names, or "
+                "of their numbers where all are numbers",
+                "int64, 0 to K-1",
+            ),
+        ),
+    ),
+    Product(
+        "data/TASK/card.json data/TASK/digest",
+        "`card.json`:",
+        (
+            Column("name, source", "as configured"),
+            Column("synthetic", "whether the examples are generated"),
+            Column("revision", "commit of a hub source, else null"),
+            Column("files", "`dir:` sources only: SHA-256 of each file, by name"),
+            Column(
+                "available",
+                "rows of the source, `train` and `dev`, before subsets; null for synthetic tasks",
+            ),
+            Column("labels", "names of the classes, in the order of their ids"),
+            Column("pair", "whether an example has two sentences"),
+            Column("train, dev", "examples"),
+            Column("label_counts", "examples of each class, by split, in the order of `labels`"),
+            Column("seed", "of the subset, or of the synthetic sentences"),
+            Column("digest", "SHA-256 over label names, texts and labels"),
+            Column("provenance", "see below"),
+        ),
+    ),
+)

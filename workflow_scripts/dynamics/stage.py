@@ -1,0 +1,119 @@
+"""The dynamics stage: attention and representations before and after, across seeds and tasks."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from workflow_scripts.common.settings import Count, Name, Number, Section, Seed
+from workflow_scripts.common.stage import Reference, Stage, duplicates
+from workflow_scripts.dynamics import costs
+from workflow_scripts.dynamics.figures import FIGURES
+from workflow_scripts.dynamics.pairs import pairs_of
+from workflow_scripts.dynamics.products import PRODUCTS
+from workflow_scripts.finetune.runs import Run
+
+
+class Dynamics(Section):
+    """Attention and representations, before against after."""
+
+    recipes: dict[Name, Name] = Field(
+        default_factory=dict,
+        description="task: recipe of its runs here, where it is not that of the landscapes "
+        "(pre-trained start)",
+    )
+    seed_tasks: list[Name] | None = Field(
+        None,
+        description="tasks of which two models are compared that differ in their seeds, the first "
+        "two of `finetune.seeds`; all if null",
+    )
+    task_pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
+        default_factory=list,
+        description="tasks whose models are compared, the most alike pair first (a claim is "
+        "about that order)",
+    )
+    examples: Count | None = Field(
+        None, description="dev examples of a task: all if null, else a seeded subset"
+    )
+    pair_examples: Count | None = Field(
+        200, description="dev examples of each task of a pair, likewise"
+    )
+    seed: Seed = Field(0, description="seed of the subsets and of the groups")
+    tokens: Literal["all", "cls"] = Field(
+        "all", description="hidden states that are compared: of `all` tokens or of the first"
+    )
+    keep: Annotated[Number, Field(gt=0, le=1)] = Field(
+        0.99, description="share of the variance that SVCCA keeps"
+    )
+    groups: Annotated[int, Field(ge=3)] = Field(
+        20, description="groups of examples that the jackknife leaves out in turn"
+    )
+    resamples: Annotated[int, Field(ge=100)] = Field(
+        1000, description="bootstrap samples of the examples, for the intervals of attention"
+    )
+    attention: bool = Field(
+        True, description="whether attention is compared (dynamics1, 4 and 6, dynamics_heads)"
+    )
+    rollback: bool = Field(
+        True,
+        description="whether layers are rolled back one by one (dynamics3); not for ALBERT, whose "
+        "layers share their weights",
+    )
+
+
+def _references(settings: Any) -> Iterator[Reference]:
+    dynamics, tasks = settings.dynamics, settings.experiment.tasks
+    yield Reference("dynamics.recipes", dynamics.recipes, settings.tasks)
+    yield Reference("dynamics.recipes", dynamics.recipes.values(), settings.finetune.recipes)
+    yield Reference("dynamics.seed_tasks", dynamics.seed_tasks or [], tasks)
+    yield Reference("dynamics.task_pairs", [t for pair in dynamics.task_pairs for t in pair], tasks)
+
+
+def _problems(settings: Any) -> Iterator[str]:
+    dynamics = settings.dynamics
+    for pair in dynamics.task_pairs:
+        if pair[0] == pair[1]:
+            yield f"dynamics.task_pairs: got {pair}, two different tasks make a pair"
+    for task, name in dynamics.recipes.items():
+        if settings.finetune.recipes[name].continues:
+            yield (
+                f"dynamics.recipes.{task}: got {name!r}, which continues another recipe; "
+                "it must start from the pre-trained model"
+            )
+    yield from duplicates("dynamics.seed_tasks", dynamics.seed_tasks or ())
+    yield from duplicates("dynamics.task_pairs", map(str, map(sorted, dynamics.task_pairs)))
+    in_pairs = sorted({task for pair in dynamics.task_pairs for task in pair})
+    for key, tasks in (("examples", settings.experiment.tasks), ("pair_examples", in_pairs)):
+        for task in tasks:
+            requested, available = getattr(dynamics, key), settings.tasks[task].dev
+            if requested is not None and available is not None and requested > available:
+                yield f"dynamics.{key}: got {requested}, tasks.{task}.dev allows {available}"
+
+
+def _runs(settings: Any, model: str) -> list[Run]:
+    pairs = pairs_of(settings, model)
+    return [checkpoint.run for pair in pairs for checkpoint in (pair.first, pair.second)]
+
+
+STAGE = Stage(
+    "dynamics",
+    title="Learning dynamics",
+    sections={
+        "dynamics": (
+            Dynamics,
+            Field(
+                description="attention and representations before and after, and across seeds "
+                "and tasks"
+            ),
+        )
+    },
+    references=_references,
+    problems=_problems,
+    figures=FIGURES,
+    runs=_runs,
+    products=PRODUCTS,
+    costs={
+        "compare_attention": costs.attention,
+        "compare_representations": costs.representations,
+    },
+)

@@ -1,0 +1,85 @@
+"""What is done around a run: checks at its start, and what Snakemake needs to be told."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.gpus import visible_gpus
+from workflow_scripts.experiment.products import end_runs
+from workflow_scripts.finetune.files import checkpoint_files
+from workflow_scripts.rebuilds.import_results import unknown_outputs
+from workflow_scripts.rebuilds.libraries import other_versions
+
+
+def check_results() -> None:
+    """Refuse to start where Snakemake would not notice changes.
+
+    Raises
+    ------
+    UserError
+        If Snakemake has no record of some of the results in the working directory.
+    """
+    unknown = unknown_outputs()
+    if unknown:
+        raise UserError(
+            f"Snakemake has no record of {len(unknown)} results, such as {unknown[0]} (a fresh "
+            "clone, or .snakemake was deleted), so it would not notice changed settings and code. "
+            "Import them by their own records: python -m workflow_scripts.rebuilds import "
+            f"--directory {shlex.quote(os.getcwd())}"
+        )
+
+
+def library_warnings(settings: Any) -> Iterator[str]:
+    """A line for each library of which results were made with another version."""
+    renewed = settings.rebuild.on_library_change
+    then = "they are made again" if renewed else "they stay (rebuild.on_library_change)"
+    for library, files in other_versions().items():
+        yield f"{files} results were made with {library}; {then}"
+
+
+def share_gpus(workflow: Any, gpus: int) -> None:
+    """Let as many jobs with a GPU run at a time as this machine has GPUs, unless a user says more.
+
+    A cluster's scheduler knows by itself how many there are.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+    gpus : int
+        Of one job.
+    """
+    if workflow.nodes is None and gpus and "gpu" not in workflow.global_resources:
+        workflow.register_resource("gpu", max(1, len(visible_gpus())))
+
+
+def disable_job_rate_limiter(workflow: Any) -> None:
+    """Keep Snakemake's scheduler from looking for new jobs where none has ended.
+
+    For its limit of 100 new jobs a second each look asks for another one a second later, so that
+    with jobs waiting every one that ends starts one more chain of looks: after 90 jobs of the
+    default experiment they took a quarter of a core. Another limit (--max-jobs-per-timespan) is
+    the user's, and is kept.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        That is about to start.
+    """
+    limit = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
+def delete_unneeded_checkpoints(settings: Any) -> None:
+    """Delete checkpoints that no trajectory shows, where ``finetune.keep`` says so.
+
+    Snakemake does it only where another job is the last to need them.
+    """
+    if settings.finetune.keep == "ends":
+        for model in settings.experiment.models:
+            for run in end_runs(settings, model):
+                for path in checkpoint_files(run)[1:-1]:
+                    Path(path).unlink(missing_ok=True)

@@ -1,0 +1,42 @@
+"""Draw the training loss along the direction from start to end."""
+
+from pathlib import Path
+
+from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.figures.curves import loss_lines
+from workflow_scripts.figures.inputs import read_surfaces
+from workflow_scripts.figures.save import save_figure
+from workflow_scripts.rebuilds.step import run
+
+
+def draw_lines(
+    lines: list[Path],
+    geometries: list[Path],
+    pdf: Path,
+    png: Path,
+    csv: Path,
+    tasks: list[dict],
+    starts: list[str],
+) -> None:
+    """Write a figure of losses along lines and its numbers; see ``curves.loss_lines``.
+
+    Parameters
+    ----------
+    lines : list of Path
+        ``surface.parquet`` of the lines.
+    geometries : list of Path
+        ``geometry.json`` of the planes of the same tasks and starts, in the same order.
+    pdf, png, csv : Path
+        Files to write.
+    tasks : list of dict
+        Fields of a ``TaskTitle`` each, in the order of the panels.
+    starts : list of str
+        What to show, in this order.
+    """
+    titles = [TaskTitle(**task) for task in tasks]
+    figure, numbers = loss_lines(read_surfaces(lines, geometries), titles, starts)
+    save_figure(figure, numbers, pdf, png, csv)
+
+
+if __name__ == "__main__":
+    run(draw_lines, snakemake)

@@ -1,0 +1,48 @@
+"""Draw a run and the run that continues it on the surface of the dev error."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.figures.inputs import read_surfaces
+from workflow_scripts.figures.save import save_figure
+from workflow_scripts.figures.trajectories import overfitting
+from workflow_scripts.rebuilds.step import run
+
+
+def draw_overfitting(
+    surface: Path,
+    geometry: Path,
+    trajectories: list[Path],
+    pdf: Path,
+    png: Path,
+    csv: Path,
+    task: dict,
+    note: str | None = None,
+) -> None:
+    """Write a figure of a continued run and its numbers; see ``trajectories.overfitting``.
+
+    Parameters
+    ----------
+    surface, geometry : Path
+        ``surface.parquet`` and ``geometry.json`` of the task's plane.
+    trajectories : list of Path
+        Of the task's run and of the run that continues it.
+    pdf, png, csv : Path
+        Files to write.
+    task : dict
+        Fields of a ``TaskTitle``.
+    note : str, optional
+        How the run was continued, for the caption.
+    """
+    (plane,) = read_surfaces([surface], [geometry])
+    runs = pd.concat([read_table(path) for path in trajectories], ignore_index=True)
+    figure, numbers = overfitting(replace(plane, trajectory=runs), TaskTitle(**task), note)
+    save_figure(figure, numbers, pdf, png, csv)
+
+
+if __name__ == "__main__":
+    run(draw_overfitting, snakemake)

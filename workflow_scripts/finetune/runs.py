@@ -1,0 +1,126 @@
+"""Runs and checkpoints of an experiment, by its settings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+STARTS = ("scratch", "pretrained")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training. A name in braces is a wildcard of Snakemake.
+
+    Parameters
+    ----------
+    model, task, start, recipe : str
+        Names in the configuration; ``start`` is ``scratch`` or ``pretrained``.
+    init, order : int or str
+        Seeds of the weights that are drawn, and of the order of the examples.
+    epochs : int
+        The last one; its checkpoint is the end.
+    base : Run, optional
+        The run that this one continues.
+    """
+
+    model: str
+    task: str
+    start: str
+    recipe: str
+    init: int | str
+    order: int | str
+    epochs: int
+    base: "Run | None" = None
+
+    @property
+    def seeds(self) -> str:
+        """Folder of the runs with these seeds."""
+        return f"init{self.init}_order{self.order}"
+
+    @property
+    def first(self) -> "Checkpoint":
+        """Checkpoint before the first step."""
+        return Checkpoint(self, 0)
+
+    @property
+    def last(self) -> "Checkpoint":
+        """Checkpoint after the last epoch."""
+        return Checkpoint(self, self.epochs)
+
+    @property
+    def checkpoints(self) -> list["Checkpoint"]:
+        """All of them, epoch 0 first."""
+        return [Checkpoint(self, epoch) for epoch in range(self.epochs + 1)]
+
+    @property
+    def chain(self) -> list["Run"]:
+        """The runs that this one continues, the first one first, and itself."""
+        return [*(self.base.chain if self.base else []), self]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights of a run after an epoch; epoch 0 is its start."""
+
+    run: Run
+    epoch: int
+
+
+def recipe_of(settings: Any, task: str, start: str) -> str:
+    """Name of the recipe that a task's run with this start follows."""
+    exception = settings.finetune.exceptions.get(task)
+    return (exception and getattr(exception, start)) or getattr(settings.finetune.runs, start)
+
+
+def run_of(
+    settings: Any,
+    model: str,
+    task: str,
+    start: str,
+    recipe: str | None = None,
+    seeds: int = 0,
+) -> Run:
+    """A run of the experiment.
+
+    Parameters
+    ----------
+    settings : Config
+    model, task, start : str
+        Of the run.
+    recipe : str, optional
+        That of the task and start by default.
+    seeds : int
+        Place in ``finetune.seeds``.
+    """
+    chosen = settings.finetune.seeds[seeds]
+    recipe = recipe or recipe_of(settings, task, start)
+    return _run(settings, model, task, start, recipe, chosen.init, chosen.order)
+
+
+def run_pattern(settings: Any, recipe: str, **known: str) -> Run:
+    """Any run of a recipe, its wildcards open; ``known`` fills some in."""
+    parts = {name: known.get(name, f"{{{name}}}") for name in _WILDCARDS}
+    return _run(settings, recipe=recipe, **parts)
+
+
+_WILDCARDS = ("model", "task", "start", "init", "order")
+
+
+def _run(
+    settings: Any,
+    model: str,
+    task: str,
+    start: str,
+    recipe: str,
+    init: int | str,
+    order: int | str,
+) -> Run:
+    followed = settings.finetune.recipes[recipe]
+    base = followed.continues
+    base = base and _run(settings, model, task, start, base, init, order)
+    return Run(model, task, start, recipe, init, order, followed.epochs, base)
+
+
+def with_bases(runs: Iterable[Run]) -> list[Run]:
+    """These runs once each, every one after those that it continues."""
+    return list(dict.fromkeys(one for run in runs for one in run.chain))

@@ -1,0 +1,150 @@
+"""The finetune stage: training runs with a checkpoint after each epoch."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from workflow_scripts.common.settings import (
+    BelowOne,
+    Count,
+    Name,
+    Number,
+    Positive,
+    Section,
+    Seed,
+    Share,
+)
+from workflow_scripts.common.stage import Reference, Stage, duplicates
+from workflow_scripts.finetune.costs import training
+from workflow_scripts.finetune.products import PRODUCTS
+
+
+class Seeds(Section):
+    """Seeds of a run."""
+
+    init: Seed = Field(description="seed of the head, and of the encoder where it is random")
+    order: Seed = Field(description="seed of the order of the examples and of dropout")
+
+
+class Recipe(Section):
+    """Hyper-parameters of a run."""
+
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="optimizer")
+    learning_rate: Positive = Field(description="highest learning rate of the schedule")
+    batch_size: Count = Field(32, description="examples per step")
+    epochs: Count = Field(description="passes over the training set; one checkpoint each")
+    max_steps: Count | None = Field(
+        None, description="stop after this many steps, in the middle of an epoch if need be"
+    )
+    schedule: Literal["linear", "constant", "cosine", "slanted_triangular"] = Field(
+        "linear", description="learning rate after the warm-up"
+    )
+    warmup: Share = Field(0.1, description="share of the steps with a rising learning rate")
+    bias_correction: bool = Field(True, description="Adam's bias correction")
+    eps: Positive = Field(1e-8, description="Adam's epsilon")
+    eps_placement: Literal["after", "before"] = Field(
+        "after",
+        description="epsilon is added `after` the bias correction of the root (PyTorch) or "
+        "`before` it (BERT)",
+    )
+    betas: list[BelowOne] = Field(
+        [0.9, 0.999], min_length=2, max_length=2, description="Adam's betas"
+    )
+    weight_decay: Annotated[Number, Field(ge=0)] = Field(
+        0.01,
+        description="weight decay, not on biases and LayerNorm weights; decoupled with adamw, "
+        "else part of the gradient",
+    )
+    gradient_clip: Positive | None = Field(
+        1.0, description="largest Euclidean norm of the whole gradient; null for no clipping"
+    )
+    dropout: BelowOne | None = Field(
+        None, description="dropout everywhere; the model's own if null"
+    )
+    autocast: Literal["none", "bfloat16"] = Field(
+        "none", description="precision of the matrix products in training"
+    )
+    bucket_batches: Count = Field(
+        16, description="batches drawn together and sorted by length, against padding; 1 for none"
+    )
+    continues: Name | None = Field(
+        None, description="recipe whose last checkpoint (head too) this one starts from"
+    )
+
+
+class Runs(Section):
+    """Recipes by start, where they differ."""
+
+    pretrained: Name | None = Field(None, description="recipe for pre-trained starts")
+    scratch: Name | None = Field(None, description="recipe for random starts")
+
+
+class DefaultRuns(Section):
+    """Recipes by start."""
+
+    pretrained: Name = Field(description="recipe for pre-trained starts")
+    scratch: Name = Field(description="recipe for random starts")
+
+
+class Finetune(Section):
+    """Training runs."""
+
+    max_length: Annotated[int, Field(ge=8)] = Field(
+        description="longest input in tokens; longer ones are cut"
+    )
+    seeds: list[Seeds] = Field(
+        min_length=1,
+        description="seeds of the runs; landscapes are drawn for the first, the second is compared "
+        "with it (dynamics.seed_tasks)",
+    )
+    recipes: dict[Name, Recipe] = Field(description="hyper-parameters by name")
+    runs: DefaultRuns = Field(description="the recipe of each start")
+    exceptions: dict[Name, Runs] = Field(
+        default_factory=dict, description="task: recipes that differ from `runs`"
+    )
+    keep: Literal["all", "ends"] = Field(
+        "all",
+        description="checkpoints that stay: `all`, or the first and last (`ends`) of each run; the "
+        "others are then deleted as soon as no planned job needs them, and trained again where a "
+        "trajectory is to be made anew",
+    )
+
+
+def _references(settings: Any) -> Iterator[Reference]:
+    finetune = settings.finetune
+    recipes = list(finetune.recipes)
+    runs = [finetune.runs, *finetune.exceptions.values()]
+    named = [name for run in runs for name in (run.pretrained, run.scratch) if name is not None]
+    continued = [recipe.continues for recipe in finetune.recipes.values() if recipe.continues]
+    yield Reference("finetune.exceptions", finetune.exceptions, settings.tasks)
+    yield Reference("finetune.runs", named, recipes)
+    yield Reference("finetune.recipes.*.continues", continued, recipes)
+
+
+def _problems(settings: Any) -> Iterator[str]:
+    recipes = settings.finetune.recipes
+    for name, recipe in recipes.items():
+        base, seen = recipe.continues, [name]
+        while base is not None:
+            if base in seen:
+                yield (
+                    f"finetune.recipes.{name}.continues: forms a cycle "
+                    f"({' -> '.join([*seen, base])})"
+                )
+                return  # nothing that follows a chain of recipes would end
+            seen.append(base)
+            base = recipes[base].continues
+    seeds = [f"init {one.init}, order {one.order}" for one in settings.finetune.seeds]
+    yield from duplicates("finetune.seeds", seeds)
+
+
+STAGE = Stage(
+    "finetune",
+    sections={"finetune": (Finetune, Field(description="training runs"))},
+    references=_references,
+    problems=_problems,
+    products=PRODUCTS,
+    costs={"finetune": training},
+    several={"finetune": "finetune_R"},
+)

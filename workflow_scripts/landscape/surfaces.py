@@ -1,0 +1,116 @@
+"""Surfaces and lines of an experiment, by its settings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from workflow_scripts.finetune.runs import STARTS, Run, run_of
+from workflow_scripts.landscape.grid import shards
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A surface or line of a model.
+
+    Parameters
+    ----------
+    name : str
+        Its folder.
+    run : Run
+        The run that it is drawn for.
+    kind : {"plane", "line", "group"}
+    second : Run, optional
+        The run that gives the second direction; a line has none.
+    group : str, optional
+        Layer group, of a surface of that kind.
+    """
+
+    name: str
+    run: Run
+    kind: str
+    second: Run | None = None
+    group: str | None = None
+
+    @property
+    def runs(self) -> list[Run]:
+        """Runs whose checkpoints span it."""
+        return [self.run, *([self.second] if self.second else [])]
+
+
+def layer_groups(settings: Any) -> list[str]:
+    """Names of the layer groups, the lowest first."""
+    return list(settings.landscape.groups or ("low", "middle", "high"))
+
+
+def plane(settings: Any, model: str, task: str, start: str) -> Surface:
+    """The plane of a task and start."""
+    # The other task's run has the same start: the same model or, from scratch, the same seed.
+    second = run_of(settings, model, settings.landscape.second[task], start)
+    run = run_of(settings, model, task, start)
+    return Surface(f"{task}_{start}", run, "plane", second)
+
+
+def line(settings: Any, model: str, task: str, start: str) -> Surface:
+    """The line of a task and start, along its run's direction."""
+    return Surface(f"{task}_{start}_line", run_of(settings, model, task, start), "line")
+
+
+def planes(settings: Any, model: str, tasks: Iterable[str] | None = None) -> list[Surface]:
+    """Planes of these tasks (default: all), from scratch first."""
+    tasks = settings.experiment.tasks if tasks is None else tasks
+    return [plane(settings, model, task, start) for task in tasks for start in STARTS]
+
+
+def lines(settings: Any, model: str) -> list[Surface]:
+    """Lines of all tasks, from scratch first."""
+    tasks = settings.experiment.tasks
+    return [line(settings, model, task, start) for task in tasks for start in STARTS]
+
+
+def group_surfaces(settings: Any, model: str) -> list[Surface]:
+    """Layer-group surfaces, the lowest group first."""
+    found = []
+    for task in settings.figures.group_tasks:
+        whole = plane(settings, model, task, "pretrained")
+        for group in layer_groups(settings):
+            name = f"{task}_pretrained_{group}"
+            found.append(Surface(name, whole.run, "group", whole.second, group))
+    return found
+
+
+def surfaces(settings: Any, model: str) -> dict[str, Surface]:
+    """Every surface and line of a model, by name."""
+    every = [*planes(settings, model), *lines(settings, model), *group_surfaces(settings, model)]
+    return {surface.name: surface for surface in every}
+
+
+def axis_points(settings: Any, kind: str) -> int:
+    """Points per axis of a kind of surface."""
+    return settings.landscape.line_points if kind == "line" else settings.landscape.points
+
+
+def rows_of(settings: Any, kind: str, size: int) -> list[tuple[int, int]]:
+    """First and last row of every block of ``size`` rows of a kind of surface."""
+    return shards(kind, *settings.landscape.range, axis_points(settings, kind), size)
+
+
+def row_blocks(settings: Any) -> list[tuple[str, int, int]]:
+    """Kind of surface, first and last row of every block of rows that one job evaluates."""
+    kinds = dict.fromkeys(surface.kind for surface in surfaces(settings, "{model}").values())
+    size = settings.landscape.rows_per_shard
+    return [(kind, *block) for kind in kinds for block in rows_of(settings, kind, size)]
+
+
+def continued_run(settings: Any, model: str) -> Run:
+    """The run of figure 4 that trains on."""
+    figures = settings.figures
+    return run_of(
+        settings, model, figures.overfitting_task, "pretrained", figures.overfitting_recipe
+    )
+
+
+def trajectory_run(settings: Any, surface: Surface, name: str) -> Run:
+    """A surface's own run (``target``), or the run by the recipe ``name`` that continues it."""
+    run = surface.run
+    recipe = None if name == "target" else name
+    return run_of(settings, run.model, run.task, run.start, recipe)

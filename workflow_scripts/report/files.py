@@ -1,0 +1,75 @@
+"""Files of the report stage, and what its rules take."""
+
+from typing import Any
+
+from workflow_scripts.common.files import File, Files
+from workflow_scripts.data.files import task_file
+from workflow_scripts.dynamics.files import pair_files
+from workflow_scripts.dynamics.pairs import pair_titles, pairs_of
+from workflow_scripts.finetune.files import run_table
+from workflow_scripts.finetune.runs import run_of
+from workflow_scripts.landscape.files import examples_file, surface_files, trajectory_file
+from workflow_scripts.landscape.surfaces import continued_run, lines, planes
+from workflow_scripts.rollback.files import group_files, layer_files
+
+KINDS = ("parquet", "csv", "md")
+
+
+def ledger_files(name: str, model: str = "{model}") -> dict[str, File]:
+    """A ledger: as Parquet, CSV and Markdown."""
+    names = ("ledger", "csv", "markdown")
+    return {
+        key: File(f"results/report/{model}/{name}.{kind}")
+        for key, kind in zip(names, KINDS, strict=True)
+    }
+
+
+def claim_inputs(settings: Any, model: str = "{model}") -> Files:
+    """What the claims of Hao et al. (2019) are evaluated on."""
+    every, figures = planes(settings, model), settings.figures
+    overfitting = run_of(settings, model, figures.overfitting_task, "pretrained")
+    groups = group_files(settings, model)
+    return {
+        "geometries": surface_files(every, "geometry.json"),
+        "lines": surface_files(lines(settings, model), "examples.parquet"),
+        "planes": surface_files(every, "examples.parquet"),
+        "trajectories": [trajectory_file(settings, surface) for surface in every],
+        "histories": [run_table(surface.run, "history.parquet") for surface in every],
+        "examples": [examples_file(task) for task in settings.experiment.tasks],
+        "scores": run_table(overfitting, "scores.parquet"),
+        "continued": run_table(continued_run(settings, model), "scores.parquet"),
+        "card": task_file(figures.overfitting_task, "card.json"),
+        **({"rollbacks": groups} if groups else {}),
+    }
+
+
+def claim_spec(settings: Any) -> dict[str, Any]:
+    """Settings of ``evaluate_claims``."""
+    width = settings.landscape.width
+    return {
+        "tasks": settings.experiment.tasks,
+        "overfitting_task": settings.figures.overfitting_task,
+        "tolerances": width.tolerances,
+        "resamples": width.resamples,
+    }
+
+
+def dynamics_claim_inputs(settings: Any, model: str = "{model}") -> Files:
+    """What the claims of Hao et al. (2020) are evaluated on."""
+    pairs = pairs_of(settings, model)
+    optional = {
+        "attention": pair_files(settings, pairs, "attention"),
+        "rollbacks": layer_files(settings, model),
+    }
+    return {
+        "representations": pair_files(settings, pairs, "representations"),
+        **{name: files for name, files in optional.items() if files},
+    }
+
+
+def dynamics_claim_spec(settings: Any) -> dict[str, Any]:
+    """Settings of ``evaluate_dynamics_claims``."""
+    return {
+        "pairs": pair_titles(settings, pairs_of(settings, "{model}")),
+        "resamples": settings.dynamics.resamples,
+    }

@@ -1,0 +1,38 @@
+"""Files of the report stage, as ``docs/reference/outputs.md`` describes them."""
+
+from workflow_scripts.common.stage import Column, Product
+
+PRODUCTS = (
+    Product(
+        "report/MODEL/claims.parquet report/MODEL/claims.csv report/MODEL/claims.md "
+        "report/MODEL/dynamics_claims.parquet report/MODEL/dynamics_claims.csv "
+        "report/MODEL/dynamics_claims.md",
+        "`claims.parquet` and `claims.csv` (Hao et al. 2019), `dynamics_claims.parquet` "
+        "and `dynamics_claims.csv` (Hao et al. 2020): one row per number; `claims.md` and"
+        " `dynamics_claims.md` the same as a page.",
+        (
+            Column(
+                "claim",
+                "`wider_optimum`, `easier_optimisation`, `straight_path`, `free_path`, "
+                "`robust_to_overfitting`, `consistent_surfaces`, `invariant_low_layers`; "
+                "of the dynamics `attention_changes_last`, "
+                "`representations_change_later`, `low_layers_back`, "
+                "`seeds_share_low_layers`, `tasks_share_low_layers`, "
+                "`unlike_tasks_differ_more`",
+            ),
+            Column("text", "what the paper says, with its section"),
+            Column("task", ""),
+            Column("measure", "what the number is, with its unit"),
+            Column("value, low, high", "number and interval; NaN where there is no interval"),
+            Column(
+                "claimed, bound",
+                "side of `bound` on which the claim puts the number: `above`, `below`, or empty",
+            ),
+            Column(
+                "verdict",
+                "`holds`, `contradicted`, `undecided`, `shown beside`; see "
+                "[methods](../explanation/methods.md#claims-and-verdicts)",
+            ),
+        ),
+    ),
+)

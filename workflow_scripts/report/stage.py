@@ -1,0 +1,29 @@
+"""The report stage: the papers' claims, each with a number and a verdict."""
+
+from typing import Any
+
+from workflow_scripts.common.costs import Cost, Job, table_cost
+from workflow_scripts.common.files import File
+from workflow_scripts.common.stage import Stage
+from workflow_scripts.report.files import ledger_files
+from workflow_scripts.report.products import PRODUCTS
+
+
+def _evaluating(pricing: Any, job: Job) -> Cost:
+    settings = pricing.settings
+    resamples = settings.landscape.width.resamples * len(settings.experiment.tasks)
+    return table_cost(1 + 1e-3 * resamples)
+
+
+def _pages(settings: Any, model: str) -> list[File]:
+    ledgers = [ledger_files(name, model) for name in ("claims", "dynamics_claims")]
+    return [ledger[kind] for ledger in ledgers for kind in ("csv", "markdown")]
+
+
+STAGE = Stage(
+    "report",
+    targets=_pages,
+    products=PRODUCTS,
+    costs={"evaluate_claims": _evaluating, "evaluate_dynamics_claims": _evaluating},
+    local=("evaluate_claims", "evaluate_dynamics_claims"),
+)
