@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,8 +154,9 @@ def _only(folder: Path, tables: dict[Path, str], names: Sequence[str]) -> Path:
     matches = [path for path, stem in tables.items() if stem in names]
     if not matches:
         raise UserError(
-            f"no file {' or '.join(names)} ({', '.join(SUFFIXES)}) in {folder}; "
-            f"{holdings('it holds', [path.name for path in tables], names[0], tables.values())}"
+            f"no file {' or '.join(names)} ({', '.join(SUFFIXES)}) in {folder}; it holds "
+            f"{listed(path.name for path in tables) or 'no tables'}"
+            f"{nearest(names[0], tables.values())}"
         )
     if len(matches) > 1:
         split = "training set" if names == ("train",) else "dev set"
@@ -165,11 +166,6 @@ def _only(folder: Path, tables: dict[Path, str], names: Sequence[str]) -> Path:
             "dir:/FOLDER/TRAIN,DEV"
         )
     return matches[0]
-
-
-def holdings(verb: str, names: Collection[str], missing: str, near: Iterable[str]) -> str:
-    """``it holds a.tsv, b.tsv; did you mean 'a'?``"""
-    return f"{verb} {listed(names) if names else 'no tables'}{nearest(missing, near)}"
 
 
 def _ending(path: Path) -> str:

@@ -119,6 +119,7 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
             definition.dev,
             definition.dev_split,
             definition.seed,
+            unlabeled=definition.unlabeled,
         )
         return read.train, read.dev
     except UserError as error:
