@@ -4,8 +4,9 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-# Longest message that a user sees, and the most of it that goes to a list of names.
-MOST_CHARACTERS = 500
+# Longest message, and the most of it that goes to a list of names. With the name of the program or
+# rule in front and that of the log at the end, a user sees 500 characters at most.
+MOST_CHARACTERS = 400
 _MOST_LISTED = 160
 
 
