@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 # Longest message, and the most of it that goes to a list of names. With the name of the program or
 # rule in front and that of the log at the end, a user sees 500 characters at most.
-MOST_CHARACTERS = 400
+MOST_CHARACTERS = 430
 _MOST_LISTED = 160
 
 
