@@ -25,15 +25,16 @@ def check_inputs(settings: Config) -> tuple[dict[str, list[Path]], dict[str, lis
     landscape = settings.landscape
     tasks, models = {}, {}
     for task in all_tasks(settings):
-        wanted = settings.tasks[task].model_dump()
+        definition, keys = settings.tasks[task].model_dump(), {}
         for split in ("train", "dev"):
             # Where a task takes all examples, a surface's number must be there.
-            if wanted[split] is None and task in settings.experiment.tasks:
-                wanted[split] = getattr(landscape, f"{split}_examples")
-        tasks[task] = check_task(task, wanted)
+            if definition[split] is None and task in settings.experiment.tasks:
+                definition[split] = getattr(landscape, f"{split}_examples")
+                keys[split] = f"landscape.{split}_examples"
+        tasks[task] = check_task(task, definition, keys)
     for model in settings.experiment.models:
         definition = settings.models[model].model_dump()
-        models[model] = check_model(model, definition)
+        models[model] = check_model(model, definition, settings.dynamics.attention)
         if settings.figures.group_tasks:
             check_groups(model, definition, landscape.groups)
     return tasks, models
