@@ -108,11 +108,24 @@ BAD = [
 def test_a_wrong_value_is_one_line_that_says_what_and_what_else(path, value, what, hint):
     with pytest.raises(UserError) as caught:
         validated(changed(path, value))
-    message = str(caught.value)
-    assert message.startswith("config: ")
-    assert "\n" not in message
-    assert what in message
-    assert hint in message
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith("config: ") for line in lines)
+    assert any(what in line and hint in line for line in lines), lines
+
+
+def test_all_mistakes_are_said_at_once_a_line_each():
+    config = changed("landscape/pionts", 3)
+    config["finetune"]["recipes"]["finetune"]["learning_rate"] = 0
+    config["compute"]["device"] = "gpu"
+    with pytest.raises(UserError) as caught:
+        validated(config)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("config: ") and len(line) < 500 for line in lines)
+    config = changed("experiment/tasks", ["nil", "nli"])
+    config["finetune"]["runs"]["scratch"] = "scrtch"
+    with pytest.raises(UserError, match=r"(?s)got 'nil'.*got 'scrtch'"):
+        validated(config)
 
 
 def test_a_missing_section_is_named():
