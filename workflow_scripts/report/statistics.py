@@ -317,6 +317,9 @@ def ratio_over_runs(
 # --- crossings ----------------------------------------------------------------------------------
 
 
+_SHRINKINGS = 20  # a level that is reached nearer than a millionth of the first step is at hand
+
+
 @dataclass(frozen=True)
 class Crossing:
     """Where a loss first reaches a level, going away from an optimum.
@@ -342,9 +345,10 @@ def crossing(
 ) -> Crossing:
     """Distance at which a loss first reaches a level, by doubling and bisection.
 
-    Steps double from ``first`` until the loss has reached the level; the last step is halved
-    ``halvings`` times, and the root is interpolated in what is left, 1 / 32 of that step. A loss
-    that crosses the level twice within one step is seen as its end shows it.
+    Steps double from ``first`` until the loss has reached the level, or halve until it has not.
+    The step between is halved ``halvings`` times more, and the root is interpolated in what is
+    left: 1 / 32 of that step. A loss that crosses the level twice within one step is seen as its
+    end shows it.
 
     Parameters
     ----------
@@ -370,12 +374,22 @@ def crossing(
         computed += 1
         return loss(x) - level
 
-    near, below = 0.0, nan  # the loss at 0 is not computed again
     far = longest / 16 if first is None else min(first, longest)
-    while (above := excess(far)) < 0:
-        if far == longest:
-            return Crossing(Measured(longest, Bound.AT_LEAST), computed)
-        near, below, far = far, above, min(2 * far, longest)
+    near, below, above = 0.0, nan, excess(far)
+    if above < 0:
+        while above < 0:
+            if far == longest:
+                return Crossing(Measured(longest, Bound.AT_LEAST), computed)
+            near, below, far = far, above, min(2 * far, longest)
+            above = excess(far)
+    else:
+        smallest = far * 2.0**-_SHRINKINGS
+        while near == 0 and far > smallest:
+            found = excess(far / 2)
+            if found < 0:
+                near, below = far / 2, found
+            else:
+                far, above = far / 2, found
     for _ in range(halvings):
         middle = (near + far) / 2
         found = excess(middle)

@@ -164,7 +164,7 @@ def of_rate_difference(
     Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
     """
     first, second = of_rate(count1, total1, level), of_rate(count2, total2, level)
-    return _difference(first, second, 0.0)
+    return difference_of(first, second, lowest=-1.0)
 
 
 def of_paired_rate_difference(first: np.ndarray, second: np.ndarray, level: float = 0.95):
@@ -199,19 +199,38 @@ def of_paired_rate_difference(first: np.ndarray, second: np.ndarray, level: floa
     if covered > 0:  # the continuity correction of the correlation
         covered = max(covered - n / 2, 0)
     correlation = covered / margins**0.5 if margins else 0.0
-    return _difference(of_rate(both + one, n, level), of_rate(both + other, n, level), correlation)
+    rates = of_rate(both + one, n, level), of_rate(both + other, n, level)
+    return difference_of(*rates, correlation, lowest=-1.0)
 
 
-def _difference(first: Interval, second: Interval, correlation: float) -> Interval:
-    """Limits of a difference from the limits of its terms."""
+def difference_of(
+    first: Interval, second: Interval, correlation: float = 0.0, lowest: float = -inf
+) -> Interval:
+    """Interval of a difference from the intervals of its terms, first minus second (MOVER).
+
+    Parameters
+    ----------
+    first, second : Interval
+        Of the terms, perhaps lopsided.
+    correlation : float
+        Of the two estimates, -1 to 1.
+    lowest : float
+        Least possible difference; minus it is the largest.
+
+    References
+    ----------
+    Zou and Donner (2008), Statistics in Medicine 27, 1693-1702, equation 9.
+    """
     value = first.value - second.value
+    if not (first.known and second.known):
+        return Interval(value, nan, nan)
 
     def half(a: float, b: float) -> float:
         return max(0.0, a * a - 2 * correlation * a * b + b * b) ** 0.5
 
     down = half(first.value - first.low, second.high - second.value)
     up = half(first.high - first.value, second.value - second.low)
-    return Interval(value, max(-1.0, value - down), min(1.0, value + up))
+    return Interval(value, value - down, value + up).clipped(lowest, -lowest)
 
 
 def of_mean_difference(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Interval:

@@ -14,6 +14,7 @@ from scipy.special import chdtri, comb, fdtrc, xlog1py, xlogy
 from workflow_scripts.stability.intervals import (
     Interval,
     combined,
+    difference_of,
     jackknife,
     of_auc,
     of_mean,
@@ -114,8 +115,8 @@ class SpreadComparison:
         p values of equal spread around the median and around the mean; NaN where a recipe has
         fewer than 2 scores or none of the scores differ.
     difference : Interval
-        Mean distance of a score from its recipe's median, first minus second: what
-        Brown and Forsythe's test compares, in the unit of the score.
+        Of the standard deviations (denominator n - 1), first minus second, in the unit of the
+        score.
     """
 
     brown_forsythe: float
@@ -144,12 +145,9 @@ def compare_spread(first: np.ndarray, second: np.ndarray, level: float = 0.95) -
     both = [scores[np.isfinite(scores)] for scores in both]
     if min(map(len, both)) < 2 or all(np.ptp(scores) == 0 for scores in both):
         return SpreadComparison(nan, nan, Interval(nan, nan, nan))
-    distances = [np.abs(scores - np.median(scores)) for scores in both]
-    # A sample's median is nearer to its scores than the recipe's own.
-    distances = [d * (len(d) / (len(d) - 1)) ** 0.5 for d in distances]
     return SpreadComparison(
         *(float(stats.levene(*both, center=center).pvalue) for center in ("median", "mean")),
-        of_mean_difference(*distances, level),
+        difference_of(*(of_standard_deviation(scores, level) for scores in both)),
     )
 
 
