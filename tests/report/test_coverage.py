@@ -13,5 +13,5 @@ def test_the_interval_covers(name):
 
 
 def test_the_percentile_bootstrap_that_they_replace_does_not():
-    for name in ("standard deviation, 5 normal", "expected best of 5, 10 normal"):
-        assert coverage(USUAL[name], 100) < 0.85
+    for name in ("standard deviation, 5 normal", "rank correlation, 20 + 20 examples"):
+        assert coverage(USUAL[name], 40) < 0.8

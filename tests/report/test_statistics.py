@@ -124,6 +124,11 @@ def test_second_seeds_that_lie_outside_the_firsts_interval_do_not_decide():
     assert verdict(together, "above", 0, 3).word == "inconclusive"
 
 
+def test_welchs_interval_decides_a_comparison_of_independent_runs():
+    first, second = np.array([0.70, 0.71, 0.72]), np.array([0.50, 0.52, 0.51])
+    assert verdict(of_mean_difference(first, second), "above", 0, 3).word == "supported"
+
+
 # --- values that are only bounds ----------------------------------------------------------------
 
 
@@ -390,6 +395,13 @@ def surfaces(examples: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np
     return losses, errors.astype(float)
 
 
+def test_the_region_of_an_optimum_is_connected_and_below_the_level():
+    losses = np.array([[0.1, 0.9, 0.1], [0.2, 0.9, np.nan], [0.3, 0.4, 0.8]])
+    found = statistics.region_below(losses, 0.7, (0, 0))
+    assert found.tolist() == [[True, False, False], [True, False, False], [True, True, False]]
+    assert not statistics.region_below(losses, 0.7, (1, 1)).any()
+
+
 @pytest.mark.parametrize("kind", ["spearman", "kendall"])
 def test_the_raw_rank_correlation_is_scipys_ties_and_all(kind):
     losses, errors = surfaces(30, 1.0)
@@ -444,11 +456,3 @@ def test_a_plane_does_not_differ_from_itself_and_does_from_a_worse_one():
     worse = good[0], np.roll(good[1], 20, axis=0)
     for kind in ("spearman", "kendall"):
         assert statistics.correlation_difference(good, worse, kind).low > 0
-
-
-# --- thresholds -----------------------------------------------------------------------------------
-
-
-def test_welchs_interval_decides_a_comparison_of_independent_runs():
-    first, second = np.array([0.70, 0.71, 0.72]), np.array([0.50, 0.52, 0.51])
-    assert verdict(of_mean_difference(first, second), "above", 0, 3).word == "supported"

@@ -631,6 +631,29 @@ def paired_difference(
 # --- consistency of two surfaces ------------------------------------------------------------------
 
 
+def region_below(losses: np.ndarray, level: float, at: tuple[int, int]) -> np.ndarray:
+    """The connected region of a surface around a point on which the loss is below a level.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (B, A)
+        Nats; NaN counts as high.
+    level : float
+        Nats, ln K for instance: beyond it the loss says nothing of the optimum.
+    at : (row, column)
+        The point of the grid next to the end.
+
+    Returns
+    -------
+    ndarray of bool of shape (B, A)
+        Neighbours share a side; nothing is chosen if the loss at the point is not below the level.
+    """
+    from scipy.ndimage import label
+
+    regions, _ = label(np.asarray(losses) < level)
+    return (regions == regions[at]) & (regions > 0)
+
+
 @dataclass(frozen=True)
 class SurfaceCorrelation:
     """Rank correlation over the points of a surface of two means over examples.

@@ -95,7 +95,9 @@ def of_standard_deviation(values: np.ndarray, level: float = 0.95) -> Interval:
     """Chi-square interval of a standard deviation.
 
     It is exact for normal values and conservative for the bimodal scores of a recipe of which
-    some runs fail. The percentile bootstrap is far too narrow for the usual number of runs.
+    a fifth of the runs or more fail. Where fewer do, most experiments see few of them or none, and
+    no interval of the spread can know of them (``benchmarks/coverage.py``): the failure rate says
+    more then. The percentile bootstrap is far too narrow for the usual number of runs.
 
     Parameters
     ----------

@@ -380,7 +380,7 @@ def same_loss_spread(
 
     References
     ----------
-    Mosbach et al. (2021), section 5.2 and figure 8, for the claim. Scheffé (1959), chapter 4, for
+    Mosbach et al. (2021), section 5.2, for the claim. Scheffé (1959), chapter 4, for
     the analysis of variance; Cochran's Q (1950) is its case without the training loss.
     """
     x, correct = np.log(np.asarray(losses, dtype=float)), np.asarray(correct, dtype=float)
@@ -467,7 +467,7 @@ def gradient_gap(norms: np.ndarray, failed: np.ndarray, level: float = 0.95) -> 
 
     References
     ----------
-    Mosbach et al. (2021), section 4.2 and figure 4.
+    Mosbach et al. (2021), section 5.1.
     """
     norms, failed = np.asarray(norms, dtype=float), np.asarray(failed, dtype=bool)
     usable = np.isfinite(norms) & (norms > 0)
@@ -495,7 +495,7 @@ def layers_to_recover(losses: np.ndarray, tolerance: float) -> int:
 
     References
     ----------
-    Mosbach et al. (2021), section 4.1 and figure 3.
+    Mosbach et al. (2021), section 4.1.
     """
     losses = np.asarray(losses, dtype=float)
     outside = np.flatnonzero(~(losses <= losses[-1] + tolerance))
