@@ -252,6 +252,13 @@ def rank_correlation(n: int, unlike: float, kind: str, usual: bool, rng):
     return Interval(np.nan, *np.percentile(draws, [2.5, 97.5])), truth
 
 
+def correlation_gap(n: int, rng) -> tuple[Interval, float]:
+    """Two planes, of which one has the more consistent surfaces."""
+    planes = [(surface(rng, n, False, u), surface(rng, n, True, u)) for u in (0.3, 1.2)]
+    truth = surface_truth(0.3, "spearman") - surface_truth(1.2, "spearman")
+    return claims.correlation_difference(*planes), truth
+
+
 def paired_areas(runs: int, rng) -> tuple[Interval, float]:
     """Two starts of one process, whose pace varies by 40 % between seeds: no difference."""
     seen = np.linspace(0, 1, 13)
@@ -311,6 +318,7 @@ CASES: dict[str, Draw] = {
     "rank correlation, 20 + 20 examples": partial(rank_correlation, 20, 0.3, "spearman", False),
     "rank correlation, 48 + 48 examples": partial(rank_correlation, 48, 1.2, "spearman", False),
     "tau-b, 48 + 48 examples": partial(rank_correlation, 48, 1.2, "kendall", False),
+    "difference of rank correlations, 48 + 48": partial(correlation_gap, 48),
     "area under the loss, 3 pairs, no difference": partial(paired_areas, 3),
     "first epoch of random walks, 3 pairs": partial(walk_share, 3),
 }

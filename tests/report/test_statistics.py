@@ -104,6 +104,17 @@ def test_one_or_two_runs_have_an_interval_over_examples():
     assert not statistics.hierarchical_bootstrap(values[:, :1], np.mean).known
 
 
+def test_starts_are_paired_by_run_and_example():
+    shared = np.random.default_rng(0).normal(size=(4, 30, 1))
+    both = np.concatenate([shared + 0.5, shared], axis=2)  # runs, examples, starts
+
+    def gap(values: np.ndarray) -> float:
+        return float((values[..., 0] - values[..., 1]).mean())
+
+    found = statistics.hierarchical_bootstrap(both, gap, resamples=100)
+    assert (found.low, found.high) == pytest.approx((0.5, 0.5))
+
+
 def test_positive_numbers_have_positive_limits_and_draws_repeat_to_the_bit():
     values = np.random.default_rng(0).exponential(size=(3, 5))
     found = statistics.hierarchical_bootstrap(values, np.mean, log=True)
