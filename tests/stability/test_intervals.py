@@ -42,6 +42,17 @@ def test_paired_differences_are_those_of_newcombes_tables():
     assert found.low <= 0 < found.high
 
 
+def test_a_positive_correlation_of_pairs_is_corrected_for_continuity():
+    both, one, other, neither = 40, 12, 4, 44
+    first = np.repeat([True, True, False, False], [both, one, other, neither])
+    second = np.repeat([True, False, True, False], [both, one, other, neither])
+    limits = [stats.binomtest(k, 100).proportion_ci(method="wilson") for k in (52, 44)]
+    phi = (both * neither - one * other - 50) / (52 * 48 * 44 * 56) ** 0.5
+    down, up = 0.52 - limits[0].low, limits[1].high - 0.44
+    expected = 0.08 - (down**2 - 2 * phi * down * up + up**2) ** 0.5
+    assert intervals.of_paired_rate_difference(first, second).low == pytest.approx(expected)
+
+
 def test_no_errors_twice_still_leave_room_for_a_point_each_way():
     right = np.zeros(300, dtype=bool)
     found = intervals.of_paired_rate_difference(right, right)
