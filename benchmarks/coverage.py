@@ -108,8 +108,8 @@ def agreement(runs: int, examples: int, which: str, rng) -> tuple[Interval, floa
     truth = agreement_truth()[which]
     bias, ease = rng.normal(0, 0.5, (runs, 1)), rng.normal(0.3, 2, examples)
     chance = 1 / (1 + np.exp(-(ease + bias)))
-    found = statistics.consistency((rng.random((runs, examples)) < chance).astype(int))
-    return getattr(found, which), truth
+    runs_agree = statistics.consistency((rng.random((runs, examples)) < chance).astype(int))
+    return getattr(runs_agree, which), truth
 
 
 @cache
@@ -137,8 +137,8 @@ def same_loss(runs: int, examples: int, std: float, rng) -> tuple[Interval, floa
     level = 0.01 * x + std * rng.normal(0, 1, runs)
     spread = ease * (1 - ease)
     chance = np.clip(ease + level[:, None] * spread / spread.mean(), 0, 1)
-    found = statistics.same_loss_spread(np.exp(x - 4), rng.random((runs, examples)) < chance)
-    return found.std, std
+    spread_left = statistics.same_loss_spread(np.exp(x - 4), rng.random((runs, examples)) < chance)
+    return spread_left.std, std
 
 
 def crossed_share(size: int, rng) -> tuple[Interval, float]:

@@ -29,7 +29,7 @@ def words(findings: list[Finding]) -> list[str]:
 
 def test_every_finding_belongs_to_a_claim():
     usual, strong = sweep("devlin", 15, 7), sweep("strong", 15, 0, seed=1)
-    found = [
+    result = [
         *claims.spread_between_seeds("rte", usual, strong),
         *claims.fewer_failed_runs("failed_runs_removed", "rte", usual, strong),
         *claims.fewer_failed_runs("small_data", "rte", usual, strong),
@@ -37,10 +37,10 @@ def test_every_finding_belongs_to_a_claim():
         *claims.forgetting("rte", np.zeros((3, 7))),
         *claims.same_loss_different_score("rte", strong, LN2),
     ]
-    assert {f.claim for f in found} == set(claims.CLAIMS)
+    assert {f.claim for f in result} == set(claims.CLAIMS)
 
 
-def test_an_unstable_recipe_is_told_from_a_stable_one_by_enough_seeds():
+def test_an_unstable_recipe_is_distinguished_from_a_stable_one_by_enough_seeds():
     usual, strong = sweep("devlin", 15, 7), sweep("strong", 15, 0, seed=1)
     spread = claims.spread_between_seeds("rte", usual, strong)
     assert words(spread) == ["supported", *["reported only"] * 3]
@@ -52,12 +52,12 @@ def test_an_unstable_recipe_is_told_from_a_stable_one_by_enough_seeds():
 
 def test_fewer_seeds_than_ten_decide_neither_spread_nor_failure_rates():
     usual, strong = sweep("devlin", 9, 9), sweep("strong", 9, 0)
-    found = claims.fewer_failed_runs("failed_runs_removed", "rte", usual, strong)
-    assert found[0].p_value < 0.001
-    assert words(found) == ["inconclusive: 10 runs needed, got 9"]
+    result = claims.fewer_failed_runs("failed_runs_removed", "rte", usual, strong)
+    assert result[0].p_value < 0.001
+    assert words(result) == ["inconclusive: 10 runs needed, got 9"]
 
 
-def test_two_sweeps_of_one_recipe_are_not_told_apart():
+def test_two_sweeps_of_one_recipe_are_not_distinguished():
     first, second = sweep("a", 12, 4), sweep("b", 12, 3, seed=5)
     findings = claims.fewer_failed_runs("failed_runs_removed", "rte", first, second)
     assert words(findings)[0].startswith("inconclusive: p = ")
@@ -68,23 +68,23 @@ def test_p_values_are_adjusted_for_the_tests_of_a_ledger_and_no_others():
         number = Interval(1, 0.5, 2)
         return Finding("small_data", "t", "m", number, claimed, 0, 20, 10, p_value, unmet)
 
-    found = decided([one(0.03), one(0.02), one(0.001, ""), one(0.001, unmet="none failed")])
-    assert [d.p_value for d in found[:2]] == pytest.approx([0.04, 0.04])
-    assert [str(d.verdict) for d in found] == [
+    result = decided([one(0.03), one(0.02), one(0.001, ""), one(0.001, unmet="none failed")])
+    assert [d.p_value for d in result[:2]] == pytest.approx([0.04, 0.04])
+    assert [str(d.verdict) for d in result] == [
         "supported",
         "supported",
         "reported only",
         "not applicable: none failed",
     ]
-    found = decided([one(0.03)] * 2)
-    assert [str(d.verdict) for d in found] == ["inconclusive: p = 0.06"] * 2
+    result = decided([one(0.03)] * 2)
+    assert [str(d.verdict) for d in result] == ["inconclusive: p = 0.06"] * 2
 
 
 def test_gradients_that_vanish_are_found_where_some_runs_failed_and_some_did_not():
-    found = claims.vanishing_gradients("rte", sweep("devlin", 10, 4))
-    assert found[0].number.value == pytest.approx(4, abs=0.3)
-    assert found[1].number.value == 1
-    assert words(found) == ["supported", "reported only"]
+    result = claims.vanishing_gradients("rte", sweep("devlin", 10, 4))
+    assert result[0].number.value == pytest.approx(4, abs=0.3)
+    assert result[1].number.value == 1
+    assert words(result) == ["supported", "reported only"]
     none = claims.vanishing_gradients("rte", sweep("strong", 10, 0))
     assert words(none)[0] == "not applicable: no run of strong failed"
     every = claims.vanishing_gradients("rte", sweep("devlin", 10, 10))
@@ -97,10 +97,10 @@ def test_forgetting_is_a_matter_of_the_top_layers_or_it_is_not():
     top = np.array(
         [[9.0, 5.0, 0.05, 0.0, 0.0, 0.0, 0.0], [9, 8, 4, 0, 0, 0, 0], [9, 3, 0, 0, 0, 0, 0]]
     )
-    found = claims.forgetting("rte", top)
-    assert found[0].number.value == pytest.approx((2 + 3 + 2) / 18)
-    assert found[0].number.high > 0.5  # three runs say little
-    assert words(found) == ["inconclusive"]
+    result = claims.forgetting("rte", top)
+    assert result[0].number.value == pytest.approx((2 + 3 + 2) / 18)
+    assert result[0].number.high > 0.5  # three runs say little
+    assert words(result) == ["inconclusive"]
     assert words(claims.forgetting("rte", np.concatenate([top] * 4))) == ["supported"]
     all_the_way = np.repeat([[9.0, 9, 9, 9, 9, 9, 0]], 4, axis=0) - [[0], [1], [0], [1]]
     assert words(claims.forgetting("rte", all_the_way)) == ["contradicted"]
@@ -108,10 +108,10 @@ def test_forgetting_is_a_matter_of_the_top_layers_or_it_is_not():
 
 
 def test_runs_of_equal_loss_differ_beyond_the_flips_of_examples():
-    found = claims.same_loss_different_score("rte", sweep("strong", 20, 2, examples=1000), LN2)
-    assert found[0].runs == 18
-    assert found[0].number.value == pytest.approx(2.2, abs=0.8)
-    assert words(found) == ["supported"]
+    result = claims.same_loss_different_score("rte", sweep("strong", 20, 2, examples=1000), LN2)
+    assert result[0].runs == 18
+    assert result[0].number.value == pytest.approx(2.2, abs=0.8)
+    assert words(result) == ["supported"]
     few = claims.same_loss_different_score("rte", sweep("devlin", 10, 7), LN2)
     assert words(few) == ["not applicable: 3 of 10 runs fitted the training set, 4 needed"]
     unfitted = replace(sweep("devlin", 10, 0), train_losses=np.full(10, 0.5))
@@ -121,14 +121,14 @@ def test_runs_of_equal_loss_differ_beyond_the_flips_of_examples():
 def test_ten_seeds_are_the_fewest_that_often_decide():
     # Scores like the paper's RTE: 40 % of the runs of one recipe failed, none of the other.
     def rejects(seeds: int, trials: int = 200) -> float:
-        found = 0
+        result = 0
         for seed in range(trials):
             rng = np.random.default_rng(seed)
             failed = rng.random(seeds) < 0.4
             first, second = rng.normal(0.70, 0.024, (2, seeds))
             first = np.where(failed, 0.473, first)
-            found += statistics.compare_spread(first, second).brown_forsythe < 0.05
-        return found / trials
+            result += statistics.compare_spread(first, second).brown_forsythe < 0.05
+        return result / trials
 
     assert rejects(5) < 0.15
     assert 0.35 < rejects(thresholds.LEAST_SEEDS) < 0.85

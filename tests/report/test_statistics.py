@@ -41,8 +41,8 @@ def test_a_claim_about_one_model_is_decided_by_its_examples():
 
 
 def test_fewer_seeds_than_a_claim_needs_leave_it_inconclusive():
-    found = verdict(ABOVE, "above", 1, 5, least_runs=thresholds.LEAST_SEEDS)
-    assert str(found) == "inconclusive: 10 runs needed, got 5"
+    result = verdict(ABOVE, "above", 1, 5, least_runs=thresholds.LEAST_SEEDS)
+    assert str(result) == "inconclusive: 10 runs needed, got 5"
     assert verdict(ABOVE, "above", 1, 10, least_runs=10).word == "supported"
 
 
@@ -54,19 +54,19 @@ def test_a_side_other_than_above_and_below_is_refused():
 def test_measures_that_disagree_give_no_verdict():
     yes, no, open_ = Verdict("supported"), Verdict("contradicted"), Verdict("inconclusive")
     assert str(statistics.agreed({"SVCCA": yes, "CKA": yes})) == "supported"
-    found = statistics.agreed({"SVCCA": no, "CKA": yes})
-    assert str(found) == "inconclusive: SVCCA and CKA disagree"
+    result = statistics.agreed({"SVCCA": no, "CKA": yes})
+    assert str(result) == "inconclusive: SVCCA and CKA disagree"
     assert str(statistics.agreed({"SVCCA": yes, "CKA": open_})) == "inconclusive: by CKA"
     unmet = Verdict("not applicable", "scratch ended at 0.74 ln K")
-    found = statistics.agreed({"radius": unmet, "along the line": yes})
-    assert str(found) == "not applicable: radius: scratch ended at 0.74 ln K"
+    result = statistics.agreed({"radius": unmet, "along the line": yes})
+    assert str(result) == "not applicable: radius: scratch ended at 0.74 ln K"
 
 
 def test_a_plateau_is_not_an_optimum():
     # The review's counter-example: a network that learnt nothing against a proper bowl.
     unmet = statistics.unmet_optimum({"scratch": LN2 + 0.001, "pre-trained": 0.05}, LN2)
-    found = verdict(Interval(0.055, 0.053, 0.056), "above", 1, 5, unmet)
-    assert str(found) == "not applicable: scratch ended at 1.00 ln K"
+    result = verdict(Interval(0.055, 0.053, 0.056), "above", 1, 5, unmet)
+    assert str(result) == "not applicable: scratch ended at 1.00 ln K"
     # The default's scratch runs: nli, entailment, sentiment, paraphrase.
     for loss, chance in ((0.816, np.log(3)), (0.216, LN2), (0.425, LN2), (0.409, LN2)):
         assert statistics.unmet_optimum({"scratch": loss}, chance)
@@ -77,8 +77,8 @@ def test_a_plateau_is_not_an_optimum():
 
 def test_a_summary_counts_tasks_by_verdict():
     verdicts = [Verdict("supported"), Verdict("reported only"), Verdict("inconclusive")]
-    found = statistics.summary([*verdicts, Verdict("supported")], 12)
-    assert found == "supported on 2 of 3, inconclusive on 1 of 3 tasks; 12 runs"
+    result = statistics.summary([*verdicts, Verdict("supported")], 12)
+    assert result == "supported on 2 of 3, inconclusive on 1 of 3 tasks; 12 runs"
     assert statistics.summary([Verdict("reported only")], 1) == "reported only"
 
 
@@ -87,20 +87,20 @@ def test_a_summary_counts_tasks_by_verdict():
 
 def test_the_hierarchical_bootstrap_of_a_mean_adds_the_variances_of_runs_and_examples():
     values = np.random.default_rng(0).normal(size=(6, 40))
-    found = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
+    result = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
     parts = values.mean(1).var(ddof=1) / 6, values.mean(0).var(ddof=1) / 40
     freedom = sum(parts) ** 2 / (parts[0] ** 2 / 5 + parts[1] ** 2 / 39)
     half = stats.t.ppf(0.975, freedom) * sum(parts) ** 0.5
-    assert found.value == pytest.approx(values.mean())
-    assert found.high - found.value == pytest.approx(half, rel=0.03)
-    assert found.value - found.low == pytest.approx(found.high - found.value)
+    assert result.value == pytest.approx(values.mean())
+    assert result.high - result.value == pytest.approx(half, rel=0.03)
+    assert result.value - result.low == pytest.approx(result.high - result.value)
 
 
 def test_one_or_two_runs_have_an_interval_over_examples():
     values = np.random.default_rng(0).normal(size=(2, 40)) + np.array([[0.0], [9.0]])
-    found = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
+    result = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
     expected = of_mean(values.mean(0))
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.02)
+    assert (result.low, result.high) == pytest.approx((expected.low, expected.high), abs=0.02)
     assert not statistics.hierarchical_bootstrap(values[:, :1], np.mean).known
 
 
@@ -111,16 +111,16 @@ def test_starts_are_paired_by_run_and_example():
     def gap(values: np.ndarray) -> float:
         return float((values[..., 0] - values[..., 1]).mean())
 
-    found = statistics.hierarchical_bootstrap(both, gap, resamples=100)
-    assert (found.low, found.high) == pytest.approx((0.5, 0.5))
+    result = statistics.hierarchical_bootstrap(both, gap, resamples=100)
+    assert (result.low, result.high) == pytest.approx((0.5, 0.5))
 
 
 def test_positive_numbers_have_positive_limits_and_draws_repeat_to_the_bit():
     values = np.random.default_rng(0).exponential(size=(3, 5))
-    found = statistics.hierarchical_bootstrap(values, np.mean, log=True)
-    assert 0 < found.low < found.value < found.high
-    assert found.high / found.value == pytest.approx(found.value / found.low)
-    assert found == statistics.hierarchical_bootstrap(values, np.mean, log=True)
+    result = statistics.hierarchical_bootstrap(values, np.mean, log=True)
+    assert 0 < result.low < result.value < result.high
+    assert result.high / result.value == pytest.approx(result.value / result.low)
+    assert result == statistics.hierarchical_bootstrap(values, np.mean, log=True)
     assert not statistics.hierarchical_bootstrap(-values, np.mean, log=True).known
 
 
@@ -215,26 +215,26 @@ def test_one_run_of_one_direction_has_a_ratio_without_an_interval():
 
 @pytest.mark.parametrize("curvature", [0.05, 1, 5, 50, 1000])
 def test_widths_of_bowls_are_right_within_a_thousandth(curvature):
-    found = statistics.crossing(lambda x: 0.1 + curvature * x**2, 0.2, longest=2.5)
-    assert found.distance.bound is Bound.NONE
-    assert found.distance.value == pytest.approx((0.1 / curvature) ** 0.5, rel=2e-3)
-    assert found.evaluations <= 11
+    result = statistics.crossing(lambda x: 0.1 + curvature * x**2, 0.2, longest=2.5)
+    assert result.distance.bound is Bound.NONE
+    assert result.distance.value == pytest.approx((0.1 / curvature) ** 0.5, rel=2e-3)
+    assert result.evaluations <= 11
 
 
 def test_a_narrow_bowl_costs_a_few_more_losses():
-    found = statistics.crossing(lambda x: 1e5 * x**2, 0.1, longest=2.5)
-    assert found.distance.value == pytest.approx(1e-3, rel=2e-3)
-    assert found.evaluations <= 14
+    result = statistics.crossing(lambda x: 1e5 * x**2, 0.1, longest=2.5)
+    assert result.distance.value == pytest.approx(1e-3, rel=2e-3)
+    assert result.evaluations <= 14
 
 
 def test_a_loss_that_stays_low_gives_a_bound():
-    found = statistics.crossing(lambda x: 0.001 * x**2, 0.2, longest=2.5)
-    assert found.distance == Measured(2.5, Bound.AT_LEAST)
+    result = statistics.crossing(lambda x: 0.001 * x**2, 0.2, longest=2.5)
+    assert result.distance == Measured(2.5, Bound.AT_LEAST)
 
 
 def test_a_loss_that_is_not_a_number_is_high():
-    found = statistics.crossing(lambda x: 0.0 if x < 0.6 else np.nan, 0.2, longest=2.5)
-    assert found.distance.value == pytest.approx(0.6, rel=0.03)
+    result = statistics.crossing(lambda x: 0.0 if x < 0.6 else np.nan, 0.2, longest=2.5)
+    assert result.distance.value == pytest.approx(0.6, rel=0.03)
     at_once = statistics.crossing(lambda x: np.inf, 0.2, longest=2.5)
     assert 0 < at_once.distance.value < 1e-6
 
@@ -243,8 +243,8 @@ def test_the_first_of_two_crossings_counts():
     def loss(x: float) -> float:
         return 0.3 if 0.5 < x < 1.0 else (1.0 if x > 2 else 0.0)
 
-    found = statistics.crossing(loss, 0.2, longest=2.5, first=0.2)
-    assert found.distance.value == pytest.approx(0.5, abs=0.02)
+    result = statistics.crossing(loss, 0.2, longest=2.5, first=0.2)
+    assert result.distance.value == pytest.approx(0.5, abs=0.02)
 
 
 @pytest.mark.parametrize("end", [0.0, 0.2, 0.6])
@@ -262,27 +262,27 @@ def test_a_barrier_below_the_starts_loss_is_found():
     line = np.interp(np.linspace(0, 1, 41), [0, 0.3, 0.6, 1], [2.0, 0.4, 1.6, 0.05])
     assert statistics.barrier(line) == pytest.approx(1.2, abs=0.05)
     examples = line[:, None] + np.random.default_rng(0).normal(0, 0.3, 30)
-    found = statistics.barrier_interval(examples)
-    assert found.low > 1.1
-    assert verdict(found, "below", thresholds.BARRIER * LN2, 1).word == "disagrees"
+    result = statistics.barrier_interval(examples)
+    assert result.low > 1.1
+    assert verdict(result, "below", thresholds.BARRIER * LN2, 1).word == "disagrees"
 
 
 def test_a_falling_loss_has_no_barrier():
     assert statistics.barrier(np.linspace(2, 0, 20)) == 0
     assert statistics.barrier(np.array([2.0, np.nan, 0.0])) == np.inf
     slopes = np.random.default_rng(0).gamma(4, 0.25, 40)
-    found = statistics.barrier_interval(np.linspace(2, 0, 41)[:, None] * slopes)
-    assert (found.value, found.low, found.high) == (0, 0, 0)
-    assert verdict(found, "below", thresholds.BARRIER * LN2, 1).word == "agrees"
+    result = statistics.barrier_interval(np.linspace(2, 0, 41)[:, None] * slopes)
+    assert (result.value, result.low, result.high) == (0, 0, 0)
+    assert verdict(result, "below", thresholds.BARRIER * LN2, 1).word == "agrees"
 
 
 @pytest.mark.parametrize("examples", [10, 20, 80])
 def test_fewer_examples_do_not_make_a_barrier_disappear(examples):
     rng = np.random.default_rng(examples)
     line = np.interp(np.linspace(0, 1, 41), [0, 0.5, 0.75, 1], [0.7, 0.05, 0.2, 0.0])
-    found = statistics.barrier_interval(line[:, None] * rng.gamma(2, 0.5, examples))
-    assert found.high > 0.1
-    assert verdict(found, "below", thresholds.BARRIER * LN2, 3).word != "supported"
+    result = statistics.barrier_interval(line[:, None] * rng.gamma(2, 0.5, examples))
+    assert result.high > 0.1
+    assert verdict(result, "below", thresholds.BARRIER * LN2, 3).word != "supported"
 
 
 def test_one_example_has_a_barrier_without_an_interval():
@@ -324,7 +324,7 @@ def test_random_walks_of_different_length_decide_nothing(short, long):
     assert decided <= 20  # 5 % of 200 are 10; the 97.5 % point of the binomial is 16
 
 
-def test_a_run_that_goes_straight_is_told_from_a_walk():
+def test_a_run_that_goes_straight_is_distinguished_from_a_walk():
     # Every epoch goes on in the direction of the first: the ray reaches the end.
     assert statistics.share_beyond_walk(1.0, [1.0] * 6) == pytest.approx(5 / 6)
     assert statistics.share_closed(0.7, 0.1, 0.4) == pytest.approx(0.5)
@@ -364,7 +364,7 @@ def test_a_level_that_a_run_never_reaches_is_a_bound_and_not_zero():
     assert statistics.first_below(seen, np.array([0.1, 0.1, 0.1]), 0.35) == Measured(0.0)
 
 
-def test_two_starts_of_one_process_are_rarely_told_apart_and_single_runs_never():
+def test_two_starts_of_one_process_are_rarely_distinguished_and_single_runs_never():
     decided = 0
     for seed in range(200):
         rng = np.random.default_rng(seed)
@@ -386,9 +386,9 @@ def test_two_starts_of_one_process_are_rarely_told_apart_and_single_runs_never()
 def test_training_on_without_any_change_is_robust():
     # MRPC: 408 dev examples, 40 errors. Taken for independent they need a gain of 3 points.
     wrong = np.arange(408) < 40
-    found = of_paired_rate_difference(wrong, wrong)
+    result = of_paired_rate_difference(wrong, wrong)
     margin = thresholds.OVERFITTING_POINTS / 100
-    assert verdict(found, "below", margin, 1, one_model=True).word == "supported"
+    assert verdict(result, "below", margin, 1, one_model=True).word == "supported"
     worse = of_paired_rate_difference(np.arange(408) < 60, wrong)
     assert verdict(worse, "below", margin, 1, one_model=True).word == "contradicted"
 
@@ -408,18 +408,18 @@ def surfaces(examples: int, noise: float, seed: int = 0) -> tuple[np.ndarray, np
 
 def test_the_region_of_an_optimum_is_connected_and_below_the_level():
     losses = np.array([[0.1, 0.9, 0.1], [0.2, 0.9, np.nan], [0.3, 0.4, 0.8]])
-    found = statistics.region_below(losses, 0.7, (0, 0))
-    assert found.tolist() == [[True, False, False], [True, False, False], [True, True, False]]
+    result = statistics.region_below(losses, 0.7, (0, 0))
+    assert result.tolist() == [[True, False, False], [True, False, False], [True, True, False]]
     assert not statistics.region_below(losses, 0.7, (1, 1)).any()
 
 
 @pytest.mark.parametrize("kind", ["spearman", "kendall"])
 def test_the_raw_rank_correlation_is_scipys_ties_and_all(kind):
     losses, errors = surfaces(30, 1.0)
-    found = statistics.surface_correlation(losses, errors, kind)
+    result = statistics.surface_correlation(losses, errors, kind)
     function = stats.spearmanr if kind == "spearman" else stats.kendalltau
     expected = function(losses.mean(1), errors.mean(1)).statistic
-    assert found.raw == pytest.approx(expected)
+    assert result.raw == pytest.approx(expected)
 
 
 def test_the_correction_takes_the_noise_of_few_examples_out():
@@ -436,8 +436,8 @@ def test_the_correction_takes_the_noise_of_few_examples_out():
 def test_the_interval_holds_its_own_estimate():
     # The percentile bootstrap's did not in 4 of 40 trials.
     for seed in range(40):
-        found = statistics.surface_correlation(*surfaces(20, 1.0, seed)).corrected
-        assert not found.known or found.low <= found.value <= found.high
+        result = statistics.surface_correlation(*surfaces(20, 1.0, seed)).corrected
+        assert not result.known or result.low <= result.value <= result.high
 
 
 def test_surfaces_of_noise_and_of_few_examples_are_not_decided():
@@ -454,9 +454,9 @@ def test_surfaces_of_noise_and_of_few_examples_are_not_decided():
 def test_points_whose_loss_is_not_finite_do_not_count():
     losses, errors = surfaces(40, 1.0)
     losses[3, 5] = np.nan
-    found = statistics.surface_correlation(losses, errors)
+    result = statistics.surface_correlation(losses, errors)
     kept = np.arange(49) != 3
-    assert found == statistics.surface_correlation(losses[kept], errors[kept])
+    assert result == statistics.surface_correlation(losses[kept], errors[kept])
 
 
 def test_a_plane_does_not_differ_from_itself_and_does_from_a_worse_one():

@@ -10,8 +10,8 @@ RTE = Majority(146, 277)  # of the dev set: 0.527
 
 
 def test_the_majority_classifier_answers_with_the_most_frequent_label():
-    found = failed_runs.majority(np.array([2, 0, 2, 1, 2]))
-    assert (found.correct, found.examples) == (3, 5)
+    result = failed_runs.majority(np.array([2, 0, 2, 1, 2]))
+    assert (result.correct, result.examples) == (3, 5)
     assert RTE.accuracy == pytest.approx(0.527, abs=5e-4)
 
 
@@ -43,19 +43,19 @@ def scores(accuracy, steps=None, diverged=None, losses=None) -> pd.DataFrame:
 
 
 def test_scores_at_the_end_and_the_best_ones_are_kept_apart():
-    found = outcome(scores([0.9, 0.6, 0.7, 0.5]), RTE, "f1")
-    assert found.failed
-    assert (found.accuracy, found.score) == (0.5, 0.25)
-    assert (found.best_score, found.best_epoch) == (0.35, 2)  # epoch 0 is not trained
-    assert found.train_loss == pytest.approx(1 / 3)
-    assert (found.epochs, found.steps) == (3, 30)
+    result = outcome(scores([0.9, 0.6, 0.7, 0.5]), RTE, "f1")
+    assert result.failed
+    assert (result.accuracy, result.score) == (0.5, 0.25)
+    assert (result.best_score, result.best_epoch) == (0.35, 2)  # epoch 0 is not trained
+    assert result.train_loss == pytest.approx(1 / 3)
+    assert (result.epochs, result.steps) == (3, 30)
 
 
 def test_epochs_without_steps_have_no_training_loss_of_their_own():
     table = scores([0.5, 0.6, 0.7, 0.7], [0, 10, 15, 15], losses=[np.nan, 0.5, 0.2, np.nan])
-    found = outcome(table, RTE, "accuracy")
-    assert found.train_loss == 0.2
-    assert not found.failed
+    result = outcome(table, RTE, "accuracy")
+    assert result.train_loss == 0.2
+    assert not result.failed
 
 
 def test_a_diverged_run_keeps_its_best_score_and_has_none_at_the_end():
@@ -65,11 +65,11 @@ def test_a_diverged_run_keeps_its_best_score_and_has_none_at_the_end():
         [False, False, True, True],
         [np.nan, 0.5, np.nan, np.nan],
     )
-    found = outcome(table, RTE, "accuracy")
-    assert found.failed
-    assert found.diverged
-    assert np.isnan([found.score, found.accuracy, found.train_loss]).all()
-    assert (found.best_score, found.best_epoch) == (0.6, 1)
+    result = outcome(table, RTE, "accuracy")
+    assert result.failed
+    assert result.diverged
+    assert np.isnan([result.score, result.accuracy, result.train_loss]).all()
+    assert (result.best_score, result.best_epoch) == (0.6, 1)
     at_once = outcome(scores([0.5, np.nan], diverged=[False, True]), RTE, "accuracy")
     assert np.isnan(at_once.best_score)
     assert at_once.best_epoch == 0
@@ -109,8 +109,8 @@ def test_the_lowest_third_of_the_layers_speaks_early_on():
 
 
 def test_the_late_norm_is_a_geometric_mean_over_the_last_steps():
-    found = failed_runs.late_norm(history(), ["layer00"])
-    assert found == pytest.approx(np.prod(np.arange(11, 21.0)) ** 0.1)
+    result = failed_runs.late_norm(history(), ["layer00"])
+    assert result == pytest.approx(np.prod(np.arange(11, 21.0)) ** 0.1)
     broken = history()
     broken.loc[15, "gradient_norm_layer00"] = np.nan
     assert np.isnan(failed_runs.late_norm(broken, ["layer00"]))

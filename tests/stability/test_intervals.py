@@ -8,10 +8,10 @@ from workflow_scripts.stability.intervals import Interval
 
 @pytest.mark.parametrize("count", [0, 1, 4, 9, 10])
 def test_a_rates_interval_is_wilsons(count):
-    found = intervals.of_rate(count, 10)
+    result = intervals.of_rate(count, 10)
     expected = stats.binomtest(count, 10).proportion_ci(method="wilson")
-    assert found.value == count / 10
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert result.value == count / 10
+    assert (result.low, result.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(("count", "total"), [(1, 0), (-1, 5), (6, 5)])
@@ -22,10 +22,10 @@ def test_a_rate_of_impossible_counts_is_refused(count, total):
 
 def test_differences_of_rates_are_those_of_newcombes_tables():
     # Newcombe (1998), Statistics in Medicine 17, 873-890, table II, method 10.
-    found = intervals.of_rate_difference(56, 70, 48, 80)
-    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
-    found = intervals.of_rate_difference(10, 10, 0, 10)
-    assert (found.low, found.high) == pytest.approx((0.6075, 1.0), abs=5e-5)
+    result = intervals.of_rate_difference(56, 70, 48, 80)
+    assert (result.low, result.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    result = intervals.of_rate_difference(10, 10, 0, 10)
+    assert (result.low, result.high) == pytest.approx((0.6075, 1.0), abs=5e-5)
 
 
 def test_paired_differences_are_those_of_newcombes_tables():
@@ -35,11 +35,11 @@ def test_paired_differences_are_those_of_newcombes_tables():
         second = np.repeat([True, False, True, False], [both, one, other, neither])
         return intervals.of_paired_rate_difference(first, second)
 
-    found = pairs(36, 12, 2, 0)
-    assert (found.low, found.high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
-    found = pairs(97, 3, 0, 0)
-    assert found.value == pytest.approx(0.03)
-    assert found.low <= 0 < found.high
+    result = pairs(36, 12, 2, 0)
+    assert (result.low, result.high) == pytest.approx((0.0569, 0.3404), abs=5e-5)
+    result = pairs(97, 3, 0, 0)
+    assert result.value == pytest.approx(0.03)
+    assert result.low <= 0 < result.high
 
 
 def test_a_positive_correlation_of_pairs_is_corrected_for_continuity():
@@ -55,18 +55,18 @@ def test_a_positive_correlation_of_pairs_is_corrected_for_continuity():
 
 def test_no_errors_twice_still_leave_room_for_a_point_each_way():
     right = np.zeros(300, dtype=bool)
-    found = intervals.of_paired_rate_difference(right, right)
-    assert found.value == 0
-    assert 0.01 < found.high < 0.02
-    assert found.low == pytest.approx(-found.high)
+    result = intervals.of_paired_rate_difference(right, right)
+    assert result.value == 0
+    assert 0.01 < result.high < 0.02
+    assert result.low == pytest.approx(-result.high)
 
 
 def test_a_standard_deviations_interval_inverts_the_chi_square_test():
     values = np.random.default_rng(0).normal(size=9)
-    found = intervals.of_standard_deviation(values)
-    assert found.value == pytest.approx(values.std(ddof=1))
-    for limit, tail in ((found.low, 0.975), (found.high, 0.025)):
-        assert stats.chi2.cdf(8 * found.value**2 / limit**2, 8) == pytest.approx(tail)
+    result = intervals.of_standard_deviation(values)
+    assert result.value == pytest.approx(values.std(ddof=1))
+    for limit, tail in ((result.low, 0.975), (result.high, 0.025)):
+        assert stats.chi2.cdf(8 * result.value**2 / limit**2, 8) == pytest.approx(tail)
     assert np.isnan(intervals.of_standard_deviation(values[:1]).value)
 
 
@@ -84,9 +84,9 @@ def test_means_and_their_differences_have_students_and_welchs_intervals():
 
 
 def test_the_limits_of_a_positive_quantity_are_positive_on_the_log_scale():
-    found = intervals.student_t(0.01, 0.02, 5, log=True)
+    result = intervals.student_t(0.01, 0.02, 5, log=True)
     half = stats.t.ppf(0.975, 5) * 2
-    assert (found.low, found.high) == pytest.approx((0.01 / np.exp(half), 0.01 * np.exp(half)))
+    assert (result.low, result.high) == pytest.approx((0.01 / np.exp(half), 0.01 * np.exp(half)))
     assert not intervals.student_t(0.0, 0.02, 5, log=True).known
 
 
@@ -98,8 +98,8 @@ def test_the_jackknife_of_a_mean_is_its_usual_error():
 
 
 def test_a_difference_of_symmetric_intervals_adds_their_halves_in_quadrature():
-    found = intervals.difference_of(Interval(5, 2, 8), Interval(1, -3, 5))
-    assert found == Interval(4, -1, 9)
+    result = intervals.difference_of(Interval(5, 2, 8), Interval(1, -3, 5))
+    assert result == Interval(4, -1, 9)
     same = intervals.difference_of(Interval(5, 2, 8), Interval(1, -2, 4), correlation=1.0)
     assert (same.low, same.high) == (4, 4)
     assert not intervals.difference_of(Interval(1, np.nan, np.nan), Interval(1, 0, 2)).known
@@ -110,16 +110,16 @@ def test_runs_of_one_number_widen_its_interval_by_their_spread():
     assert intervals.over_runs([one]) is one
     exact = [Interval(v, v, v) for v in (1.0, 2.0, 4.0)]
     expected = intervals.of_mean(np.array([1.0, 2.0, 4.0]))
-    found = intervals.over_runs(exact)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    result = intervals.over_runs(exact)
+    assert (result.low, result.high) == pytest.approx((expected.low, expected.high))
     alike = intervals.over_runs([one] * 3)  # the examples' error is shared: it does not shrink
     assert (alike.low, alike.high) == (one.low, one.high)
 
 
 def test_an_areas_limits_are_where_the_score_test_just_rejects():
-    found = intervals.of_auc(0.8, 6, 9)
+    result = intervals.of_auc(0.8, 6, 9)
     z = stats.norm.ppf(0.975)
-    for limit in (found.low, found.high):
+    for limit in (result.low, result.high):
         extra = 6.5 * ((1 - limit) / (2 - limit) + limit / (1 + limit))
         error = (limit * (1 - limit) * (1 + extra) / 54) ** 0.5
         assert abs(limit - 0.8) / error == pytest.approx(z)

@@ -10,30 +10,30 @@ BAD, GOOD = np.array([0.47, 0.53, 0.50, 0.70, 0.71]), np.array([0.70, 0.72, 0.69
 
 
 def test_the_spread_of_a_recipe_is_plain_arithmetic():
-    found = statistics.spread(BAD, np.array([True, True, True, False, False]))
-    assert (found.runs, found.diverged) == (5, 0)
-    assert found.failed == intervals.of_rate(3, 5)
-    assert found.std.value == pytest.approx(np.std(BAD, ddof=1))
-    assert found.std_population == pytest.approx(np.std(BAD))
-    assert found.std_successful.value == pytest.approx(np.std([0.70, 0.71], ddof=1))
-    assert (found.median, found.largest, found.smallest) == (0.53, 0.71, 0.47)
-    assert found.mean.value == pytest.approx(BAD.mean())
+    result = statistics.spread(BAD, np.array([True, True, True, False, False]))
+    assert (result.runs, result.diverged) == (5, 0)
+    assert result.failed == intervals.of_rate(3, 5)
+    assert result.std.value == pytest.approx(np.std(BAD, ddof=1))
+    assert result.std_population == pytest.approx(np.std(BAD))
+    assert result.std_successful.value == pytest.approx(np.std([0.70, 0.71], ddof=1))
+    assert (result.median, result.largest, result.smallest) == (0.53, 0.71, 0.47)
+    assert result.mean.value == pytest.approx(BAD.mean())
 
 
 def test_a_run_that_diverged_counts_as_failed_and_has_no_score():
     scores, failed = np.append(GOOD, np.nan), np.append(np.zeros(5, bool), True)
-    found = statistics.spread(scores, failed)
-    assert (found.runs, found.diverged) == (6, 1)
-    assert found.failed.value == pytest.approx(1 / 6)
-    assert found.std.value == pytest.approx(np.std(GOOD, ddof=1))
+    result = statistics.spread(scores, failed)
+    assert (result.runs, result.diverged) == (6, 1)
+    assert result.failed.value == pytest.approx(1 / 6)
+    assert result.std.value == pytest.approx(np.std(GOOD, ddof=1))
     with pytest.raises(ValueError, match="without a score"):
         statistics.spread(scores, np.zeros(6, bool))
 
 
 def test_a_recipe_of_which_every_run_diverged_has_a_failure_rate_and_no_more():
-    found = statistics.spread(np.full(3, np.nan), np.ones(3, bool))
-    assert found.failed.value == 1
-    assert np.isnan([found.std.value, found.mean.value, found.median, found.largest]).all()
+    result = statistics.spread(np.full(3, np.nan), np.ones(3, bool))
+    assert result.failed.value == 1
+    assert np.isnan([result.std.value, result.mean.value, result.median, result.largest]).all()
 
 
 def anova_p(*groups: np.ndarray) -> float:
@@ -46,12 +46,12 @@ def anova_p(*groups: np.ndarray) -> float:
 
 
 def test_tests_of_equal_spread_are_analyses_of_variance_of_distances():
-    found = statistics.compare_spread(np.append(BAD, np.nan), GOOD)
-    for p_value, centre in ((found.brown_forsythe, np.median), (found.levene, np.mean)):
+    result = statistics.compare_spread(np.append(BAD, np.nan), GOOD)
+    for p_value, centre in ((result.brown_forsythe, np.median), (result.levene, np.mean)):
         expected = anova_p(*(np.abs(scores - centre(scores)) for scores in (BAD, GOOD)))
         assert p_value == pytest.approx(expected)
-    assert found.difference.value == pytest.approx(np.std(BAD, ddof=1) - np.std(GOOD, ddof=1))
-    assert found.difference.low < found.difference.value < found.difference.high
+    assert result.difference.value == pytest.approx(np.std(BAD, ddof=1) - np.std(GOOD, ddof=1))
+    assert result.difference.low < result.difference.value < result.difference.high
     alone = statistics.compare_spread(BAD[:1], GOOD)
     assert np.isnan(alone.brown_forsythe)
     assert np.isnan(statistics.compare_spread(np.ones(4), np.ones(4)).levene)
@@ -59,11 +59,11 @@ def test_tests_of_equal_spread_are_analyses_of_variance_of_distances():
 
 def test_failure_rates_are_compared_by_exact_tests():
     first, second = np.arange(10) < 6, np.arange(10) < 1
-    found = statistics.compare_failures(first, second)
-    assert found.difference == intervals.of_rate_difference(6, 10, 1, 10)
-    assert found.fisher == pytest.approx(2 * stats.hypergeom.sf(5, 20, 7, 10))
-    assert found.boschloo == pytest.approx(stats.boschloo_exact([[6, 1], [4, 9]]).pvalue)
-    assert found.boschloo < found.fisher
+    result = statistics.compare_failures(first, second)
+    assert result.difference == intervals.of_rate_difference(6, 10, 1, 10)
+    assert result.fisher == pytest.approx(2 * stats.hypergeom.sf(5, 20, 7, 10))
+    assert result.boschloo == pytest.approx(stats.boschloo_exact([[6, 1], [4, 9]]).pvalue)
+    assert result.boschloo < result.fisher
     paired = statistics.compare_failures(first, second, paired=True)
     assert paired.difference == intervals.of_paired_rate_difference(first, second)
     none = statistics.compare_failures(second & False, second & False)
@@ -80,23 +80,23 @@ def test_holm_adjusts_as_its_paper_says_and_leaves_out_what_has_no_p_value():
 def test_the_expected_best_is_the_mean_over_all_subsets(best_of):
     scores = np.random.default_rng(0).normal(size=7)
     subsets = [max(chosen) for chosen in combinations(scores, best_of)]
-    found = statistics.expected_best(scores, best_of)
-    assert found.value == pytest.approx(np.mean(subsets))
-    assert found.known == (best_of <= 3)
+    result = statistics.expected_best(scores, best_of)
+    assert result.value == pytest.approx(np.mean(subsets))
+    assert result.known == (best_of <= 3)
 
 
 def test_the_expected_best_of_one_run_is_the_mean_with_its_usual_interval():
-    found = statistics.expected_best(BAD, 1)
+    result = statistics.expected_best(BAD, 1)
     expected = intervals.of_mean(BAD)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (result.low, result.high) == pytest.approx((expected.low, expected.high))
     with pytest.raises(ValueError, match="expected 1 to 5"):
         statistics.expected_best(BAD, 6)
 
 
 def test_the_expected_best_has_no_bias():
     rng = np.random.default_rng(0)
-    found = [statistics.expected_best(rng.uniform(size=8), 5).value for _ in range(4000)]
-    assert np.mean(found) == pytest.approx(5 / 6, abs=4 * np.std(found) / 4000**0.5)
+    result = [statistics.expected_best(rng.uniform(size=8), 5).value for _ in range(4000)]
+    assert np.mean(result) == pytest.approx(5 / 6, abs=4 * np.std(result) / 4000**0.5)
 
 
 def test_kappa_is_that_of_fleisss_own_example():
@@ -116,26 +116,26 @@ def test_kappa_is_that_of_fleisss_own_example():
         ]
     )
     predictions = np.stack([np.repeat(np.arange(5), row) for row in counts], axis=1)
-    found = statistics.consistency(predictions)
-    assert found.kappa.value == pytest.approx(0.210, abs=5e-4)
-    assert found.agreement.value == pytest.approx(0.378, abs=5e-4)
+    result = statistics.consistency(predictions)
+    assert result.kappa.value == pytest.approx(0.210, abs=5e-4)
+    assert result.agreement.value == pytest.approx(0.378, abs=5e-4)
 
 
 def test_agreement_is_the_mean_over_pairs_of_runs():
     predictions = np.random.default_rng(0).integers(3, size=(4, 30))
-    found = statistics.consistency(predictions)
+    result = statistics.consistency(predictions)
     pairs = [(a == b) for a, b in combinations(predictions, 2)]
-    assert found.agreement.value == pytest.approx(np.mean(pairs))
-    assert found.flips == pytest.approx(1 - np.mean(pairs, axis=0))
-    assert found.by_pair[1, 2] == (predictions[1] == predictions[2]).mean()
-    assert found.by_pair.diagonal() == pytest.approx(1)
-    assert abs(found.kappa.value) < 0.2
+    assert result.agreement.value == pytest.approx(np.mean(pairs))
+    assert result.flips == pytest.approx(1 - np.mean(pairs, axis=0))
+    assert result.by_pair[1, 2] == (predictions[1] == predictions[2]).mean()
+    assert result.by_pair.diagonal() == pytest.approx(1)
+    assert abs(result.kappa.value) < 0.2
 
 
 def test_runs_that_always_agree_have_no_kappa_and_one_run_is_refused():
-    found = statistics.consistency(np.ones((3, 5), int))
-    assert found.agreement.value == found.agreement.high == 1
-    assert np.isnan(found.kappa.value)
+    result = statistics.consistency(np.ones((3, 5), int))
+    assert result.agreement.value == result.agreement.high == 1
+    assert np.isnan(result.kappa.value)
     for bad in (np.ones((1, 5), int), -np.ones((3, 5), int)):
         with pytest.raises(ValueError, match="expected 2 or more"):
             statistics.consistency(bad)
@@ -153,26 +153,26 @@ def test_flips_alone_make_no_difference_in_generalisation():
 def test_equal_losses_give_the_f_test_of_a_two_way_analysis_of_variance():
     rng = np.random.default_rng(0)
     correct = rng.random((6, 50)) < rng.beta(3, 1, 50) * np.linspace(0.7, 1, 6)[:, None]
-    found = statistics.same_loss_spread(np.full(6, 0.1), correct)
+    result = statistics.same_loss_spread(np.full(6, 0.1), correct)
     total = ((correct - correct.mean()) ** 2).sum()
     runs = 50 * ((correct.mean(1) - correct.mean()) ** 2).sum()
     examples = 6 * ((correct.mean(0) - correct.mean()) ** 2).sum()
     rest = (total - runs - examples) / (5 * 49)
-    assert found.p_value == pytest.approx(stats.f.sf(runs / 5 / rest, 5, 5 * 49))
-    assert found.std.value == pytest.approx(max(0, (runs / 5 - rest) / 50) ** 0.5)
-    assert found.noise == pytest.approx((rest / 50) ** 0.5)
+    assert result.p_value == pytest.approx(stats.f.sf(runs / 5 / rest, 5, 5 * 49))
+    assert result.std.value == pytest.approx(max(0, (runs / 5 - rest) / 50) ** 0.5)
+    assert result.noise == pytest.approx((rest / 50) ** 0.5)
 
 
 def test_what_goes_with_the_training_loss_is_taken_out():
     rng = np.random.default_rng(1)
     losses = np.geomspace(1e-4, 1e-1, 12)
     correct = rng.random((12, 4000)) < 0.75 - 0.05 * np.log10(losses)[:, None]
-    found = statistics.same_loss_spread(losses, correct)
+    result = statistics.same_loss_spread(losses, correct)
     fit = stats.linregress(np.log(losses), correct.mean(1))
-    assert found.explained == pytest.approx(fit.rvalue**2)
-    assert found.explained > 0.9
-    assert found.std.value < 0.01
-    assert found.std.low == 0
+    assert result.explained == pytest.approx(fit.rvalue**2)
+    assert result.explained > 0.9
+    assert result.std.value < 0.01
+    assert result.std.low == 0
     with pytest.raises(ValueError, match="4 or more, all positive"):
         statistics.same_loss_spread(losses[:3], correct[:3])
 
@@ -180,9 +180,9 @@ def test_what_goes_with_the_training_loss_is_taken_out():
 def test_early_sign_is_mann_and_whitneys_statistic():
     norms = np.array([1.0, 2.0, 2.0, 5.0, 3.0, 0.5, 2.0])
     failed = np.array([True, True, False, False, False, True, True])
-    found = statistics.early_sign(norms, failed)
+    result = statistics.early_sign(norms, failed)
     expected = stats.mannwhitneyu(norms[~failed], norms[failed]).statistic / 12
-    assert found.value == pytest.approx(expected)
+    assert result.value == pytest.approx(expected)
     assert np.isnan(statistics.early_sign(norms, failed & False).value)
     norms[0] = np.nan  # diverged: it counts as the smallest
     assert statistics.early_sign(norms, failed).value == pytest.approx(expected)
@@ -191,10 +191,10 @@ def test_early_sign_is_mann_and_whitneys_statistic():
 def test_vanishing_gradients_are_counted_in_orders_of_magnitude():
     norms = np.array([1e-4, 1e-3, 1e-2, 1e-1, 1.0, np.nan, 0.0])
     failed = np.array([True, True, False, False, False, True, True])
-    found = statistics.gradient_gap(norms, failed)
-    assert found.value == pytest.approx(2.5)
+    result = statistics.gradient_gap(norms, failed)
+    assert result.value == pytest.approx(2.5)
     expected = intervals.of_mean_difference(np.array([-2.0, -1, 0]), np.array([-4.0, -3]))
-    assert found.low == pytest.approx(expected.low)
+    assert result.low == pytest.approx(expected.low)
     assert np.isnan(statistics.gradient_gap(norms, failed | True).value)
 
 
@@ -209,26 +209,26 @@ def test_forgetting_ends_at_the_layer_from_which_the_loss_stays_low():
 def test_shares_of_variance_are_those_of_a_two_way_table():
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(5, 1)) + 0.1 * rng.normal(size=(5, 4))
-    found = statistics.crossed_variance(scores)
-    total = found.init.value + found.order.value + found.rest.value
+    result = statistics.crossed_variance(scores)
+    total = result.init.value + result.order.value + result.rest.value
     assert total == pytest.approx(1)
-    assert found.init.value > 0.9
+    assert result.init.value > 0.9
     squares = 4 * scores.mean(1).var(ddof=1), 5 * scores.mean(0).var(ddof=1)
     left = scores - scores.mean(1, keepdims=True) - scores.mean(0) + scores.mean()
     rest = (left**2).sum() / 12
-    assert found.p_init == pytest.approx(stats.f.sf(squares[0] / rest, 4, 12))
-    assert found.p_order == pytest.approx(stats.f.sf(squares[1] / rest, 3, 12))
+    assert result.p_init == pytest.approx(stats.f.sf(squares[0] / rest, 4, 12))
+    assert result.p_order == pytest.approx(stats.f.sf(squares[1] / rest, 3, 12))
     between = (squares[0] - rest) / 4, max(0, (squares[1] - rest) / 5)
-    assert found.init.value == pytest.approx(between[0] / (sum(between) + rest))
+    assert result.init.value == pytest.approx(between[0] / (sum(between) + rest))
     scores[0, 0] = np.nan
     assert np.isnan(statistics.crossed_variance(scores).init.value)
 
 
 def test_a_recipe_without_effects_of_its_seeds_shows_none():
     rng = np.random.default_rng(0)
-    found = [statistics.crossed_variance(rng.normal(size=(5, 5)), draws=10) for _ in range(1000)]
+    result = [statistics.crossed_variance(rng.normal(size=(5, 5)), draws=10) for _ in range(1000)]
     for name in ("p_init", "p_order"):
-        rejected = np.mean([getattr(one, name) < 0.05 for one in found])
+        rejected = np.mean([getattr(one, name) < 0.05 for one in result])
         assert rejected == pytest.approx(0.05, abs=0.02)
 
 
@@ -258,6 +258,6 @@ def test_the_smallest_difference_is_one_that_the_test_finds():
         assert statistics.failure_power(runs, smallest, 0.0) >= 0.8
         assert statistics.failure_power(runs, smallest - 0.002, 0.0) < 0.8
     assert statistics.power_statement(10) == (
-        "10 seeds per recipe find a failure rate of 48 % against none with a probability of 80 %"
+        "10 seeds per recipe detect a failure rate of 48 % against 0 % with a probability of 80 %"
     )
     assert "cannot decide" in statistics.power_statement(2)

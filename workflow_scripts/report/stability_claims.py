@@ -119,7 +119,7 @@ def decided(findings: Sequence[Finding], alpha: float = 1 - thresholds.LEVEL) ->
         Level of the tests together.
     """
     tested = [f.p_value if f.claimed and not f.unmet else nan for f in findings]
-    found = []
+    decisions = []
     for finding, p_value in zip(findings, statistics.holm(tested), strict=True):
         number = finding.number
         if not isnan(p_value):
@@ -135,8 +135,8 @@ def decided(findings: Sequence[Finding], alpha: float = 1 - thresholds.LEVEL) ->
         )
         if p_value >= alpha and finding.runs >= finding.least_runs:
             word = Verdict("inconclusive", f"p = {p_value:.2g}")
-        found.append(Decided(finding, float(p_value), word))
-    return found
+        decisions.append(Decided(finding, float(p_value), word))
+    return decisions
 
 
 def spread_between_seeds(task: str, usual: Sweep, strong: Sweep) -> list[Finding]:
@@ -145,15 +145,15 @@ def spread_between_seeds(task: str, usual: Sweep, strong: Sweep) -> list[Finding
     Levene's, as in the paper, and the spread of the successful runs alone are reported beside.
     """
     claim, runs = "spread_between_seeds", min(len(usual.scores), len(strong.scores))
-    found = statistics.compare_spread(usual.scores, strong.scores)
+    tests = statistics.compare_spread(usual.scores, strong.scores)
     words = f"standard deviation of the score, {usual.recipe} - {strong.recipe}"
     few = {"runs": runs, "least_runs": thresholds.LEAST_SEEDS}
     rows = [
         Finding(
-            claim, task, words, found.difference, "above", 0.0, p_value=found.brown_forsythe, **few
+            claim, task, words, tests.difference, "above", 0.0, p_value=tests.brown_forsythe, **few
         ),
         Finding(
-            claim, task, f"{words} (Levene's p)", found.difference, p_value=found.levene, **few
+            claim, task, f"{words} (Levene's p)", tests.difference, p_value=tests.levene, **few
         ),
     ]
     for sweep in (usual, strong):
@@ -181,7 +181,7 @@ def fewer_failed_runs(
     paired : bool
         Whether both ran with the same seeds, in the same order.
     """
-    found = statistics.compare_failures(first.failed, second.failed, paired)
+    tests = statistics.compare_failures(first.failed, second.failed, paired)
     counts = [f"{int(s.failed.sum())} of {len(s.failed)} failed" for s in (first, second)]
     words = f"failure rate, {first.recipe} ({counts[0]}) - {second.recipe} ({counts[1]})"
     return [
@@ -189,12 +189,12 @@ def fewer_failed_runs(
             claim,
             task,
             words,
-            found.difference,
+            tests.difference,
             "above",
             0.0,
             min(len(first.failed), len(second.failed)),
             thresholds.LEAST_SEEDS,
-            found.boschloo,
+            tests.boschloo,
         )
     ]
 
@@ -284,8 +284,8 @@ def same_loss_different_score(task: str, sweep: Sweep, chance: float) -> list[Fi
     if runs < 4:
         unmet = f"{runs} of {len(fitted)} runs fitted the training set, 4 needed"
     else:
-        found = statistics.same_loss_spread(sweep.train_losses[fitted], sweep.correct[fitted])
-        number = found.std.map(lambda std: 100 * std)
-        words += f" ({100 * found.noise:.2g} more from flips of single examples)"
+        spread = statistics.same_loss_spread(sweep.train_losses[fitted], sweep.correct[fitted])
+        number = spread.std.map(lambda std: 100 * std)
+        words += f" ({100 * spread.noise:.2g} more from flips of single examples)"
     bound = thresholds.NOTICEABLE_POINTS
     return [Finding(claim, task, words, number, "above", bound, runs, unmet=unmet)]

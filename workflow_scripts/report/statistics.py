@@ -28,7 +28,7 @@ class Verdict:
         ``supported``, ``contradicted``, ``inconclusive``, ``not applicable``, ``agrees``,
         ``disagrees`` or ``reported only``.
     reason : str
-        Number of runs, or what stands in the way; empty if there is nothing to add.
+        Number of runs, or what prevents a verdict; empty if there is nothing to add.
     """
 
     word: str
@@ -180,8 +180,8 @@ def hierarchical_bootstrap(
         return Interval(value, nan, nan)
 
     def number(drawn: np.ndarray) -> float:
-        found = statistic(drawn)
-        return np.log(found) if log else found
+        drawn_number = statistic(drawn)
+        return np.log(drawn_number) if log else drawn_number
 
     rng = np.random.default_rng(seed)
     parts = []
@@ -219,7 +219,7 @@ class Measured:
     Parameters
     ----------
     value : float
-        As found.
+        As measured.
     bound : Bound
         Whether the true value is equal, at least this, or at most this; ``BOTH`` if nothing can
         be said.
@@ -294,7 +294,7 @@ def ratio_over_runs(
     bound = _joined({p.bound for p in pairs} - {Bound.NONE})
     logs = np.log([p.value for p in pairs])
     if len(pairs) >= LEAST_RUNS:
-        found = of_mean(logs, level)
+        interval = of_mean(logs, level)
     else:
         spread = []
         for runs in (first, second):
@@ -305,11 +305,11 @@ def ratio_over_runs(
             spread.append((float(variance) / len(runs), sum(len(w) - 1 for w in widths)))
         known = min(freedom for _, freedom in spread) > 0
         missing = Interval(float(logs.mean()), nan, nan)
-        found = combined(float(logs.mean()), spread, level) if known else missing
-    value, low, high = (float(np.exp(x)) for x in (found.value, found.low, found.high))
-    if bound in (Bound.AT_LEAST, Bound.BOTH) and found.known:
+        interval = combined(float(logs.mean()), spread, level) if known else missing
+    value, low, high = (float(np.exp(x)) for x in (interval.value, interval.low, interval.high))
+    if bound in (Bound.AT_LEAST, Bound.BOTH) and interval.known:
         high = inf
-    if bound in (Bound.AT_MOST, Bound.BOTH) and found.known:
+    if bound in (Bound.AT_MOST, Bound.BOTH) and interval.known:
         low = 0.0
     return Measured(value, bound), Interval(value, low, high)
 
@@ -385,18 +385,18 @@ def crossing(
     else:
         smallest = far * 2.0**-_SHRINKINGS
         while near == 0 and far > smallest:
-            found = excess(far / 2)
-            if found < 0:
-                near, below = far / 2, found
+            halfway = excess(far / 2)
+            if halfway < 0:
+                near, below = far / 2, halfway
             else:
-                far, above = far / 2, found
+                far, above = far / 2, halfway
     for _ in range(halvings):
         middle = (near + far) / 2
-        found = excess(middle)
-        if found < 0:
-            near, below = middle, found
+        halfway = excess(middle)
+        if halfway < 0:
+            near, below = middle, halfway
         else:
-            far, above = middle, found
+            far, above = middle, halfway
     if isfinite(above) and isfinite(below):
         distance = near + (far - near) * below / (below - above)
     else:
@@ -548,11 +548,11 @@ def lowest_on_ray(
         Losses computed.
     """
     places = longest * np.arange(1, points + 1) / points
-    found = np.array([loss(float(t)) for t in places])
-    if not np.isfinite(found).any():
+    losses = np.array([loss(float(t)) for t in places])
+    if not np.isfinite(losses).any():
         return 0.0, inf
-    lowest = int(np.nanargmin(np.where(np.isfinite(found), found, np.nan)))
-    return float(places[lowest]), float(found[lowest])
+    lowest = int(np.nanargmin(np.where(np.isfinite(losses), losses, np.nan)))
+    return float(places[lowest]), float(losses[lowest])
 
 
 # --- training curves ----------------------------------------------------------------------------
@@ -664,7 +664,7 @@ class SurfaceCorrelation:
         What it would be without the noise of few examples, -1 to 1; its interval is over the
         examples of both.
     raw : float
-        As found.
+        As measured.
     reliability1, reliability2 : float
         Share of each mean surface's variation over the points that other examples would repeat.
     """
@@ -713,15 +713,15 @@ def surface_correlation(
     Spearman (1904), Brown (1910) and Spearman (1910) for reliability and correction; Kendall and
     Gibbons (1990), section 9.3, for Greiner's relation.
     """
-    found = _correlations(losses, errors, kind)
+    correlations = _correlations(losses, errors, kind)
     corrected = Interval(nan, nan, nan)
-    if found.usable:
-        error = sqrt(sum((_GROUPS - 1) * np.var(np.arctanh(z)) for z in found.left_out))
-        on_z = student_t(float(np.arctanh(found.corrected)), error, _GROUPS - 1, level)
+    if correlations.usable:
+        error = sqrt(sum((_GROUPS - 1) * np.var(np.arctanh(z)) for z in correlations.left_out))
+        on_z = student_t(float(np.arctanh(correlations.corrected)), error, _GROUPS - 1, level)
         scale = _from_greiner if kind == "kendall" else float
         corrected = on_z.map(lambda z: scale(float(np.tanh(z))))
     scale = _from_greiner if kind == "kendall" else float
-    return SurfaceCorrelation(corrected, scale(found.raw), *found.reliabilities)
+    return SurfaceCorrelation(corrected, scale(correlations.raw), *correlations.reliabilities)
 
 
 def correlation_difference(
@@ -739,12 +739,12 @@ def correlation_difference(
     kind, level
         Likewise.
     """
-    found = [_correlations(*plane, kind) for plane in (first, second)]
-    if not all(f.usable for f in found):
+    both = [_correlations(*plane, kind) for plane in (first, second)]
+    if not all(f.usable for f in both):
         return Interval(nan, nan, nan)
     scale = np.vectorize(_from_greiner) if kind == "kendall" else np.asarray
-    value = float(scale(found[0].corrected) - scale(found[1].corrected))
-    gaps = [scale(a) - scale(b) for a, b in zip(found[0].left_out, found[1].left_out, strict=True)]
+    value = float(scale(both[0].corrected) - scale(both[1].corrected))
+    gaps = [scale(a) - scale(b) for a, b in zip(both[0].left_out, both[1].left_out, strict=True)]
     error = sqrt(sum((_GROUPS - 1) * np.var(gap) for gap in gaps))
     return student_t(value, error, _GROUPS - 1, level).clipped(-2, 2)
 
@@ -777,12 +777,12 @@ def _correlations(losses: np.ndarray, errors: np.ndarray, kind: str) -> _Correla
     def reliability(surface: np.ndarray, seed: int) -> float:
         rng = np.random.default_rng(seed)
         half = surface.shape[1] // 2
-        found = []
+        agreements = []
         for _ in range(_SPLITS):
             order = rng.permutation(surface.shape[1])
             halves = surface[:, order[:half]], surface[:, order[half : 2 * half]]
-            found.append(correlation(*(part.mean(1) for part in halves)))
-        mean = float(np.mean(found))
+            agreements.append(correlation(*(part.mean(1) for part in halves)))
+        mean = float(np.mean(agreements))
         return 2 * mean / (1 + mean) if mean > -1 else -inf
 
     def corrected(raw: float, reliabilities: Sequence[float]) -> float:

@@ -566,18 +566,18 @@ def crossed_variance(
     drawn = shares([s / rng.chisquare(f, draws) for s, f in zip(sums, freedom, strict=True)])
     tails = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1)
     squares = [s / f for s, f in zip(sums, freedom, strict=True)]
-    found = [Interval(*map(float, three)) for three in zip(shares(squares), *tails, strict=True)]
+    limits = [Interval(*map(float, three)) for three in zip(shares(squares), *tails, strict=True)]
     p_values = [
         float(fdtrc(freedom[i], freedom[2], squares[i] / squares[2])) if squares[2] > 0 else 0.0
         for i in range(2)
     ]
-    return CrossedVariance(*found, *p_values)
+    return CrossedVariance(*limits, *p_values)
 
 
 def failure_power(
     runs: int, rate1: float, rate2: float, alpha: float = 0.05, other_runs: int | None = None
 ) -> float:
-    """Probability that Boschloo's test finds two failure rates unequal.
+    """Power of Boschloo's test: the probability that it rejects equal failure rates.
 
     Exact: the sum over all pairs of counts.
 
@@ -648,14 +648,14 @@ def _log_binomial(n: int, rates: np.ndarray) -> np.ndarray:
 
 
 def smallest_difference(runs: int, power: float = 0.8, alpha: float = 0.05) -> float:
-    """Smallest failure rate that Boschloo's test tells from a recipe that never fails.
+    """Smallest failure rate that Boschloo's test can distinguish from a rate of 0.
 
     Parameters
     ----------
     runs : int
         Seeds of each recipe.
     power : float
-        Probability with which the test is to find it, 0 to 1.
+        Probability of a rejection, 0 to 1.
     alpha : float
         Level of the two-sided test.
 
@@ -666,8 +666,8 @@ def smallest_difference(runs: int, power: float = 0.8, alpha: float = 0.05) -> f
     """
     rejected = boschloo_p_values(runs, runs)[:, 0] <= alpha
     rates = np.arange(1, 1001) / 1000
-    found = np.exp(_log_binomial(runs, rates)) @ rejected
-    enough = np.flatnonzero(found >= power)
+    powers = np.exp(_log_binomial(runs, rates)) @ rejected
+    enough = np.flatnonzero(powers >= power)
     return float(rates[enough[0]]) if len(enough) else nan
 
 
@@ -679,12 +679,12 @@ def power_statement(runs: int, power: float = 0.8) -> str:
     runs : int
         Seeds of each recipe.
     power : float
-        Probability with which a difference is to be found, 0 to 1.
+        Probability with which a difference is to be detected, 0 to 1.
     """
     smallest = smallest_difference(runs, power)
     if not isfinite(smallest):
         return f"{runs} seeds per recipe cannot decide any difference of failure rates"
     return (
-        f"{runs} seeds per recipe find a failure rate of {100 * smallest:.0f} % against none with "
-        f"a probability of {100 * power:.0f} %"
+        f"{runs} seeds per recipe detect a failure rate of {100 * smallest:.0f} % against 0 % "
+        f"with a probability of {100 * power:.0f} %"
     )
