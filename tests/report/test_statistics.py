@@ -96,6 +96,13 @@ def test_the_hierarchical_bootstrap_of_a_mean_adds_the_variances_of_runs_and_exa
     assert result.value - result.low == pytest.approx(result.high - result.value)
 
 
+def test_few_examples_widen_the_interval_as_they_should():
+    values = np.random.default_rng(0).normal(size=(1, 5))
+    result = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
+    expected = of_mean(values[0])
+    assert result.high - result.value == pytest.approx(expected.high - expected.value, rel=0.03)
+
+
 def test_one_or_two_runs_have_an_interval_over_examples():
     values = np.random.default_rng(0).normal(size=(2, 40)) + np.array([[0.0], [9.0]])
     result = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
@@ -364,7 +371,7 @@ def test_a_level_that_a_run_never_reaches_is_a_bound_and_not_zero():
     assert statistics.first_below(seen, np.array([0.1, 0.1, 0.1]), 0.35) == Measured(0.0)
 
 
-def test_two_starts_of_one_process_are_rarely_distinguished_and_single_runs_never():
+def test_two_starts_of_one_process_are_rarely_distinguished_and_one_or_two_runs_never():
     decided = 0
     for seed in range(200):
         rng = np.random.default_rng(seed)
@@ -378,8 +385,10 @@ def test_two_starts_of_one_process_are_rarely_distinguished_and_single_runs_neve
         ]
         gap = statistics.paired_difference(*areas)
         decided += verdict(gap, "below", 0, 3).word != "inconclusive"
-        one = statistics.paired_difference(areas[0][:1], areas[1][:1])
-        assert verdict(one, "below", 0, 1).word == "inconclusive"
+        for runs in (1, 2):
+            few = statistics.paired_difference(areas[0][:runs], areas[1][:runs])
+            assert not few.known
+            assert verdict(few, "below", 0, runs).word == "inconclusive"
     assert decided <= 10
 
 
