@@ -207,6 +207,18 @@ def test_a_ratio_over_three_runs_has_students_interval_of_its_log():
     )
 
 
+def test_a_ratio_of_one_run_has_an_interval_over_its_directions():
+    logs = np.random.default_rng(1).normal(size=(2, 5)) * np.array([[0.1], [0.3]])
+    first, second = ([[Measured(r) for r in run]] for run in np.exp(logs).tolist())
+    value, interval = statistics.ratio_over_runs(first, second)
+    parts = np.pi / 2 * logs.var(axis=1, ddof=1) / 5  # of medians
+    half = stats.t.ppf(0.975, parts.sum() ** 2 / (parts**2 / 4).sum()) * parts.sum() ** 0.5
+    middle = np.median(logs[0]) - np.median(logs[1])
+    assert value.value == pytest.approx(np.exp(middle))
+    assert interval.low == pytest.approx(np.exp(middle - half))
+    assert interval.high == pytest.approx(np.exp(middle + half))
+
+
 def test_one_run_of_one_direction_has_a_ratio_without_an_interval():
     value, interval = statistics.ratio_over_runs([[Measured(2.0)]], [[Measured(1.0)]])
     assert value == Measured(2.0)
