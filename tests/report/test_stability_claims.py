@@ -68,7 +68,7 @@ def test_p_values_are_adjusted_for_the_tests_of_a_ledger_and_no_others():
         number = Interval(1, 0.5, 2)
         return Finding("small_data", "t", "m", number, claimed, 0, 20, 10, p_value, unmet)
 
-    result = decided([one(0.03), one(0.02), one(0.001, ""), one(0.001, unmet="none failed")])
+    result = decided([one(0.03), one(0.02), one(0.9, ""), one(0.9, unmet="none failed")])
     assert [d.p_value for d in result[:2]] == pytest.approx([0.04, 0.04])
     assert [str(d.verdict) for d in result] == [
         "supported",
@@ -104,6 +104,9 @@ def test_forgetting_is_a_matter_of_the_top_layers_or_it_is_not():
     assert words(claims.forgetting("rte", np.concatenate([top] * 4))) == ["supported"]
     all_the_way = np.repeat([[9.0, 9, 9, 9, 9, 9, 0]], 4, axis=0) - [[0], [1], [0], [1]]
     assert words(claims.forgetting("rte", all_the_way)) == ["contradicted"]
+    apart = np.array([[9.0, 0, 0, 0, 0, 0, 0], [9, 9, 9, 9, 9, 9, 0], [9, 9, 9, 9, 0, 0, 0]])
+    number = claims.forgetting("rte", apart)[0].number
+    assert (number.low, number.high) == (0, 1)  # a share has no limits beyond these
     assert words(claims.forgetting("rte", np.empty((0, 7)))) == ["not applicable: no run failed"]
 
 
@@ -112,6 +115,9 @@ def test_runs_of_equal_loss_differ_beyond_the_flips_of_examples():
     assert result[0].runs == 18
     assert result[0].number.value == pytest.approx(2.2, abs=0.8)
     assert words(result) == ["supported"]
+    # A failed run may fit its training set: it is left out all the same.
+    fitted = replace(sweep("devlin", 10, 4), train_losses=np.full(10, 0.01))
+    assert claims.same_loss_different_score("rte", fitted, LN2)[0].runs == 6
     few = claims.same_loss_different_score("rte", sweep("devlin", 10, 7), LN2)
     assert words(few) == ["not applicable: 3 of 10 runs fitted the training set, 4 needed"]
     unfitted = replace(sweep("devlin", 10, 0), train_losses=np.full(10, 0.5))
