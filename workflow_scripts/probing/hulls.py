@@ -95,7 +95,7 @@ def separable(x: np.ndarray, y: np.ndarray, directions: Sequence[np.ndarray] = (
     UserError
         If x or y has no rows, another width than the other, or values that are not finite.
     """
-    return _Search(*checked(x, y)).run(directions, tolerance=None)
+    return Search(*checked(x, y)).run(directions, tolerance=None)
 
 
 def closest_points(x: np.ndarray, y: np.ndarray, tolerance: float = 1e-8) -> Hulls:
@@ -113,7 +113,7 @@ def closest_points(x: np.ndarray, y: np.ndarray, tolerance: float = 1e-8) -> Hul
     UserError
         As ``separable``.
     """
-    return _Search(*checked(x, y)).run((), tolerance)
+    return Search(*checked(x, y)).run((), tolerance)
 
 
 def hull_distance(x: np.ndarray, y: np.ndarray) -> float:
@@ -145,7 +145,7 @@ def rounding(scale: float, d: int) -> float:
     return 2 * (d + 4) * np.finfo(np.float64).eps * scale
 
 
-class _Search:
+class Search:
     """The closest points of two hulls, from few points at first; keeps the best bounds."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
