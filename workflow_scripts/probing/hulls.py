@@ -156,14 +156,24 @@ class Search:
         self.lower, self.direction, self.middle = -np.inf, np.zeros(x.shape[1]), 0.0
         self.upper, self.combinations = np.inf, ((0,), (1.0,), (0,), (1.0,))
 
-    def run(self, directions: Sequence[np.ndarray], tolerance: float | None) -> Hulls:
-        """Stop at a decision (tolerance None), or at bounds that are that close."""
+    def run(
+        self,
+        directions: Sequence[np.ndarray],
+        tolerance: float | None,
+        enough: float = np.inf,
+    ) -> Hulls:
+        """Search until it is decided (tolerance None), or bounds are that close.
+
+        Or until the distance is known to be larger than ``enough``.
+        """
         if self.scale == 0.0:
             self.upper = 0.0
             return self.result()
         for direction in (*directions, self.x.mean(axis=0) - self.y.mean(axis=0)):
             self.sides(direction)
-            if tolerance is None and self.lower > self.certain:
+            if (
+                tolerance is None and self.lower > self.certain
+            ) or self.lower - self.certain > enough:
                 return self.result()
         chosen_x, chosen_y = self.nearest(FIRST)
         middle, stalled = np.zeros_like(self.origin), 0
@@ -183,7 +193,9 @@ class Search:
                 break
             along_x, along_y = self.sides(p - q)
             if self.lower > self.certain and (
-                tolerance is None or self.upper - self.lower <= tolerance * self.upper
+                tolerance is None
+                or self.lower - self.certain > enough
+                or self.upper - self.lower <= tolerance * self.upper
             ):
                 break
             middle = (p + q) / 2
