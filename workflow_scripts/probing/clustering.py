@@ -230,13 +230,51 @@ def _components(touching: dict[int, set[int]]) -> list[list[int]]:
 class _Plane:
     """A hyperplane with a cluster on one side and a group of another label's rows on the other.
 
-    ``group`` is a mask of the other label's rows, None for all of them; ``highest`` how far these
-    reach along ``direction``.
+    ``group`` is a mask of rows; ``highest`` how far these reach along ``direction``.
     """
 
     direction: np.ndarray
     highest: float
-    group: np.ndarray | None
+    group: np.ndarray
+
+
+class _Shield:
+    """Hyperplanes with all points of another label on one side, and who is beyond them."""
+
+    def __init__(self, points: np.ndarray, others: np.ndarray, certain: float) -> None:
+        self.points, self.others, self.certain = points, others, certain
+        self.beyond = np.zeros((len(points), 8), dtype=bool)
+        self.count = 0
+        self._separate_many()
+
+    def add(self, direction: np.ndarray) -> None:
+        """Add a hyperplane at the far end of the other label."""
+        if self.count == self.beyond.shape[1]:
+            self.beyond = np.concatenate([self.beyond, np.zeros_like(self.beyond)], axis=1)
+        highest = float((self.others @ direction).max())
+        self.beyond[:, self.count] = self.points @ direction - highest > self.certain
+        self.count += 1
+
+    def covers(self, places: np.ndarray) -> bool:
+        """Whether some points are beyond one hyperplane, and so their hull is."""
+        return bool(self.beyond[places, : self.count].all(axis=0).any())
+
+    def _separate_many(self) -> None:
+        """A hyperplane that many of the points are beyond, by bisection along a discriminant."""
+        both = np.concatenate([self.points, self.others])
+        names = np.repeat([0, 1], [len(self.points), len(self.others)])
+        means = _discriminants(both, {k: np.flatnonzero(names == k) for k in (0, 1)})
+        direction = means[0] - means[1]
+        order = np.argsort(-(self.points @ direction), kind="stable")
+        least, most = 0, len(order)
+        while most - least > max(1, len(order) // 100):
+            middle = (least + most) // 2
+            hulls = Search(self.points[order[:middle]], self.others).run([direction], None)
+            if hulls.state == "separated":
+                least = middle
+                self.add(hulls.direction)
+            else:
+                most = middle
 
 
 class _Overlap:
@@ -266,9 +304,20 @@ class _Merging:
         self.members = {i: np.array([i]) for i in range(len(x))}
         self.rows = {int(name): np.flatnonzero(labels == name) for name in np.unique(labels)}
         self.points = {name: self.x[rows] for name, rows in self.rows.items()}
+        # Row -> place among the rows of its label.
+        self.place = np.zeros(len(x), dtype=np.int64)
+        for rows in self.rows.values():
+            self.place[rows] = np.arange(len(rows))
+        self.shields = {
+            (name, other): _Shield(self.points[name], self.points[other], self.certain)
+            for name in self.rows
+            for other in sorted(touching[name])
+        }
         self.planes: dict[tuple[int, int], list[_Plane]] = {}
-        # Clusters and labels that they are known to overlap with as wholes.
+        # Clusters and labels that they overlap with as wholes, as whatever grows from them will;
+        # labels that the union under test does.
         self.blocked: set[tuple[int, int]] = set()
+        self.met: set[int] = set()
         self.overlaps: dict[int, set[_Overlap]] = {}
         self.spheres: dict[int, tuple[np.ndarray, float]] = {}
         self.rejections: list[Rejection] = []
@@ -305,7 +354,7 @@ class _Merging:
         self.owner[self.members[number]] = number
         for other, found in planes.items():
             self.planes[number, other] = found
-            if not (len(found) == 1 and found[0].group is None):
+            if other in self.met or {(low, other), (high, other)} & self.blocked:
                 self.blocked.add((number, other))
             for gone in (low, high):
                 self.planes.pop((gone, other), None)
@@ -325,6 +374,7 @@ class _Merging:
                 self._list(overlap)
                 return None
         planes = {}
+        self.met.clear()
         for other in sorted(self.touching[label]):
             found = self._planes_against(label, low, high, other)
             if found is None:
@@ -334,34 +384,35 @@ class _Merging:
 
     def _planes_against(self, label: int, low: int, high: int, other: int) -> list[_Plane] | None:
         """Hyperplanes between the union of two clusters and each cluster of another label."""
+        rows = np.concatenate([self.members[low], self.members[high]])
+        shield = self.shields[label, other]
+        if shield.covers(self.place[rows]):
+            return []
         found: list[_Plane] = []
-        directions = []
         for mine, added in ((low, high), (high, low)):
             points = self.x[self.members[added]]
             for plane in self.planes.get((mine, other), ()):
                 if (points @ plane.direction).min() - plane.highest > self.certain:
-                    if plane.group is None:
-                        return [plane]
                     found.append(plane)
-                elif plane.group is None:
-                    directions.append(plane.direction)
-        rows = np.concatenate([self.members[low], self.members[high]])
+        whole = self.rows[other]
         if {(low, other), (high, other)} & self.blocked:
-            groups = self._halves(rows, label, other, found)
+            groups = self._halves(rows, label, other, found, whole)
         else:
-            groups = [self.rows[other]]
+            groups = [whole]
         while groups:
             group = groups.pop()
-            start = [sum(directions)] if len(directions) == 2 else []
-            hulls = Search(self.x[rows], self.x[group]).run(start, tolerance=None)
+            hulls = Search(self.x[rows], self.x[group]).run((), tolerance=None)
             if hulls.state == "separated":
+                if group is whole:
+                    shield.add(hulls.direction)
+                    return []
                 highest = float((self.x[group] @ hulls.direction).max())
-                if len(group) == len(self.rows[other]):
-                    return [_Plane(hulls.direction, highest, None)]
                 mask = np.zeros(len(self.x), dtype=bool)
                 mask[group] = True
                 found.append(_Plane(hulls.direction, highest, mask))
                 continue
+            if group is whole:
+                self.met.add(other)
             overlap = _Overlap(
                 Rejection(
                     label=label,
@@ -383,20 +434,18 @@ class _Merging:
             groups += self._halves(rows, label, other, found, group)
         return found
 
-    def _halves(self, rows, label, other, found, group=None) -> list[np.ndarray]:
+    def _halves(self, rows, label, other, found, group) -> list[np.ndarray]:
         """Rows of another label's clusters that may meet a union, the nearer half last.
 
         Without the clusters that a known hyperplane separates from it, and those whose smallest
         spheres about their centroids do not touch that of the union.
         """
-        group = self.rows[other] if group is None else group
         numbers = np.unique(self.owner[group])
         left = []
         for number in numbers.tolist():
-            free = self.planes.get((number, label), ())
-            if len(free) == 1 and free[0].group is None:
-                continue
             members = self.members[number]
+            if self.shields[other, label].covers(self.place[members]):
+                continue
             if any(plane.group[members].all() for plane in found):
                 continue
             left.append(number)

@@ -22,6 +22,8 @@ FIRST, MORE = 150, 100
 # Weight of the rows that make the weights sum to 1, in units of the scale. The closest points do
 # not depend on it once the origin is half-way between them, where each attempt moves it.
 HEAVY = 10.0
+# Weights below this are rounding: without them a point of both sets is its own witness.
+NO_WEIGHT = 1e-14
 ROUNDS = 1000
 # Attempts that may bring nothing new before the answer is taken as it is.
 STALLED = 3
@@ -272,6 +274,7 @@ def _weights(x, y, middle, scale) -> tuple[np.ndarray, np.ndarray] | None:
         weights, _ = nnls(columns, sums)
     except RuntimeError:  # too many iterations
         return None
+    weights[weights < NO_WEIGHT] = 0.0
     a, b = weights[: len(x)], weights[len(x) :]
     return (a / a.sum(), b / b.sum()) if a.any() and b.any() else None
 
