@@ -77,6 +77,7 @@ def test_the_closest_points_are_those_of_a_general_solver():
         assert hulls.upper - hulls.lower <= 1e-7 * hulls.upper
         if len(x) + len(y) > 25:
             continue
+        n = len(x)
         weights = np.concatenate([np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))])
         both = np.vstack([x, -y]) / hulls.scale
         answer = minimize(
@@ -85,8 +86,8 @@ def test_the_closest_points_are_those_of_a_general_solver():
             jac=lambda w, both=both: 2 * both @ (w @ both),
             bounds=[(0, None)] * len(weights),
             constraints=[
-                {"type": "eq", "fun": lambda w, n=len(x): w[:n].sum() - 1},
-                {"type": "eq", "fun": lambda w, n=len(x): w[n:].sum() - 1},
+                {"type": "eq", "fun": lambda w, n=n: w[:n].sum() - 1},
+                {"type": "eq", "fun": lambda w, n=n: w[n:].sum() - 1},
             ],
             method="SLSQP",
             options={"ftol": 1e-15, "maxiter": 500},
@@ -105,7 +106,7 @@ def test_in_the_plane_the_distance_is_that_of_corners_and_edges():
     random = np.random.default_rng(1)
     for gap in (0.5, 3.0, 40.0):
         x = random.normal(size=(25, 2))
-        y = random.normal(size=(30, 2)) + [8 + gap, gap]
+        y = random.normal(size=(30, 2)) + np.array([8 + gap, gap])
         corners = [points[ConvexHull(points).vertices] for points in (x, y)]
         expected = min(
             segment_distance(p, a, b)
@@ -172,7 +173,7 @@ def test_a_shared_point_is_the_witness():
 @pytest.mark.parametrize("shift", [0.0, 2.0])
 def test_a_single_point_a_constant_feature_and_equal_points_are_no_special_case(shift):
     x = np.array([[1.0, 5.0, 0.0]] * 3)
-    y = x[:1] + [0, 0, shift]
+    y = x[:1] + np.array([0, 0, shift])
     assert hull_distance(x, y) == pytest.approx(shift, abs=1e-12)
     assert separable(x, y).state == ("separated" if shift else "overlapping")
     assert bool(separable(x, y)) == bool(shift)

@@ -226,53 +226,60 @@ def _components(touching: dict[int, set[int]]) -> list[list[int]]:
     return components
 
 
-@dataclass(frozen=True, eq=False)
-class _Plane:
-    """A hyperplane with a cluster on one side and a group of another label's rows on the other.
+class _Planes:
+    """Hyperplanes between two labels, and which points of each are on the right side.
 
-    ``group`` is a mask of rows; ``highest`` how far these reach along ``direction``.
+    Hulls of points on the right side of one hyperplane do not meet.
     """
 
-    direction: np.ndarray
-    highest: float
-    group: np.ndarray
-
-
-class _Shield:
-    """Hyperplanes with all points of another label on one side, and who is beyond them."""
-
-    def __init__(self, points: np.ndarray, others: np.ndarray, certain: float) -> None:
-        self.points, self.others, self.certain = points, others, certain
-        self.beyond = np.zeros((len(points), 8), dtype=bool)
+    def __init__(self, points: dict[int, np.ndarray], certain: float) -> None:
+        self.points, self.certain = points, certain
+        self.right = {name: np.zeros((len(own), 8), dtype=bool) for name, own in points.items()}
         self.count = 0
-        self._separate_many()
+        first, second = points
+        self._separate_many(first, second)
+        self._separate_many(second, first)
 
-    def add(self, direction: np.ndarray) -> None:
-        """Add a hyperplane at the far end of the other label."""
-        if self.count == self.beyond.shape[1]:
-            self.beyond = np.concatenate([self.beyond, np.zeros_like(self.beyond)], axis=1)
-        highest = float((self.others @ direction).max())
-        self.beyond[:, self.count] = self.points @ direction - highest > self.certain
+    def add(
+        self, label: int, other: int, direction: np.ndarray, sides: tuple[np.ndarray, ...] | None
+    ) -> None:
+        """Add a hyperplane with all of the other label behind it, or one between some points.
+
+        ``sides``: places of these points in both labels; the hyperplane is half-way between them,
+        so that others may be on the right side as well.
+        """
+        along = {name: own @ direction for name, own in self.points.items()}
+        if sides is None:
+            end = float(along[other].max())
+            beyond, behind = along[label] - end > self.certain, np.ones(len(along[other]), bool)
+        else:
+            middle = float(along[label][sides[0]].min() + along[other][sides[1]].max()) / 2
+            beyond, behind = along[label] - middle > self.certain, along[other] - middle < 0
+        if self.count == self.right[label].shape[1]:
+            self.right = {k: np.hstack([v, np.zeros_like(v)]) for k, v in self.right.items()}
+        self.right[label][:, self.count] = beyond
+        self.right[other][:, self.count] = behind
         self.count += 1
 
-    def covers(self, places: np.ndarray) -> bool:
-        """Whether some points are beyond one hyperplane, and so their hull is."""
-        return bool(self.beyond[places, : self.count].all(axis=0).any())
+    def of(self, label: int, places: np.ndarray) -> np.ndarray:
+        """Hyperplanes (numbers) that some points of a label are on the right side of."""
+        return np.flatnonzero(self.right[label][places, : self.count].all(axis=0))
 
-    def _separate_many(self) -> None:
-        """A hyperplane that many of the points are beyond, by bisection along a discriminant."""
-        both = np.concatenate([self.points, self.others])
-        names = np.repeat([0, 1], [len(self.points), len(self.others)])
-        means = _discriminants(both, {k: np.flatnonzero(names == k) for k in (0, 1)})
+    def _separate_many(self, label: int, other: int) -> None:
+        """Hyperplanes beyond the whole other label, by bisection along a discriminant."""
+        points, others = self.points[label], self.points[other]
+        names = np.repeat([0, 1], [len(points), len(others)])
+        rows = {k: np.flatnonzero(names == k) for k in (0, 1)}
+        means = _discriminants(np.concatenate([points, others]), rows)
         direction = means[0] - means[1]
-        order = np.argsort(-(self.points @ direction), kind="stable")
+        order = np.argsort(-(points @ direction), kind="stable")
         least, most = 0, len(order)
         while most - least > max(1, len(order) // 100):
             middle = (least + most) // 2
-            hulls = Search(self.points[order[:middle]], self.others).run([direction], None)
+            hulls = Search(points[order[:middle]], others).run([direction], None)
             if hulls.state == "separated":
                 least = middle
-                self.add(hulls.direction)
+                self.add(label, other, hulls.direction, None)
             else:
                 most = middle
 
@@ -308,16 +315,20 @@ class _Merging:
         self.place = np.zeros(len(x), dtype=np.int64)
         for rows in self.rows.values():
             self.place[rows] = np.arange(len(rows))
-        self.shields = {
-            (name, other): _Shield(self.points[name], self.points[other], self.certain)
-            for name in self.rows
-            for other in sorted(touching[name])
-        }
-        self.planes: dict[tuple[int, int], list[_Plane]] = {}
+        self.planes: dict[tuple[int, int], _Planes] = {}
+        for name in self.rows:
+            for other in sorted(touching[name]):
+                if name < other:
+                    both = {k: self.points[k] for k in (name, other)}
+                    self.planes[name, other] = _Planes(both, self.certain)
+                    self.planes[other, name] = self.planes[name, other]
+        # Of a cluster and another label: rows that the last hyperplane between them rests on.
+        self.support: dict[tuple[int, int], np.ndarray] = {}
         # Clusters and labels that they overlap with as wholes, as whatever grows from them will;
         # labels that the union under test does.
         self.blocked: set[tuple[int, int]] = set()
         self.met: set[int] = set()
+        self.new_support: dict[int, np.ndarray] = {}
         self.overlaps: dict[int, set[_Overlap]] = {}
         self.spheres: dict[int, tuple[np.ndarray, float]] = {}
         self.rejections: list[Rejection] = []
@@ -329,12 +340,10 @@ class _Merging:
         self._set_duplicates_aside(linkages)
         number = len(self.x)
         for label, low, high in closest_first(linkages):
-            planes = self._planes_around(label, low, high)
-            if planes is None:
-                continue
-            linkages[label].merge(low, high, number)
-            self._merge(low, high, number, planes)
-            number += 1
+            if self._is_disjoint(label, low, high):
+                linkages[label].merge(low, high, number)
+                self._merge(label, low, high, number)
+                number += 1
 
     def _set_duplicates_aside(self, linkages: dict[int, Linkage]) -> None:
         """Rows equal to one of another label overlap already: no union with them is allowed."""
@@ -349,15 +358,17 @@ class _Merging:
                     self.duplicates.append((row, int(others[0])))
         self.duplicates.sort()
 
-    def _merge(self, low: int, high: int, number: int, planes: dict[int, list[_Plane]]) -> None:
+    def _merge(self, label: int, low: int, high: int, number: int) -> None:
         self.members[number] = np.concatenate([self.members.pop(low), self.members.pop(high)])
         self.owner[self.members[number]] = number
-        for other, found in planes.items():
-            self.planes[number, other] = found
+        for other in self.touching[label]:
             if other in self.met or {(low, other), (high, other)} & self.blocked:
                 self.blocked.add((number, other))
-            for gone in (low, high):
-                self.planes.pop((gone, other), None)
+            found = [self.support.pop((k, other), None) for k in (low, high)]
+            found.append(self.new_support.get(other))
+            known = [rows for rows in found if rows is not None]
+            if known:
+                self.support[number, other] = known[-1]
         moved = self.overlaps.pop(low, set()) | self.overlaps.pop(high, set())
         for overlap in moved:
             for side in overlap.sides:
@@ -367,49 +378,36 @@ class _Merging:
         if moved:
             self.overlaps[number] = moved
 
-    def _planes_around(self, label: int, low: int, high: int) -> dict[int, list[_Plane]] | None:
-        """Hyperplanes between the union of two clusters and all others; None if it meets one."""
+    def _is_disjoint(self, label: int, low: int, high: int) -> bool:
+        """Whether the hull of the union of two clusters is shown to meet no other label's."""
         for overlap in self.overlaps.get(low, set()) & self.overlaps.get(high, set()):
             if overlap.blocks(label, low, high):
                 self._list(overlap)
-                return None
-        planes = {}
+                return False
         self.met.clear()
-        for other in sorted(self.touching[label]):
-            found = self._planes_against(label, low, high, other)
-            if found is None:
-                return None
-            planes[other] = found
-        return planes
+        self.new_support.clear()
+        return all(
+            self._is_disjoint_from(label, low, high, other)
+            for other in sorted(self.touching[label])
+        )
 
-    def _planes_against(self, label: int, low: int, high: int, other: int) -> list[_Plane] | None:
-        """Hyperplanes between the union of two clusters and each cluster of another label."""
+    def _is_disjoint_from(self, label: int, low: int, high: int, other: int) -> bool:
+        """Whether the hull of the union is shown to meet no cluster of one other label."""
         rows = np.concatenate([self.members[low], self.members[high]])
-        shield = self.shields[label, other]
-        if shield.covers(self.place[rows]):
-            return []
-        found: list[_Plane] = []
-        for mine, added in ((low, high), (high, low)):
-            points = self.x[self.members[added]]
-            for plane in self.planes.get((mine, other), ()):
-                if (points @ plane.direction).min() - plane.highest > self.certain:
-                    found.append(plane)
         whole = self.rows[other]
-        if {(low, other), (high, other)} & self.blocked:
-            groups = self._halves(rows, label, other, found, whole)
-        else:
+        groups = self._not_known(label, rows, other, whole)
+        if groups and not {(low, other), (high, other)} & self.blocked:
             groups = [whole]
+        planes = self.planes[label, other]
         while groups:
             group = groups.pop()
-            hulls = Search(self.x[rows], self.x[group]).run((), tolerance=None)
+            hulls = Search(self.x[rows], self.x[group]).run(
+                (), tolerance=None, start=self._start(rows, group, (low, high), other)
+            )
             if hulls.state == "separated":
-                if group is whole:
-                    shield.add(hulls.direction)
-                    return []
-                highest = float((self.x[group] @ hulls.direction).max())
-                mask = np.zeros(len(self.x), dtype=bool)
-                mask[group] = True
-                found.append(_Plane(hulls.direction, highest, mask))
+                self.new_support[other] = np.concatenate([rows[hulls.rows_x], group[hulls.rows_y]])
+                sides = None if group is whole else (self.place[rows], self.place[group])
+                planes.add(label, other, hulls.direction, sides)
                 continue
             if group is whole:
                 self.met.add(other)
@@ -430,25 +428,37 @@ class _Merging:
                     self.overlaps.setdefault(number, set()).add(overlap)
             if single or (hulls.state == "overlapping" and len(overlap.sides[1]) == 1):
                 self._list(overlap)
-                return None
-            groups += self._halves(rows, label, other, found, group)
-        return found
+                return False
+            groups += self._not_known(label, rows, other, group)
+        return True
 
-    def _halves(self, rows, label, other, found, group) -> list[np.ndarray]:
+    def _start(self, rows, group, pair, other) -> tuple[np.ndarray, np.ndarray] | None:
+        """Places in ``rows`` and ``group`` to look at first: what is known of the two clusters."""
+        known = [self.support[k, other] for k in pair if (k, other) in self.support]
+        if not known:
+            return None
+        support = np.concatenate(known)
+        added = min((self.members[k] for k in pair), key=len)[:50]
+        return (
+            np.flatnonzero(np.isin(rows, np.concatenate([support, added]))),
+            np.flatnonzero(np.isin(group, support)),
+        )
+
+    def _not_known(self, label, rows, other, group) -> list[np.ndarray]:
         """Rows of another label's clusters that may meet a union, the nearer half last.
 
         Without the clusters that a known hyperplane separates from it, and those whose smallest
         spheres about their centroids do not touch that of the union.
         """
-        numbers = np.unique(self.owner[group])
-        left = []
-        for number in numbers.tolist():
-            members = self.members[number]
-            if self.shields[other, label].covers(self.place[members]):
-                continue
-            if any(plane.group[members].all() for plane in found):
-                continue
-            left.append(number)
+        planes = self.planes[label, other]
+        numbers = planes.of(label, self.place[rows])
+        right = planes.right[other][:, numbers]
+        if right.all(axis=0).any():
+            return []
+        order = np.argsort(self.owner[group], kind="stable")
+        owners, first = np.unique(self.owner[group][order], return_index=True)
+        separated = np.logical_and.reduceat(right[self.place[group][order]], first, axis=0)
+        left = owners[~separated.any(axis=1)].tolist()
         if not left:
             return []
         centre, radius = _sphere(self.x[rows])

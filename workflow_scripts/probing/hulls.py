@@ -17,8 +17,9 @@ from workflow_scripts.common.errors import UserError
 # Two combinations of points coincide if they are closer than this share of the scale: what is left
 # of rounding in float64. Vectors of float32 carry 6e-8 of it.
 COINCIDE = 1e-12
-# Points of each hull that the first attempt looks at, and how many are added to each at a time.
-FIRST, MORE = 150, 100
+# Points of each hull that the first attempt looks at (few beside those of a similar problem), and
+# how many are added to each at a time.
+FIRST, FEW, MORE = 150, 20, 100
 # Weight of the rows that make the weights sum to 1, in units of the scale. The closest points do
 # not depend on it once the origin is half-way between them, where each attempt moves it.
 HEAVY = 10.0
@@ -163,10 +164,12 @@ class Search:
         directions: Sequence[np.ndarray],
         tolerance: float | None,
         enough: float = np.inf,
+        start: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> Hulls:
         """Search until it is decided (tolerance None), or bounds are that close.
 
-        Or until the distance is known to be larger than ``enough``.
+        Or until the distance is known to be larger than ``enough``. ``start``: places in x and y
+        to look at first.
         """
         if self.scale == 0.0:
             self.upper = 0.0
@@ -177,7 +180,9 @@ class Search:
                 tolerance is None and self.lower > self.certain
             ) or self.lower - self.certain > enough:
                 return self.result()
-        chosen_x, chosen_y = self.nearest(FIRST)
+        chosen_x, chosen_y = self.nearest(FIRST if start is None else FEW)
+        if start is not None:
+            chosen_x, chosen_y = np.union1d(chosen_x, start[0]), np.union1d(chosen_y, start[1])
         middle, stalled = np.zeros_like(self.origin), 0
         for _ in range(ROUNDS):
             found = _weights(self.x[chosen_x], self.y[chosen_y], middle, self.scale)
