@@ -39,8 +39,8 @@ def lp_overlap(x: np.ndarray, y: np.ndarray) -> bool:
     return answer.status == 0
 
 
-def plain_clusters(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The algorithm as the paper writes it, every decision by HiGHS: slow, and nothing clever."""
+def plain_clusters(x: np.ndarray, labels: np.ndarray, overlap=lp_overlap) -> np.ndarray:
+    """The algorithm as the paper writes it, every decision by a solver: slow, nothing clever."""
     x = np.asarray(x, float)
     clusters = {i: [i] for i in range(len(x))}
     rejected: set[tuple[int, int]] = set()
@@ -59,7 +59,7 @@ def plain_clusters(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
         _, i, j = min(pairs)
         union = clusters[i] + clusters[j]
         others = [rows for k, rows in clusters.items() if label[k] != label[i]]
-        if any(lp_overlap(x[union], x[rows]) for rows in others):
+        if any(overlap(x[union], x[rows]) for rows in others):
             rejected.add((i, j))
             continue
         del clusters[i], clusters[j]

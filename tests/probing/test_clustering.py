@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import linkage, to_tree
 from scipy.spatial.distance import pdist
 
 from tests.probing.conftest import FIXTURES, fixture, lp_overlap, plain_clusters, same_partition
@@ -14,8 +14,9 @@ from workflow_scripts.probing.direct_probe import (
     label_distances,
     label_pairs,
     mean_cluster_distances,
+    separable,
 )
-from workflow_scripts.probing.linkage import Linkage, closest_first
+from workflow_scripts.probing.linkage import Linkage, closest_first, joining_order
 
 
 def check_clustering(found, x, labels) -> None:
@@ -80,7 +81,7 @@ def test_distances_of_labels_are_those_of_the_papers_code(name):
         assert distances.nearest == pytest.approx(reference["outside_min"], abs=1e-3)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(16))
 def test_the_partition_is_that_of_the_plain_algorithm(seed):
     random = np.random.default_rng(seed)
     d, k = int(random.integers(1, 6)), int(random.integers(2, 5))
@@ -94,11 +95,25 @@ def test_the_partition_is_that_of_the_plain_algorithm(seed):
 
 def test_many_clusters_of_shuffled_labels_are_those_of_the_plain_algorithm():
     random = np.random.default_rng(100)
-    x, labels = random.normal(size=(90, 2)), random.integers(0, 3, 90)
+    x, labels = random.normal(size=(45, 2)), random.integers(0, 3, 45)
     found = clustering(x, labels)
-    assert len(found.labels) > 25
+    assert len(found.labels) > 12
     assert same_partition(found.index, plain_clusters(x, labels))
     check_clustering(found, x, labels)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "seed"), [(150, 6, 0), (150, 6, 1), pytest.param(300, 15, 2, marks=pytest.mark.slow)]
+)
+def test_the_decisions_of_many_points_are_those_of_the_plain_algorithm(n, d, seed):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, n)
+    x = random.normal(size=(n, d)) + 0.4 * random.normal(size=(3, d))[labels]
+    found = clustering(x, labels)
+    assert 5 < len(found.labels) < 40
+    check_clustering(found, x, labels)
+    expected = plain_clusters(x, labels, lambda *two: separable(*two).state != "separated")
+    assert same_partition(found.index, expected)
 
 
 def test_a_label_that_is_separated_from_all_others_is_one_cluster_of_few_tests(monkeypatch):
@@ -222,7 +237,6 @@ def test_merging_all_pairs_is_centroid_linkage(n):
         number += 1
     expected = linkage(x, "centroid")
     assert heights == pytest.approx(expected[:, 2], rel=1e-9)
-    assert fcluster(expected, 1, "maxclust").max() == 1
 
 
 def test_pairs_come_nearest_first_each_once():
@@ -249,3 +263,16 @@ def test_removed_clusters_never_come_again():
     queues[0].remove(7)
     seen = {number for _, *pair in closest_first(queues) for number in pair}
     assert seen == set(range(30)) - {7}
+
+
+def test_points_are_ordered_as_they_join_the_largest_cluster():
+    x = np.random.default_rng(8).normal(size=(70, 3))
+    order = joining_order(x).tolist()
+    assert sorted(order) == list(range(70))
+    node = to_tree(linkage(x, "centroid"))
+    while not node.is_leaf():
+        assert set(order[: node.count]) == set(node.pre_order())
+        sizes = node.left.count, node.right.count
+        if sizes[0] == sizes[1]:
+            break  # either may be called the larger
+        node = node.left if sizes[0] > sizes[1] else node.right

@@ -26,7 +26,7 @@ from workflow_scripts.probing.hulls import (
     rounding,
     separable,
 )
-from workflow_scripts.probing.linkage import Linkage, closest_first
+from workflow_scripts.probing.linkage import Linkage, closest_first, joining_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Clustering:
 
 
 def checked_labels(x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points as float64 and labels as int64; ``UserError`` unless there is one label per row."""
+    """Points as float64, labels as int64; ``UserError`` unless each row has one label."""
     (points,) = checked(x)
     given = np.asarray(labels)
     if given.shape != (len(points),) or not np.issubdtype(given.dtype, np.integer):
@@ -181,7 +181,7 @@ def clustering(x: np.ndarray, labels: np.ndarray) -> Clustering:
     Raises
     ------
     UserError
-        If there are no rows, values are not finite, or labels are not one integer per row.
+        If x has no rows or values that are not finite, or labels are not one integer per row.
     """
     x, labels = checked_labels(x, labels)
     pairs = label_pairs(x, labels)
@@ -232,8 +232,10 @@ class _Planes:
     Hulls of points on the right side of one hyperplane do not meet.
     """
 
-    def __init__(self, points: dict[int, np.ndarray], certain: float) -> None:
-        self.points, self.certain = points, certain
+    def __init__(
+        self, points: dict[int, np.ndarray], joining: dict[int, np.ndarray], certain: float
+    ) -> None:
+        self.points, self.joining, self.certain = points, joining, certain
         self.right = {name: np.zeros((len(own), 8), dtype=bool) for name, own in points.items()}
         self.count = 0
         first, second = points
@@ -266,22 +268,30 @@ class _Planes:
         return np.flatnonzero(self.right[label][places, : self.count].all(axis=0))
 
     def _separate_many(self, label: int, other: int) -> None:
-        """Hyperplanes beyond the whole other label, by bisection along a discriminant."""
+        """Hyperplanes beyond the whole other label, with as many points as two orders allow.
+
+        Along a discriminant; and as points join the largest cluster if nothing is checked, which
+        is how clusters will grow.
+        """
         points, others = self.points[label], self.points[other]
         names = np.repeat([0, 1], [len(points), len(others)])
         rows = {k: np.flatnonzero(names == k) for k in (0, 1)}
         means = _discriminants(np.concatenate([points, others]), rows)
         direction = means[0] - means[1]
-        order = np.argsort(-(points @ direction), kind="stable")
-        least, most = 0, len(order)
-        while most - least > max(1, len(order) // 100):
-            middle = (least + most) // 2
-            hulls = Search(points[order[:middle]], others).run([direction], None)
-            if hulls.state == "separated":
-                least = middle
-                self.add(label, other, hulls.direction, None)
-            else:
-                most = middle
+        for order in (np.argsort(-(points @ direction), kind="stable"), self.joining[label]):
+            least, most = 0, len(order)
+            while most - least > max(1, len(order) // 100):
+                middle = (least + most) // 2
+                chosen = np.sort(order[:middle])
+                if len(self.of(label, chosen)):
+                    least = middle
+                    continue
+                hulls = Search(points[chosen], others).run([direction], None)
+                if hulls.state == "separated":
+                    least = middle
+                    self.add(label, other, hulls.direction, None)
+                else:
+                    most = middle
 
 
 class _Overlap:
@@ -315,12 +325,13 @@ class _Merging:
         self.place = np.zeros(len(x), dtype=np.int64)
         for rows in self.rows.values():
             self.place[rows] = np.arange(len(rows))
+        joining = {name: joining_order(points) for name, points in self.points.items()}
         self.planes: dict[tuple[int, int], _Planes] = {}
         for name in self.rows:
             for other in sorted(touching[name]):
                 if name < other:
                     both = {k: self.points[k] for k in (name, other)}
-                    self.planes[name, other] = _Planes(both, self.certain)
+                    self.planes[name, other] = _Planes(both, joining, self.certain)
                     self.planes[other, name] = self.planes[name, other]
         # Of a cluster and another label: rows that the last hyperplane between them rests on.
         self.support: dict[tuple[int, int], np.ndarray] = {}

@@ -82,7 +82,7 @@ class Spread:
     pairs : int
         Pairs of points of one cluster.
     mean, largest : float
-        Of their distances; NaN where there is no pair.
+        Of their distances; NaN without a pair.
     """
 
     label: int
@@ -235,7 +235,7 @@ class Control:
 def controls(
     x: np.ndarray, labels: np.ndarray, states: np.ndarray, shuffles: int = 10, seed: int = 0
 ) -> tuple[Control, ...]:
-    """What stands beside each "linear": would labels without meaning be separable as well?
+    """The control of each "linear": would labels without meaning be separable as well?
 
     Parameters
     ----------

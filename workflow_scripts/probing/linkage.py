@@ -82,7 +82,7 @@ class Linkage:
         self._alive[self._slot.pop(number)] = False
 
     def _refill(self, number: int) -> None:
-        """Queue the next neighbours of a cluster, and a mark if there are more."""
+        """Queue the next neighbours of a cluster, and a mark if more are left."""
         slot, reached = self._slot[number], self._reached.get(number, -np.inf)
         squared = (
             self._squares + self._squares[slot] - 2 * (self._centroids @ self._centroids[slot])
@@ -129,3 +129,27 @@ def closest_first(linkages: dict[int, Linkage]) -> Iterator[tuple[int, int, int]
         popped = linkages[label].pop()
         assert popped is not None
         yield label, popped[1], popped[2]
+
+
+def joining_order(x: np.ndarray) -> np.ndarray:
+    """Rows in the order in which they join the largest cluster if every pair is merged.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Rows are points, all of one label.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        Where two clusters merge, the rows of the smaller come after those of the larger.
+    """
+    queue, number = Linkage(x, np.arange(len(x))), len(x)
+    members = {row: [row] for row in range(len(x))}
+    while pair := queue.pop():
+        queue.merge(pair[1], pair[2], number)
+        large, small = sorted((members.pop(k) for k in pair[1:]), key=len, reverse=True)
+        large.extend(small)
+        members[number] = large
+        number += 1
+    return np.array(members[number - 1], dtype=np.int64)

@@ -35,7 +35,7 @@ class Sentence:
     Attributes
     ----------
     name : str
-        From the file; its number there if it has none.
+        From the file, or the number of the sentence in it.
     words : tuple of str
     targets : tuple of Target
     """
@@ -187,7 +187,7 @@ def read_token_table(
     """Words with labels from a tab-separated table with a header, a row per label.
 
     Rows that follow each other belong to one sentence if they have the same text, and the same
-    ``sent_id`` where there is such a column. Other sentences without one are named by their line.
+    ``sent_id`` if the table has that column; else a sentence is named by its first line.
 
     Parameters
     ----------
