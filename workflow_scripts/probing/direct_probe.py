@@ -27,6 +27,7 @@ from workflow_scripts.probing.hulls import (
     checked,
     closest_points,
     hull_distance,
+    rounding,
     separable,
 )
 
@@ -239,15 +240,18 @@ def predict(
     if len(found.index) != len(x):
         raise UserError(f"x: got {len(x)} rows, expected the {len(found.index)} of the clustering")
     hulls = [x[found.index == k] for k in range(len(found.labels))]
-    # Of each hull the point nearest to a given point bounds the distance from above, the end of
-    # the hull towards it from below.
-    upper = np.stack([_nearest_point(points, hull) for hull in hulls], axis=1)
+    lower, upper = (
+        np.stack(b, axis=1) for b in zip(*(_bounds(points, h) for h in hulls), strict=True)
+    )
     nearest = np.empty(len(points), dtype=np.int64)
     distance, other = np.empty(len(points)), np.empty(len(points))
     for row, point in enumerate(points):
         bounds = {}
         best = np.inf
         for k in np.argsort(upper[row], kind="stable"):
+            if lower[row, k] > best:
+                bounds[int(k)] = lower[row, k], np.inf
+                continue
             bounds[int(k)] = between = _point_to_hull(point, hulls[k], best, tolerance)
             best = min(best, between[1])
         nearest[row] = min(bounds, key=lambda k: (bounds[k][1], k))
@@ -259,16 +263,28 @@ def predict(
     return Prediction(nearest, found.labels[nearest], distance, other)
 
 
-def _nearest_point(points: np.ndarray, hull: np.ndarray) -> np.ndarray:
-    """Distance of each point to the nearest corner of a hull, but for rounding."""
+def _bounds(
+    points: np.ndarray, hull: np.ndarray, block: int = 256
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the distance of each point to a hull.
+
+    Below: how far the hull's end is towards the point, along the line to its mean. Above: its
+    nearest corner, but for rounding.
+    """
     centre = hull.mean(axis=0)
-    a, b = points - centre, hull - centre
-    nearest = np.empty(len(a))
-    for start in range(0, len(a), 256):
-        part = slice(start, start + 256)
-        squared = np.einsum("ij,ij->i", b, b) - 2 * a[part] @ b.T
-        nearest[part] = squared.min(axis=1) + np.einsum("ij,ij->i", a[part], a[part])
-    return np.sqrt(np.maximum(nearest, 0.0))
+    corners, offsets = hull - centre, points - centre
+    squares = np.einsum("ij,ij->i", corners, corners)
+    lower, upper = np.empty(len(points)), np.empty(len(points))
+    for start in range(0, len(points), block):
+        own = offsets[start : start + block]
+        length = np.linalg.norm(own, axis=1)
+        along = own @ corners.T
+        ends = along.max(axis=1) / np.where(length > 0, length, 1.0)
+        error = rounding(max(float(length.max()), float(np.sqrt(squares.max()))), hull.shape[1])
+        lower[start : start + block] = length - ends - error
+        squared = (squares - 2 * along).min(axis=1) + length**2
+        upper[start : start + block] = np.sqrt(np.maximum(squared, 0.0))
+    return np.maximum(lower, 0.0), upper
 
 
 def _point_to_hull(
