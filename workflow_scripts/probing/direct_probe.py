@@ -57,7 +57,7 @@ def cluster(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     ----------
     x : ndarray of shape (n, d)
         Rows are points.
-    labels : ndarray of shape (n,), integers
+    labels : ndarray of shape (n,), of any type
         Label of each row.
 
     Returns
@@ -65,7 +65,8 @@ def cluster(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
     ndarray of shape (n,), int64
         0 to K − 1, numbered by their first rows.
     """
-    return clustering(x, labels).index
+    _, numbers = np.unique(labels, return_inverse=True)
+    return clustering(x, numbers).index
 
 
 @dataclass(frozen=True, eq=False)
