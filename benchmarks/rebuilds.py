@@ -565,7 +565,7 @@ DATA = [
         {PREPARE} | COMPARING,
     ),
     code(
-        "field of a typed tuple",
+        "field of a dataclass",
         "data/tasks.py",
         swap("    card: dict[str, Any]\n", "    card: dict\n"),
         {PREPARE},
@@ -579,7 +579,7 @@ DATA = [
     code(
         "check at planning",
         "data/checks.py",
-        swap("MOST_BYTES = 64 * 2**20", "MOST_BYTES = 32 * 2**20"),
+        swap("WHOLE_BYTES = 8 * 2**20", "WHOLE_BYTES = 4 * 2**20"),
     ),
     code(
         "script",

@@ -6,15 +6,16 @@ schema, the reference page and the comments of config.yaml from the same section
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
-from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.errors import MOST_CHARACTERS, UserError, cut, listed, nearest
 from workflow_scripts.common.settings import Count, Name, Section, is_section
-from workflow_scripts.common.stage import duplicates
+from workflow_scripts.common.stage import Reference, duplicates
+from workflow_scripts.finetune.runs import STARTS
 from workflow_scripts.stages import STAGES
 
 _EMBEDDED = Path(__file__).resolve().parents[2] / "config.yaml"
@@ -77,39 +78,44 @@ class _Checked(Section):
     """Checks of the whole configuration: those of the stages, in their order."""
 
     @model_validator(mode="after")
-    def _names_refer(self) -> "_Checked":
+    def _names_refer_and_values_fit(self) -> "_Checked":
         experiment = self.experiment
         if experiment.models is None:
             experiment.models = list(self.models)
-        for key, names, allowed in (
-            ("experiment.models", experiment.models, self.models),
-            ("experiment.tasks", experiment.tasks, self.tasks),
-        ):
-            for line in duplicates(key, names):
-                raise ValueError(line)
-            _all_allowed(key, names, allowed)
-        for line in duplicates("experiment.starts", experiment.starts):
-            raise ValueError(line)
+        own = [
+            Reference("experiment.models", experiment.models, self.models),
+            Reference("experiment.tasks", experiment.tasks, self.tasks),
+        ]
+        lists = [*own, Reference("experiment.starts", experiment.starts, STARTS)]
+        mistakes = [line for one in lists for line in duplicates(one.key, one.names)]
+        mistakes += [line for one in own for line in _unknown(one)]
         if "pretrained" not in experiment.starts:
-            raise ValueError(f"experiment.starts: got {experiment.starts}, it must hold pretrained")
+            mistakes.append(
+                f"experiment.starts: got {experiment.starts}, it must contain 'pretrained'"
+            )
+        if mistakes:  # all that follows looks at the tasks that exist
+            known = [task for task in dict.fromkeys(experiment.tasks) if task in self.tasks]
+            experiment.tasks = known or list(self.tasks)
         for stage in STAGES:
             for key, value in stage.derived.items():
                 section, name = key.split(".")
                 setattr(getattr(self, section), name, value(self))
-        for stage in STAGES:
-            for reference in stage.references(self):
-                _all_allowed(reference.key, reference.names, reference.allowed)
-        for stage in STAGES:
-            for line in stage.problems(self):
-                raise ValueError(line)
+        references = [reference for stage in STAGES for reference in stage.references(self)]
+        mistakes += [line for one in references for line in _unknown(one)]
+        if not mistakes:
+            mistakes = [line for stage in STAGES for line in stage.problems(self)]
+        if mistakes:
+            raise ValueError("\n".join(dict.fromkeys(mistakes)))
         return self
 
 
-def _all_allowed(key: str, names: Any, allowed: Any) -> None:
-    for name in names:
-        if name not in allowed:
-            raise ValueError(
-                f"{key}: got {name!r}, allowed: {', '.join(allowed)}{nearest(name, allowed)}"
+def _unknown(reference: Reference) -> Iterator[str]:
+    for name in reference.names:
+        if name not in reference.allowed:
+            allowed = listed(reference.allowed)
+            yield (
+                f"{reference.key}: got {name!r}, allowed: {allowed}"
+                f"{nearest(name, reference.allowed)}"
             )
 
 
@@ -136,12 +142,19 @@ def validated(config: dict[str, Any], written: Mapping[str, Any] | None = None) 
     Raises
     ------
     UserError
-        With one line about the first mistake.
+        With a line for each mistake.
     """
     try:
         return Config.model_validate(config if written is None else _composed(config, written))
     except ValidationError as error:
-        raise UserError(_explain(error.errors())) from None
+        by_key: dict[tuple[str, ...], list[Any]] = {}
+        for one in error.errors():
+            by_key.setdefault(_key_of(one), []).append(one)
+        # A value of one of several types fails as each of them: the deepest key says what is wrong.
+        whole = {key[:depth] for key in by_key for depth in range(1, len(key))}
+        said = [_explain(key, problems) for key, problems in by_key.items() if key not in whole]
+        lines = dict.fromkeys(line for one in said for line in one.splitlines())
+        raise UserError("\n".join(cut(line, MOST_CHARACTERS) for line in lines)) from None
 
 
 # Keys of config.yaml that name its tasks.
@@ -189,34 +202,31 @@ def _value(config: Any, key: str) -> Any:
     return config
 
 
-def _key_of(problem: Mapping[str, Any]) -> list[str]:
+def _key_of(problem: Mapping[str, Any]) -> tuple[str, ...]:
     """Parts of a key; those that say which of several types was tried are left out."""
-    return [part for part in map(str, problem["loc"]) if not re.match(r"(dict|literal)?\[", part)]
+    parts = map(str, problem["loc"])
+    return tuple(part for part in parts if not re.match(r"(dict|literal)?\[", part))
 
 
-def _explain(problems: list[Any]) -> str:
-    problem, path = problems[0], _key_of(problems[0])
-    key = ".".join(path)
-    if problem["type"] == "value_error":  # of a check above: says it all
-        return f"config: {problem['ctx']['error']}"
+def _explain(path: tuple[str, ...], problems: list[Any]) -> str:
+    """What is wrong with a key: a problem, or one for each type that it may have."""
+    problem, key = problems[0], ".".join(path)
+    if problem["type"] == "value_error":  # of the check above, which names the keys
+        return "\n".join(f"config: {line}" for line in str(problem["ctx"]["error"]).splitlines())
     if problem["type"] == "extra_forbidden":
         allowed = _keys_beside(path)
-        return (
-            f"config: {key}: unknown key, allowed: {', '.join(allowed)}{nearest(path[-1], allowed)}"
-        )
+        return f"config: {key}: unknown key, allowed: {listed(allowed)}{nearest(path[-1], allowed)}"
     if problem["type"] == "missing":
         return f"config: {key}: is missing"
     got = problem["input"]
-    # Where a key may have several types, each of them has a problem of its own.
-    same = [one for one in problems if _key_of(one) == path]
     message = problem["msg"][0].lower() + problem["msg"][1:]
-    message += "".join(one["msg"].replace("Input should be", " or") for one in same[1:])
-    expected = " ".join(one.get("ctx", {}).get("expected", "") for one in same)
+    message += "".join(one["msg"].replace("Input should be", " or") for one in problems[1:])
+    expected = " ".join(one.get("ctx", {}).get("expected", "") for one in problems)
     hint = nearest(got, re.findall(r"'([^']*)'", expected))
     return f"config: {key}: got {got!r} ({type(got).__name__}), {message}{hint}"
 
 
-def _keys_beside(path: list[str]) -> list[str]:
+def _keys_beside(path: tuple[str, ...]) -> list[str]:
     """Keys that the section holding the last part of ``path`` may have."""
     kind: Any = Config
     for part in path[:-1]:

@@ -191,12 +191,23 @@ def classifier_of(
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.fill_(torch.nan)
+    check_supported(module)
+    return module.eval()
+
+
+def check_supported(module: nn.Module) -> None:
+    """Check that all weights of a classifier are parameters, of an encoder and a head.
+
+    Raises
+    ------
+    UserError
+        If it keeps weights that are not parameters, or has no encoder of its own.
+    """
     if not _base(module) or any(name not in _parameters(module) for name in module.state_dict()):
         raise UserError(
-            f"architecture {config.model_type!r} is not supported: it keeps weights that are "
-            "no parameters, or has no separate encoder"
+            f"architecture {module.config.model_type!r} is not supported: it keeps weights that "
+            "are no parameters, or has no separate encoder"
         )
-    return module.eval()
 
 
 def classifier_class(config) -> type:

@@ -21,7 +21,7 @@ def layer_groups(count: int, groups: dict[str, list[int]] | None = None) -> dict
     if groups is None:
         if count < 3:
             raise UserError(
-                f"layer groups need 3 or more layers with separate weights, got {count}"
+                f"layer groups need 3 layers or more with separate weights, got {count}"
             )
         ends = [count * i // 3 for i in range(4)]
         return {

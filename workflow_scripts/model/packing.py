@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -50,7 +51,6 @@ def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, devi
         Where the weights are.
     """
     rows = [encoded.input_ids[i] for i in indices]
-    offset = architecture.first_position
     types = (
         [encoded.token_type_ids[i] for i in indices]
         if encoded.token_type_ids is not None and architecture.type_vocab_size > 1
@@ -65,7 +65,7 @@ def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, devi
 
     return Packed(
         tokens=flat(rows),
-        positions=flat([list(range(offset, offset + len(row))) for row in rows]),
+        positions=flat([positions_of(architecture, row) for row in rows]),
         types=flat(types),
         groups=list(
             zip(*(array.tolist() for array in (places, firsts[places], counts, sizes)), strict=True)
@@ -85,17 +85,34 @@ def pack_batch(architecture: Architecture, batch: Mapping[str, Tensor]) -> Packe
     if not batch["attention_mask"].all():
         raise ValueError("a batch of examples of one length is expected, this one is padded")
     examples, length = ids.shape
-    positions = torch.arange(length, device=ids.device) + architecture.first_position
+    positions = torch.tensor(
+        [positions_of(architecture, row) for row in ids.tolist()], device=ids.device
+    )
     types = batch.get("token_type_ids")
     if types is None or architecture.type_vocab_size <= 1:
         types = torch.zeros_like(ids)
     return Packed(
         tokens=ids.flatten(),
-        positions=positions.repeat(examples),
+        positions=positions.flatten(),
         types=types.flatten(),
         groups=[(0, 0, examples, length)],
         firsts=torch.arange(examples, device=ids.device) * length,
     )
+
+
+def positions_of(architecture: Architecture, ids: list[int]) -> list[int]:
+    """Position of each token of an example.
+
+    RoBERTa does not count a padding token, even within a text: its position is its own id.
+    """
+    first, padding = architecture.first_position, architecture.pad_token_id
+    if first == 0 or padding not in ids:
+        return list(range(first, first + len(ids)))
+    counted = accumulate(token != padding for token in ids)
+    return [
+        padding if token == padding else padding + count
+        for token, count in zip(ids, counted, strict=True)
+    ]
 
 
 @cache
