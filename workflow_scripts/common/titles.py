@@ -15,6 +15,26 @@ COMPARISONS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """How a run that a figure or report rests on ended.
+
+    Attributes
+    ----------
+    words : str
+        Which run it is.
+    accuracy, majority : float
+        On the dev set: of the run, and of always answering with the most frequent label, 0 to 1.
+    failed : bool
+        Whether the run is no better than that, or diverged.
+    """
+
+    words: str
+    accuracy: float
+    majority: float
+    failed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskTitle:
     """A task as figures name it.
 
@@ -26,16 +46,24 @@ class TaskTitle:
         What figures show.
     synthetic : bool
         Whether the sentences were generated.
+    outcomes : tuple of RunOutcome
+        Of the runs that are shown, as far as they are known.
     """
 
     name: str
     title: str
     synthetic: bool = False
+    outcomes: tuple[RunOutcome, ...] = ()
 
     @property
     def heading(self) -> str:
-        """The title; a second line says so where the sentences were generated."""
-        return self.title + ("\n(synthetic)" if self.synthetic else "")
+        """The title; further lines say where the sentences were generated, or a run failed."""
+        failed = any(outcome.failed for outcome in self.outcomes)
+        return (
+            self.title
+            + ("\n(synthetic)" if self.synthetic else "")
+            + ("\n(failed run)" if failed else "")
+        )
 
     @property
     def columns(self) -> dict[str, str | bool]:

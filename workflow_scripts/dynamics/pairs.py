@@ -1,5 +1,6 @@
 """Pairs of models that the learning dynamics compare, by the settings of an experiment."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -56,6 +57,16 @@ def pairs_of(settings: Any, model: str, *comparisons: str) -> list[Pair]:
     """All pairs of these kinds of comparison; of all kinds if none is named."""
     pairs = model_pairs(settings, model).values()
     return [pair for pair in pairs if not comparisons or pair.comparison in comparisons]
+
+
+def trained_runs(pairs: Iterable[Pair]) -> list[tuple[str, Run]]:
+    """Name of its pair, and run, for each fine-tuned model of these pairs."""
+    return [
+        (pair.name, checkpoint.run)
+        for pair in pairs
+        for checkpoint in (pair.first, pair.second)
+        if checkpoint.epoch
+    ]
 
 
 def pair_titles(settings: Any, pairs: list[Pair]) -> list[dict[str, Any]]:

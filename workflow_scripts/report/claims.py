@@ -8,7 +8,7 @@ import pandas as pd
 
 from workflow_scripts.common.intervals import resampled_block_means, resampled_means
 from workflow_scripts.landscape.width import interval
-from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval
+from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval, without_verdict
 
 _SEED = 0
 
@@ -62,12 +62,15 @@ class RunEvidence:
         ``step`` (from 1) and ``loss`` (nats), a row per step.
     trajectory : DataFrame
         ``epoch`` and ``cosine`` (see ``projection.Coordinates``).
+    failed : bool
+        Whether it ends no better than the majority class.
     """
 
     line: Line
     plane: Plane
     history: pd.DataFrame
     trajectory: pd.DataFrame
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,15 @@ class ContinuationEvidence:
         (0 to 1).
     examples : int
         Number of dev examples.
+    failed : bool
+        Whether one of the two ends no better than the majority class.
     """
 
     task: str
     before: pd.DataFrame
     after: pd.DataFrame
     examples: int
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,10 +133,13 @@ class RollbackEvidence:
         From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
         the
         fine-tuned model with its interval ``low``, ``high`` (points).
+    failed : bool
+        Whether the run ends no better than the majority class.
     """
 
     task: str
     table: pd.DataFrame
+    failed: bool = False
 
 
 def wider_optimum(
@@ -467,7 +476,26 @@ def _compared(
     evaluate: Callable[[TaskEvidence], list[LedgerRow]],
 ) -> Callable[[TaskEvidence], list[LedgerRow]]:
     """Evaluation of a claim that compares with a run from scratch: without one, no rows."""
-    return lambda e: [] if e.scratch is None else evaluate(e)
+
+    def rows(e: TaskEvidence) -> list[LedgerRow]:
+        if e.scratch is None:
+            return []
+        return without_verdict(evaluate(e), e.pretrained.failed or e.scratch.failed)
+
+    return rows
+
+
+def _first_alone(
+    evaluate: Callable[[TaskEvidence], list[LedgerRow]],
+) -> Callable[[TaskEvidence], list[LedgerRow]]:
+    """Evaluation whose first row rests on the pre-trained run alone, the others on both."""
+
+    def rows(e: TaskEvidence) -> list[LedgerRow]:
+        first, *others = evaluate(e)
+        failed = e.pretrained.failed or (e.scratch is not None and e.scratch.failed)
+        return [*without_verdict([first], e.pretrained.failed), *without_verdict(others, failed)]
+
+    return rows
 
 
 CLAIMS = (
@@ -505,8 +533,10 @@ CLAIMS = (
         "There is no loss barrier between the pre-trained start and the end",
         "section 5.2",
         TaskEvidence,
-        lambda e: no_loss_barrier(
-            e.task, e.pretrained.line, e.scratch and e.scratch.line, e.resamples
+        _first_alone(
+            lambda e: no_loss_barrier(
+                e.task, e.pretrained.line, e.scratch and e.scratch.line, e.resamples
+            )
         ),
     ),
     Claim(
@@ -514,15 +544,19 @@ CLAIMS = (
         "Longer training does not raise the dev error",
         "section 5.3",
         ContinuationEvidence,
-        lambda e: robust_to_overfitting(e.task, e.before, e.after, e.examples),
+        lambda e: without_verdict(
+            robust_to_overfitting(e.task, e.before, e.after, e.examples), e.failed
+        ),
     ),
     Claim(
         "consistent_surfaces",
         "Training loss and dev error have consistent surfaces",
         "section 6.2",
         TaskEvidence,
-        lambda e: consistent_surfaces(
-            e.task, e.pretrained.plane, e.scratch and e.scratch.plane, e.resamples
+        _first_alone(
+            lambda e: consistent_surfaces(
+                e.task, e.pretrained.plane, e.scratch and e.scratch.plane, e.resamples
+            )
         ),
     ),
     Claim(
@@ -530,6 +564,6 @@ CLAIMS = (
         "Low layers can be rolled back, high layers cannot",
         "section 7",
         RollbackEvidence,
-        lambda e: invariant_low_layers(e.task, e.table),
+        lambda e: without_verdict(invariant_low_layers(e.task, e.table), e.failed),
     ),
 )
