@@ -1,6 +1,7 @@
 """Every figure drawn from invented tables: files, numbers, gaps, sizes, words in their place."""
 
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from tests.figures.words import check_words, keep_figures, words_in
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.tables import write_table
 from workflow_scripts.figures.inputs import Surface, precision_note
 
 STARTS = ["scratch", "pretrained"]

@@ -135,7 +135,10 @@ def precision_note(surfaces: Iterable[Surface]) -> str:
 
 def second_note(surfaces: Iterable[Surface]) -> str:
     """Where the second directions of planes come from, for a caption."""
-    kinds = {"random": "random, filter-normalised", "pca": "the trajectory's own, beside δ₁"}
+    kinds = {
+        "random": "random, filter-normalised",
+        "pca": "the main direction of the trajectory orthogonal to δ₁",
+    }
     seconds = {surface.geometry.get("second") for surface in surfaces}
     named = [words for kind, words in kinds.items() if kind in seconds]
     if seconds - set(kinds):
