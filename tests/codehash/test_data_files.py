@@ -162,7 +162,8 @@ def test_a_new_member_of_a_folder_counts_and_the_reason_is_told(tmp_path):
     write(tmp_path, f"--- a.py\n{HERE}print([p.read_text() for p in (HERE / 'words').iterdir()])\n")
     write(tmp_path, "--- words/one.txt\none\n--- words/.hidden\n--- words/code.py\n")
     found = {r.file: r.unresolved for r in reached_by("a.py", tmp_path) if not r.name}
-    assert found == {"words/one.txt": "a file below words is read"}
+    reason = "a file below words is read"
+    assert found == {"words/.hidden": reason, "words/one.txt": reason}
     assert changed_by(tmp_path, "words/two.txt", "", "two") == "a"
 
 
