@@ -8,12 +8,10 @@ from pathlib import Path
 from workflow_scripts.codehash.definitions import (
     Definition,
     Module,
-    Used,
-    attribute_chain,
     text_of,
     words,
 )
-from workflow_scripts.codehash.repository import Repository, Target
+from workflow_scripts.codehash.repository import Repository
 
 _RESOURCES = words(
     "importlib.resources.contents importlib.resources.files importlib.resources.is_resource "
@@ -39,6 +37,7 @@ class DataFiles:
         self.repository, self.files = repository, repository.files
         self._paths = _Paths(repository)
         self._read: dict[Definition, list[tuple[Path, str]]] = {}
+        self.leaking: set[Definition] = set()  # definitions of which only a folder is known
 
     def read_by(self, definition: Definition) -> list[tuple[Path, str]]:
         """Files, sorted, each with the reason if only their folder is known."""
@@ -96,7 +95,9 @@ class DataFiles:
         """Data files of the packages at the top that have an ``__init__.py``."""
         paths, root = self.anywhere(), self.repository.root
         packages = {path.parent for path in self.files.below(root) if path.name == "__init__.py"}
-        return [p for p in paths if p.parent != root and p.parents[-len(root.parts) - 1] in packages]
+        return [
+            p for p in paths if p.parent != root and p.parents[-len(root.parts) - 1] in packages
+        ]
 
     def _unresolved(
         self, definition: Definition, found: dict[Path, str] | None = None
@@ -108,8 +109,11 @@ class DataFiles:
             part = todo.pop()
             place = self._paths.of(part, scope) if isinstance(part, ast.expr) else None
             if place is not None:
+                place = Path(os.path.normpath(place))
+                if place == scope.module.path or self.files.is_dir(place):
+                    self.leaking.add(scope)
                 if found is not None:
-                    self._add(Path(os.path.normpath(place)), found)
+                    self._add(place, found)
             elif _only_compares(part):
                 todo.append(part.func)
             elif not self._only_looks_at_the_name(part, scope):
@@ -209,26 +213,13 @@ class _Paths:
 
     def library(self, scope: Definition, node: ast.AST) -> str:
         """Dotted name of what a name in a definition refers to in a library or the builtins."""
-        targets = self._resolve(scope, node)
+        targets = self.repository.resolve_in(scope, node)
         if len(targets) == 1 and isinstance(targets[0], str):
             return targets[0]
         return "" if targets else self.repository.library(scope.module, node)
 
-    def _resolve(self, scope: Definition, node: ast.AST) -> list[Target]:
-        """What a name in a definition refers to; the definition may itself import it."""
-        root, attributes = attribute_chain(node)
-        imports = self.repository.meaning(scope, False).imports.get(getattr(root, "id", ""), ())
-        found = [
-            target
-            for imported in imports
-            for target in self.repository.resolve(
-                scope.module, Used(root.id, attributes, imported)
-            )
-        ]
-        return found or self.repository.resolve_expression(scope.module, node)
-
     def _module(self, node: ast.expr, scope: Definition) -> Module | None:
-        targets = self._resolve(scope, node)
+        targets = self.repository.resolve_in(scope, node)
         return targets[0] if len(targets) == 1 and isinstance(targets[0], Module) else None
 
     def _parent(self, node: ast.expr, scope: Definition) -> Path | None:
@@ -250,7 +241,7 @@ class _Paths:
         return place.parents[step]
 
     def _of_name(self, node: ast.Name | ast.Attribute, scope: Definition) -> Path | None:
-        targets = self._resolve(scope, node)
+        targets = self.repository.resolve_in(scope, node)
         target = targets[0] if len(targets) == 1 else None
         if not isinstance(target, Definition):
             return None
@@ -310,7 +301,7 @@ class _Paths:
             return self.repository.root.joinpath(*text.split("."))
         if getattr(first, "id", None) in ("__package__", "__name__"):
             return scope.module.path.parent
-        for target in self._resolve(scope, first):
+        for target in self.repository.resolve_in(scope, first):
             if isinstance(target, Module):
                 return target.path.parent
             if isinstance(target, str):

@@ -107,6 +107,8 @@ class Module:
         What each name refers to: everything that binds it.
     stars : list of str
         Modules of which all names are imported.
+    broken : SyntaxError or None
+        Why the file is not valid Python, if it is not.
     """
 
     path: Path
@@ -117,6 +119,7 @@ class Module:
     stars: list[str] = field(default_factory=list)
     docstring: str | None = None
     future: bool = False  # annotations stay strings
+    broken: SyntaxError | None = None
     tables: list[symtable.SymbolTable] = field(default_factory=list)
 
     @property
@@ -237,6 +240,11 @@ def text_of(node: ast.AST | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
+def values_of(call: ast.Call) -> list[ast.expr]:
+    """The arguments of a call."""
+    return [*call.args, *(word.value for word in call.keywords)]
+
+
 def defaults_of(arguments: ast.arguments) -> list[ast.expr]:
     """Default values of parameters; they belong to the scope around the function."""
     return [d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None]
@@ -349,6 +357,8 @@ class Meaning:
         Dotted names, and paths, in its strings.
     mentions : set of str
         All names, attributes and one-word strings in it, whatever they refer to.
+    calls : list of ast.Call
+        Calls that are given something by its name.
     typed : bool
         Whether annotations count in it.
     """
@@ -360,6 +370,7 @@ class Meaning:
     names: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     mentions: set[str] = field(default_factory=set)
+    calls: list[ast.Call] = field(default_factory=list)
     typed: bool = False
 
 
@@ -386,6 +397,7 @@ class _Reader:
         self.used: list[tuple[str, tuple[str, ...], str]] = []
         self.globals = _global_names(definition)
         self.todo: list = []
+        self.harmless: set[ast.AST] = set()  # names of functions that count as none
 
     def read(self) -> Meaning:
         todo, out = self.todo, self.out
@@ -458,12 +470,30 @@ class _Reader:
         else:
             self._any(node, scope)
 
+    def _Compare(self, node: ast.Compare, scope: str) -> None:
+        # Whether a function has a parameter: nothing else of its signature is looked at.
+        for part in node.comparators:
+            if isinstance(part, ast.Attribute) and part.attr == "parameters":
+                if isinstance(part.value, ast.Call) and isinstance(
+                    node.ops[0], (ast.In, ast.NotIn)
+                ):
+                    self.harmless.add(part.value.func)
+        self._any(node, scope)
+
+    def _Call(self, node: ast.Call, scope: str) -> None:
+        if any(isinstance(part, (ast.Name, ast.Attribute)) for part in values_of(node)):
+            self.meaning.calls.append(node)
+        self._any(node, scope)
+
     def _Name(self, node: ast.Name, scope: str) -> None:
         self.out.append(f"Name({node.id})")
-        self._use(node.id, (), scope)
+        if node not in self.harmless:
+            self._use(node.id, (), scope)
 
     def _Attribute(self, node: ast.Attribute, scope: str) -> None:
         below, chain = attribute_chain(node)
+        if node in self.harmless:
+            return self.out.append(ast.dump(node))
         self.meaning.mentions.update(chain)
         if isinstance(below, ast.Name):
             self.out.append(f"Name({below.id}).{'.'.join(chain)};")
@@ -503,7 +533,9 @@ class _Reader:
             annotation = (node.annotation, "annotation")
             self._push("AnnAssign(", (node.target, scope), ":", annotation, *value, ")")
         elif node.value is not None:
-            self._push("Assign(targets=[", (node.target, scope), "]value=", (node.value, scope), ")")
+            self._push(
+                "Assign(targets=[", (node.target, scope), "]value=", (node.value, scope), ")"
+            )
 
     def _arguments(self, node: ast.arguments, scope: str) -> None:
         items: list = []
@@ -560,4 +592,3 @@ def _global_names(definition: Definition) -> set[str]:
             if symbol.is_global() or (own_class and symbol.is_referenced()):
                 found.add(symbol.get_name())
     return found
-

@@ -113,6 +113,8 @@ class Plainness:
         return self._reading[module]
 
     def _find_reason(self, module: Module) -> str:
+        if module.broken:
+            return f"not valid Python: {module.broken.msg}"
         if module.stars:
             return f"from {module.stars[0]} import *"
         for step in module.steps:
@@ -420,7 +422,10 @@ class Plainness:
     def _ListComp(self, node, module: Module, names: _Names) -> Kind:
         inner = dict(names)
         for generator in node.generators:
-            if generator.is_async or self._iterated(generator.iter, module, inner) is not Kind.VALUE:
+            if (
+                generator.is_async
+                or self._iterated(generator.iter, module, inner) is not Kind.VALUE
+            ):
                 return Kind.UNKNOWN
             for part in ast.walk(generator.target):
                 if isinstance(part, ast.Name):
@@ -475,7 +480,9 @@ class Plainness:
             return Kind.UNKNOWN
         if target not in self._kinds:
             self._kinds[target] = Kind.UNKNOWN  # until it is known, against circles
-            body = [part for part in target.node.body if text_of(getattr(part, "value", None)) is None]
+            body = [
+                part for part in target.node.body if text_of(getattr(part, "value", None)) is None
+            ]
             names = {argument.arg: Kind.VALUE for argument in arguments_of(target.node.args)}
             if (
                 len(body) == 1

@@ -31,7 +31,7 @@ _READ_EVERYTHING = words(
     "__annotations__ __doc__ annotation get_annotations get_type_hints getdoc getfullargspec "
     "jit model_json_schema return_annotation schema_json signature Signature singledispatch "
     "singledispatchmethod TypeAdapter validate_call validate_arguments create_model "
-    "get_original_bases get_args_doc pydoc"
+    "get_original_bases help pydoc"
 )
 # These make the text of the files part of it, with comments and line numbers.
 _READ_TEXT = words(
@@ -49,7 +49,7 @@ _ANY_NAME_HERE = words(
     "builtins.locals builtins.vars builtins.compile"
 )
 # These tell where a definition is.
-_TELL_PLACE = words("__module__ getmodule getmodulename dump dumps")
+_TELL_PLACE = words("__module__ getmodule getmodulename pickle cloudpickle dill joblib shelve")
 # With these a name or path that is only known when the program runs becomes a module.
 _IMPORTS_BY_NAME = words(
     "builtins.__import__ importlib.__import__ importlib.import_module importlib.reload "
@@ -69,7 +69,6 @@ _IN_A_STRING = "named in a string"
 _ALL_LOADED = "any name of any module may be used"
 _ALL_STARRED = "all its names are imported"
 _ALL_FILES = "any file of the repository may be read"
-_NOT_PYTHON = "not valid Python"
 _TEXT = "the text of the file is read"
 
 
@@ -197,14 +196,14 @@ class _Walk:
         self.packages: dict[str, None] = {}
         self.libraries: set[str] = set()
         self.mentioned: set[str] = set()
+        self.sure = True  # so far everything that is reached is imported for certain
 
     def go(self) -> None:
         self._load(self.script, None)
+        order = list(self.order)
         for definition in self.script.definitions:
             if definition.main:
                 self._reach(definition, None)
-        if self.reasons:
-            self.parts.append("\0".join(["order", *self.order]))
         while self.todo:
             self._follow(self.todo.popleft())
             if not self.todo:
@@ -213,6 +212,8 @@ class _Walk:
                 for module in list(self.loaded):
                     self._reach_all(module, self.script_place, _ALL_LOADED)
         self._add_files()
+        if self.reasons:  # otherwise nothing that runs on import can be seen by anything else
+            self.parts.append("\0".join(["order", *order]))
 
     def result(self) -> CodeClosure:
         return CodeClosure(
@@ -245,6 +246,8 @@ class _Walk:
             elif used.root == "__doc__":
                 edges.append(str(module.docstring))
             edges += [f"{used.dotted}:{self._edge(target, place)}" for target in targets]
+        if self.repository.hands_over(definition):
+            self.mentioned.add("signature")
         self._reach_dynamic(definition, meaning, names, place)
         edges += self._reach_files(definition, meaning, place)
         self.parts.append("\0".join([meaning.text, *edges]))
@@ -275,12 +278,16 @@ class _Walk:
             self._load(definition.module, self.reached[definition].place)
         return self.numbers[definition]
 
-    def _reach_all(self, module: Module, by: str | None, why: str, names: bool = True) -> int:
+    def _reach_all(
+        self, module: Module, by: str | None, why: str, names: bool = True, sure: bool = True
+    ) -> int:
         """Count every definition of a module.
 
         With ``names`` any of its names may be used, those that it imports too, and what it does
-        as the main module. Returns the module's number in the order of discovery.
+        as the main module. It need not be valid Python, nor what it imports, if it is not ``sure``
+        that the module is imported. Returns its number in the order of discovery.
         """
+        self.sure &= sure
         if (module, names) in self.whole:
             return self.whole[module, names]
         number = self.whole[module, names] = len(self.whole)
@@ -329,6 +336,10 @@ class _Walk:
         if module in self.loaded:
             return
         self.loaded[module] = None
+        if module.broken:
+            if self.sure:
+                raise module.broken
+            self.parts.append(self._reach_file(module.path, by or "", "not valid Python"))
         if module is not self.script:  # Snakemake runs a script as a file, not as a module
             self._load_named(module.name.rpartition(".")[0], by)
         file = self.files.relative(module.path)
@@ -383,26 +394,23 @@ class _Walk:
                 if "executable" in meaning.mentions or "python" in meaning.text:
                     if not any(in_strings) and not any(self.data_files.named_by(meaning.paths)):
                         self._reach_unknown("", place)
+
     def _reach_named(self, name: str, place: str) -> bool:
         """Reach the module of a dotted name, or the one that has what it names."""
         parts = name.replace(":", ".").split(".")
         for end in range(len(parts), 0, -1):
-            module = self._readable(".".join(parts[:end]), place)
-            if module is not None and not (
-                end < len(parts) and module.path.name == "__init__.py" and ":" not in name
-            ):  # otherwise a word after a package's name
-                self._reach_all(module, place, _IN_A_STRING)
-                return True
+            module = self.repository.module(".".join(parts[:end]))
+            if module is None:
+                continue
+            if end < len(parts) and module.path.name == "__init__.py":
+                targets = self.repository.resolve(module, Used(parts[end], tuple(parts[end + 1 :])))
+                self.parts += [self._edge(target, place, _IN_A_STRING) for target in targets]
+                return bool(targets)  # otherwise a word after a package's name
+            for found in (module, self.repository.module(f"{module.name}.__main__")):
+                if found is not None:
+                    self._reach_all(found, place, _IN_A_STRING, sure=False)
+            return True
         return False
-
-    def _readable(self, name: str, place: str) -> Module | None:
-        """A module that is only named; one that is not valid Python counts as a file."""
-        try:
-            return self.repository.module(name)
-        except SyntaxError:  # nothing can import it
-            path = self.repository.path_of(name)
-            self._reach_file(path, place, _NOT_PYTHON)
-            return None
 
     def _reach_unknown(self, start: str, place: str) -> None:
         """Modules of the repository whose dotted names may start so."""
@@ -414,9 +422,9 @@ class _Walk:
             name = self.files.relative(path).removesuffix(".py").replace("/", ".")
             if folder and not name.startswith(start):
                 continue
-            module = self._readable(name.removesuffix(".__init__"), place)
+            module = self.repository.module(name.removesuffix(".__init__"))
             if module is not None:
-                self._reach_all(module, place, _IMPORTED_AS_IT_RUNS)
+                self._reach_all(module, place, _IMPORTED_AS_IT_RUNS, sure=False)
 
     def _import_by_name(self, definition: Definition, function: str, place: str) -> None:
         """What calls of ``import_module`` and its like import; anything, where that is unknown."""
@@ -473,8 +481,8 @@ class _Walk:
 
     def _add_files(self) -> None:
         """What can only be known at the end: files that any reached code may read."""
-        leaks = any(d.unresolved.startswith("a file below") for d in self.reached.values())
         definitions = list(self.numbers)
+        leaks = not self.data_files.leaking.isdisjoint(definitions)
         if leaks and any(map(self.data_files.climbs, definitions)):
             for path in self.data_files.anywhere():
                 self.parts.append(self._reach_file(path, self.script_place, _ALL_FILES))

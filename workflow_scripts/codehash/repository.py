@@ -5,6 +5,7 @@ from pathlib import Path
 
 from workflow_scripts.codehash.definitions import (
     BUILTINS,
+    FUNCTIONS,
     Definition,
     Imported,
     Meaning,
@@ -13,9 +14,16 @@ from workflow_scripts.codehash.definitions import (
     attribute_chain,
     meaning_of,
     read_module,
+    values_of,
 )
 from workflow_scripts.codehash.files import Files
 
+# Libraries that do not look at the annotations or docstring of a function that they are given.
+_DO_NOT_LOOK = (
+    "ast. asyncio. atexit. bisect. builtins. collections. concurrent. contextlib. contextvars. "
+    "copy. dataclasses. functools. heapq. itertools. logging. matplotlib. multiprocessing. numpy. "
+    "operator. os. pandas. re. scipy. signal. sys. threading. torch. types. typing. warnings. weakref."
+).split()
 Target = Definition | Module | str  # a definition, a whole module, or a name from elsewhere
 _Seen = frozenset[tuple[str, str]]  # modules and names that are being looked for
 
@@ -36,18 +44,13 @@ class Repository:
         self._paths: dict[str, Path | None] = {}
         self._packages: dict[str, bool] = {}
         self._meanings: dict[tuple[Definition, bool], Meaning] = {}
+        self._hand_over: dict[Definition, bool] = {}
         self._targets: dict[tuple[Definition, bool], list[tuple[Used, list[Target]]]] = {}
 
     # Modules
 
     def module(self, name: str) -> Module | None:
-        """The module or package of a dotted name; None if it is not of this repository.
-
-        Raises
-        ------
-        SyntaxError
-            If its file is not valid Python.
-        """
+        """The module or package of a dotted name; None if it is not of this repository."""
         if name not in self._modules:
             path = self.path_of(name)
             self._modules[name] = self._read(path, name) if path else None
@@ -80,6 +83,8 @@ class Repository:
         module = self.module(name)
         if module is None or module.path != file:  # a folder's name may have a dot
             module = self._modules[name] = self._read(file, name)
+        if module.broken:
+            raise module.broken
         return module
 
     def is_package(self, name: str) -> bool:
@@ -90,7 +95,10 @@ class Repository:
         return self._packages[name]
 
     def _read(self, path: Path, name: str) -> Module:
-        return read_module(path, name, self.files.read(path))
+        try:
+            return read_module(path, name, self.files.read(path))
+        except SyntaxError as error:
+            return Module(path, name, broken=error)
 
     # Names
 
@@ -108,6 +116,34 @@ class Repository:
             used = self.meaning(definition, everything).used
             self._targets[key] = [(name, self.resolve(definition.module, name)) for name in used]
         return self._targets[key]
+
+    def hands_over(self, definition: Definition) -> bool:
+        """Whether it gives a function or class to a library that may look at its annotations."""
+        if definition not in self._hand_over:
+            self._hand_over[definition] = any(
+                self._hands_over(definition, call) for call in self.meaning(definition, False).calls
+            )
+        return self._hand_over[definition]
+
+    def _hands_over(self, definition: Definition, call: ast.Call) -> bool:
+        function = self.resolve_in(definition, call.func)
+        if not function or not all(isinstance(target, str) for target in function):
+            return False
+        if all(target.startswith(tuple(_DO_NOT_LOOK)) for target in function):
+            return False
+        return any(
+            isinstance(target, Definition) and isinstance(target.node, (*FUNCTIONS, ast.ClassDef))
+            for value in values_of(call)
+            for target in self.resolve_in(definition, value)
+        )
+
+    def resolve_in(self, definition: Definition, node: ast.AST) -> list[Target]:
+        """What a name in a definition refers to; the definition may itself import it."""
+        root, attributes = attribute_chain(node)
+        imports = self.meaning(definition, False).imports.get(getattr(root, "id", ""), ())
+        used = [Used(root.id, attributes, imported) for imported in imports]
+        found = [target for use in used for target in self.resolve(definition.module, use)]
+        return found or self.resolve_expression(definition.module, node)
 
     def resolve(self, module: Module, used: Used) -> list[Target]:
         """What a name refers to; empty for a builtin or a name that nothing binds."""

@@ -79,9 +79,11 @@ def run(function: Callable[..., None], snakemake) -> None:
         if paths and not _is_digest(name)
     }
     arguments |= dict(snakemake.params.get("spec", {}))
-    accepted = inspect.signature(function).parameters
     for name in ("context", "state"):  # parameters that never make an output stale
-        if name in accepted and snakemake.params.get(name) is not None:
+        if (
+            name in inspect.signature(function).parameters
+            and snakemake.params.get(name) is not None
+        ):
             arguments[name] = snakemake.params[name]
     try:
         _refuse_damaged(map(str, snakemake.input))
