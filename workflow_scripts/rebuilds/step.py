@@ -80,11 +80,9 @@ def run(function: Callable[..., None], snakemake) -> None:
     }
     arguments |= dict(snakemake.params.get("spec", {}))
     for name in ("context", "state"):  # parameters that never make an output stale
-        if (
-            name in inspect.signature(function).parameters
-            and snakemake.params.get(name) is not None
-        ):
-            arguments[name] = snakemake.params[name]
+        value = snakemake.params.get(name)
+        if value is not None and name in inspect.signature(function).parameters:
+            arguments[name] = value
     try:
         _refuse_damaged(map(str, snakemake.input))
         provenance = _provenance(snakemake, context)
@@ -181,7 +179,11 @@ def _write_records(snakemake, provenance: dict[str, Any]) -> None:
         "modules": _local_modules(),
     }
     for output in outputs:
-        held = {"content": content_digest(output), "bytes": file_digest(output)}
+        held = {
+            "content": content_digest(output),
+            "bytes": file_digest(output),
+            "size": os.path.getsize(output),
+        }
         write_output_record(output, {**known, **held})
 
 
