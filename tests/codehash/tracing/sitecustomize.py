@@ -20,7 +20,7 @@ def _trace(root: str, folder: str) -> None:
     scripts = os.sep + os.path.join(".snakemake", "scripts") + os.sep
 
     def is_own(file: str) -> bool:
-        return file.startswith(root) or scripts in file
+        return (file.startswith(root) or scripts in file) and file != __file__
 
     def profile(frame, event, argument):
         code = frame.f_code
