@@ -186,7 +186,7 @@ def _add_statement(module: Module, node: ast.stmt) -> None:
     names: dict[str, None] = {}
     for part in own_nodes(node):
         if not isinstance(part, (ast.Import, ast.ImportFrom)):
-            names |= dict.fromkeys(_bound_by(part))
+            names |= dict.fromkeys(bound_by(part))
             continue
         for name, imported in imported_by(part, module.package):
             if not bare and name.isidentifier():
@@ -308,7 +308,7 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
         todo += reversed(below)
 
 
-def _bound_by(node: ast.AST) -> Iterator[str]:
+def bound_by(node: ast.AST) -> Iterator[str]:
     """Names that one node binds in its scope, imports aside."""
     if isinstance(node, ast.Name):
         if not isinstance(node.ctx, ast.Load):
@@ -579,7 +579,7 @@ def _global_names(definition: Definition) -> set[str]:
     found = {
         name
         for part in own_nodes(node)
-        for name in ([part.id] if isinstance(part, ast.Name) else _bound_by(part))
+        for name in ([part.id] if isinstance(part, ast.Name) else bound_by(part))
     }
     first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
     todo = [t for t in definition.module.tables if first <= t.get_lineno() <= node.end_lineno]

@@ -6,6 +6,7 @@ have no effect and look at nothing that could change. In doubt a module is not p
 """
 
 import ast
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from workflow_scripts.codehash.definitions import (
@@ -14,9 +15,11 @@ from workflow_scripts.codehash.definitions import (
     Definition,
     Module,
     arguments_of,
+    bound_by,
     defaults_of,
     own_nodes,
     text_of,
+    values_of,
     words,
 )
 from workflow_scripts.codehash.repository import Repository
@@ -78,6 +81,19 @@ _MAKING = words("__init__ __new__ __post_init__ __setattr__ __hash__ __eq__ __ge
 _STATE = ("os.environ", "os.getenv", "sys.", "logging.root")
 
 
+# Expressions that give a value if all their parts are values.
+_OPERATIONS = (
+    ast.BinOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.FormattedValue,
+    ast.JoinedStr,
+    ast.Slice,
+    ast.UnaryOp,
+)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)
+
+
 class Kind(IntEnum):
     """What an expression gives."""
 
@@ -87,7 +103,12 @@ class Kind(IntEnum):
     VALUE = 3  # operators, methods and functions of it run no code of the repository
 
 
-_Names = dict[str, Kind]
+@dataclass
+class _Place:
+    """Where an expression is: its module, and what the names of a class or comprehension are."""
+
+    module: Module
+    names: dict[str, Kind] = field(default_factory=dict)
 
 
 class Plainness:
@@ -117,414 +138,331 @@ class Plainness:
             return f"not valid Python: {module.broken.msg}"
         if module.stars:
             return f"from {module.stars[0]} import *"
-        for step in module.steps:
-            if not isinstance(step, Definition) or step.main:
-                continue
-            node = step.node
+        for step in module.definitions:
             again = [name for name in step.names if len(module.bound[name]) > 1]
-            if again or not self._statement(node, module, {}):
-                what = f"{again[0]} is bound more than once" if again else module.first_line(node)
-                return f"line {node.lineno}: {what}"
-        for name, bound in module.bound.items():
-            if len(bound) > 1:
-                return f"{name} is bound more than once"
-        return ""
+            if again and not step.main:
+                return f"line {step.node.lineno}: {again[0]} is bound more than once"
+            if not step.main and not self._statement(step.node, _Place(module)):
+                return f"line {step.node.lineno}: {module.first_line(step.node)}"
+        again = [name for name, bound in module.bound.items() if len(bound) > 1]
+        return f"{again[0]} is bound more than once" if again else ""
 
     # Statements
 
-    def _statement(self, node: ast.stmt, module: Module, names: _Names) -> bool:
+    def _statement(self, node: ast.stmt, at: _Place) -> bool:
         """Whether a statement of a module or of a class only binds names."""
         if isinstance(node, FUNCTIONS):
-            return self._function(node, module, names)
-        if isinstance(node, ast.ClassDef):
-            return self._class(node, module)
-        if isinstance(node, ast.Assign):
-            kind = self._kind(node.value, module, names)
-            taken_apart = not all(isinstance(target, ast.Name) for target in node.targets)
-            if taken_apart and kind is not Kind.VALUE and not isinstance(node.value, ast.Tuple):
-                return False
-            return bool(kind) and all(map(_is_name, node.targets))
-        if isinstance(node, ast.AnnAssign):
+            annotations = [a.annotation for a in arguments_of(node.args)] + [node.returns]
             return (
-                isinstance(node.target, ast.Name)
-                and self._annotation(node.annotation, module, names)
-                and (node.value is None or bool(self._kind(node.value, module, names)))
+                all(self._decorator(d, at, _DECORATORS) for d in node.decorator_list)
+                and all(self._kind(default, at) for default in defaults_of(node.args))
+                and all(self._annotation(a, at) for a in annotations if a is not None)
             )
+        if isinstance(node, ast.ClassDef):
+            return self._class(node, at.module)
+        if isinstance(node, ast.Assign):
+            kind = self._kind(node.value, at)
+            apart = not all(isinstance(target, ast.Name) for target in node.targets)
+            if apart and kind is not Kind.VALUE and not isinstance(node.value, ast.Tuple):
+                return False
+            return bool(kind) and all(map(_binds, node.targets))
+        if isinstance(node, ast.AnnAssign):
+            value = node.value is None or self._kind(node.value, at)
+            return _binds(node.target) and bool(value) and self._annotation(node.annotation, at)
         if isinstance(node, ast.Expr):
             return isinstance(node.value, ast.Constant)
         return isinstance(node, ast.Pass) or type(node).__name__ == "TypeAlias"
 
-    def _function(self, node: ast.FunctionDef, module: Module, names: _Names) -> bool:
-        annotations = [a.annotation for a in arguments_of(node.args)] + [node.returns]
-        return (
-            all(self._decorator(d, module, names) for d in node.decorator_list)
-            and all(self._kind(default, module, names) for default in defaults_of(node.args))
-            and all(self._annotation(a, module, names) for a in annotations if a is not None)
-        )
-
-    def _decorator(self, node: ast.expr, module: Module, names: _Names) -> bool:
-        function, arguments = node, []
-        if isinstance(node, ast.Call):
-            function = node.func
-            arguments = [*node.args, *(word.value for word in node.keywords)]
+    def _decorator(self, node: ast.expr, at: _Place, known: frozenset[str]) -> bool:
         if isinstance(node, ast.Attribute) and node.attr in ("setter", "getter", "deleter"):
-            return isinstance(node.value, ast.Name) and node.value.id in names
-        return self.repository.library(module, function) in _DECORATORS and all(
-            self._kind(argument, module, names) is Kind.VALUE for argument in arguments
-        )
+            return isinstance(node.value, ast.Name) and node.value.id in at.names
+        values = values_of(node) if isinstance(node, ast.Call) else []
+        function = self.repository.library(at.module, getattr(node, "func", node))
+        return function in known and self._least(values, at) is Kind.VALUE
 
-    def _annotation(self, node: ast.expr, module: Module, names: _Names) -> bool:
-        reading = self._reading[module]
+    def _annotation(self, node: ast.expr, at: _Place) -> bool:
+        reading = self._reading[at.module]
         try:
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if text_of(node) is not None:
                 node = ast.parse(node.value, mode="eval").body
-            elif not module.future:
-                return isinstance(node, ast.Name) or bool(self._kind(node, module, names))
+            elif not at.module.future:
+                return isinstance(node, ast.Name) or bool(self._kind(node, at))
         except (SyntaxError, ValueError):
             return True
         finally:
-            self._reading[module] = reading  # only code that reads annotations could see it
+            self._reading[at.module] = reading  # only code that reads annotations could see it
         # It may name what only type checkers know.
         calls = [part for part in ast.walk(node) if isinstance(part, (ast.Call, ast.NamedExpr))]
-        return all(self._kind(call, module, names) for call in calls)
+        return all(self._kind(call, at) for call in calls)
+
+    # Classes
 
     def _class(self, node: ast.ClassDef, module: Module) -> bool:
         """Whether a class statement only makes a class: in its body, and by its bases."""
-        if not self._is_quiet(node, module):
+        at = _Place(module)
+        if not self._is_quiet(node, at):
             return False
-        for decorator in node.decorator_list:
-            call = isinstance(decorator, ast.Call)
-            function = decorator.func if call else decorator
-            values = [word.value for word in decorator.keywords] if call else []
-            if (
-                self.repository.library(module, function) not in _CLASS_DECORATORS
-                or (call and decorator.args)
-                or not all(self._kind(v, module, {}) is Kind.VALUE for v in values)
-            ):
-                return False
-        names: _Names = {}
         for statement in node.body:
-            if not self._statement(statement, module, names):
+            if not self._statement(statement, at):
                 return False
-            for name in _bound_in(statement):
-                value = getattr(statement, "value", None)
-                kind = self._kind(value, module, names) if value is not None else Kind.KEPT
-                names[name] = kind if name not in names else Kind.KEPT
+            value = getattr(statement, "value", None)
+            kind = self._kind(value, at) if value is not None else Kind.KEPT
+            for name in {name for part in own_nodes(statement) for name in bound_by(part)}:
+                at.names[name] = Kind.KEPT if name in at.names else kind
         return True
 
-    def _is_quiet(self, node: ast.ClassDef, module: Module) -> bool:
-        """Whether no code of the repository runs as a class, or one that derives from it, is made."""
-        methods = {part.name for part in node.body if isinstance(part, FUNCTIONS)}
-        if methods & _HOOKS:
-            return False
+    def _is_quiet(self, node: ast.ClassDef, at: _Place) -> bool:
+        """Whether no code of the repository runs as a class, or one derived from it, is made."""
         for word in node.keywords:
             if word.arg == "metaclass":
-                if self.repository.library(module, word.value) not in _METACLASSES:
+                if self.repository.library(at.module, word.value) not in _METACLASSES:
                     return False
-            elif word.arg is None or self._kind(word.value, module, {}) is not Kind.VALUE:
+            elif word.arg is None or self._kind(word.value, at) is not Kind.VALUE:
                 return False
-        roots = self._roots(node, module)
-        if any(root.startswith("enum.") for root in roots) and methods & (_MAKING | {"__repr__"}):
-            return False  # members are made along with the class
-        return "" not in roots
+        roots = self._roots(node, at)
+        # The members of an enumeration are made along with the class.
+        making = any(root.startswith("enum.") for root in roots) and "making" in roots
+        decorated = all(self._decorator(d, at, _CLASS_DECORATORS) for d in node.decorator_list)
+        return decorated and not making and "" not in roots
 
-    def _roots(self, node: ast.ClassDef, module: Module) -> set[str]:
+    def _roots(self, node: ast.ClassDef, at: _Place) -> set[str]:
         """Classes of libraries that a class derives from; an empty text for one not known."""
-        found = set()
+        methods = {part.name for part in node.body if isinstance(part, FUNCTIONS)}
+        found = {"making"} if methods & _MAKING else set()
+        if methods & _HOOKS:
+            found.add("")
         for base in node.bases:
-            index = base.slice if isinstance(base, ast.Subscript) else None
             plain = base.value if isinstance(base, ast.Subscript) else base
-            library = self.repository.library(module, plain)
-            if library:
-                known = library in _BASES or library.startswith("builtins.")
-                found.add(library if known else "")
+            library = self.repository.library(at.module, plain)
+            target = self._class_of(plain, at)
+            if library in _BASES or library.startswith("builtins."):
+                found.add(library)
+            elif target is not None and self._is_quiet_class(target):
+                found |= self._roots(target.node, _Place(target.module))
             else:
-                found.add("object" if self._is_quiet_class(module, plain) else "")
-                for target in self._class_of(module, plain):
-                    found |= self._roots(target.node, target.module)
-            if index is not None and not self._kind(index, module, {}):
+                found.add("")
+            if isinstance(base, ast.Subscript) and not self._kind(base.slice, at):
                 found.add("")
         return found
 
-    def _class_of(self, module: Module, node: ast.expr) -> list[Definition]:
-        targets = self.repository.resolve_expression(module, node)
-        if len(targets) == 1 and isinstance(targets[0], Definition):
-            if isinstance(targets[0].node, ast.ClassDef):
-                return targets
-        return []
+    def _class_of(self, node: ast.expr, at: _Place) -> Definition | None:
+        """The class of the repository that an expression names."""
+        targets = self.repository.resolve_expression(at.module, node)
+        is_class = len(targets) == 1 and isinstance(getattr(targets[0], "node", None), ast.ClassDef)
+        return targets[0] if is_class else None
 
-    def _is_quiet_class(self, module: Module, node: ast.expr) -> bool:
-        """Whether an expression is a class of the repository from which others derive quietly."""
-        for target in self._class_of(module, node):
-            if target not in self._classes:
-                self._classes[target] = False  # until it is known, against circles
-                once = len(target.module.bound[target.node.name]) == 1
-                decorated = all(
-                    self.repository.library(target.module, getattr(d, "func", d))
-                    in _CLASS_DECORATORS
-                    for d in target.node.decorator_list
-                )
-                self._classes[target] = (
-                    once and decorated and self._is_quiet(target.node, target.module)
-                )
-            return self._classes[target]
-        return False
+    def _is_quiet_class(self, target: Definition) -> bool:
+        if target not in self._classes:
+            self._classes[target] = False  # until it is known, against circles
+            once = len(target.module.bound[target.node.name]) == 1
+            self._reading.setdefault(target.module, False)
+            quiet = once and self._is_quiet(target.node, _Place(target.module))
+            self._classes[target] = quiet
+        return self._classes[target]
 
-    def _is_record(self, module: Module, node: ast.expr) -> bool:
+    def _is_record(self, target: Definition) -> bool:
         """Whether calling a class only keeps its arguments: a dataclass or a named tuple."""
-        for target in self._class_of(module, node):
-            if not self._is_quiet_class(module, node) or _own_making(target.node):
-                return False
-            made = {
-                self.repository.library(target.module, getattr(d, "func", d))
-                for d in target.node.decorator_list
-            }
-            bases = target.node.bases
-            if bases:
-                return self._roots(target.node, target.module) == {"typing.NamedTuple"}
-            return "dataclasses.dataclass" in made and not _calls_factories(target.node)
-        return False
+        at, node = _Place(target.module), target.node
+        if not self._is_quiet_class(target):
+            return False
+        if node.bases:
+            return self._roots(node, at) == {"typing.NamedTuple"}
+        factories = [
+            part.value
+            for part in ast.walk(node)
+            if isinstance(part, ast.keyword) and part.arg == "default_factory"
+        ]
+        dataclass_ = any(
+            self.repository.library(at.module, getattr(d, "func", d)) == "dataclasses.dataclass"
+            for d in node.decorator_list
+        )
+        known = all(getattr(part, "id", "") in ("dict", "list", "set") for part in factories)
+        return dataclass_ and known and not self._roots(node, at)
 
     # Expressions
 
-    def _kind(self, node: ast.AST, module: Module, names: _Names) -> Kind:
+    def _kind(self, node: ast.AST, at: _Place) -> Kind:
+        if isinstance(node, ast.Constant):
+            return Kind.VALUE
+        if isinstance(node, _OPERATIONS):
+            return self._operation(node, at)
+        if isinstance(node, _COMPREHENSIONS):
+            return self._comprehension(node, at)
         method = getattr(self, f"_{type(node).__name__}", None)
-        return method(node, module, names) if method else Kind.UNKNOWN
+        return method(node, at) if method else Kind.UNKNOWN
 
-    def _Constant(self, node: ast.Constant, module: Module, names: _Names) -> Kind:
-        return Kind.VALUE
+    def _least(self, nodes: list[ast.expr], at: _Place) -> Kind:
+        """The least of several expressions; a value if there are none."""
+        return min((self._kind(node, at) for node in nodes), default=Kind.VALUE)
 
-    def _Name(self, node: ast.Name, module: Module, names: _Names) -> Kind:
-        if node.id in names:
-            return names[node.id]
+    def _iterated(self, node: ast.AST, at: _Place) -> Kind:
+        """What an expression gives to something that goes through it at once."""
+        if isinstance(node, ast.GeneratorExp):
+            return self._comprehension(node, at)
+        if isinstance(node, ast.Call):
+            if self.repository.library(at.module, node.func) in _ITERATORS:
+                return min((self._iterated(n, at) for n in node.args), default=Kind.UNKNOWN)
+        return self._kind(node, at)
+
+    def _operation(self, node: ast.expr, at: _Place) -> Kind:
+        parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+        kind = self._least(parts, at)
+        if isinstance(getattr(node, "op", None), ast.BitOr) and kind is Kind.CALLABLE:
+            return kind  # classes, in an annotation
+        return _value(kind)
+
+    def _Name(self, node: ast.Name, at: _Place) -> Kind:
+        if node.id in at.names:
+            return at.names[node.id]
         if node.id in ("__file__", "__name__", "__package__", "__doc__"):
             return Kind.VALUE
-        if node.id not in module.bound and node.id in BUILTINS:
+        if node.id not in at.module.bound and node.id in BUILTINS:
             return Kind.CALLABLE
-        return self._of_targets(node, module)
+        return self._named(node, at)
 
-    def _Attribute(self, node: ast.Attribute, module: Module, names: _Names) -> Kind:
-        targets = self.repository.resolve_expression(module, node)
-        if targets:
-            return self._of_targets(node, module)
-        if isinstance(node.value, ast.Name) and node.value.id in BUILTINS:
+    def _Attribute(self, node: ast.Attribute, at: _Place) -> Kind:
+        if self.repository.library(at.module, node).startswith("builtins."):
             return Kind.CALLABLE  # a method of a builtin class
-        kind = self._kind(node.value, module, names)
-        if kind is Kind.VALUE and node.attr not in _PROPERTIES:
-            return Kind.KEPT
-        return kind if kind in (Kind.VALUE, Kind.KEPT) else Kind.UNKNOWN
+        if self.repository.resolve_expression(at.module, node):
+            return self._named(node, at)
+        return _attribute(self._kind(node.value, at), node.attr)
 
-    def _of_targets(self, node: ast.expr, module: Module) -> Kind:
-        targets = self.repository.resolve_expression(module, node)
+    def _named(self, node: ast.expr, at: _Place) -> Kind:
+        targets = self.repository.resolve_expression(at.module, node)
         if len(targets) != 1:
             return Kind.UNKNOWN
         target = targets[0]
         if isinstance(target, str):
-            self._reading[module] |= target.startswith(_STATE)
+            self._reading[at.module] |= target.startswith(_STATE)
             return Kind.VALUE
-        self._reading[module] = True
+        self._reading[at.module] = True
         if isinstance(target, Module):
             return Kind.KEPT
-        own = isinstance(node, ast.Name) or node.attr in target.names
-        if isinstance(target.node, FUNCTIONS):
-            return Kind.CALLABLE if own else Kind.KEPT
+        kind = Kind.CALLABLE
         if isinstance(target.node, ast.ClassDef):
-            quiet = self._is_quiet_class(module, node if own else node.value)
-            return (Kind.CALLABLE if own else Kind.KEPT) if quiet else Kind.UNKNOWN
-        kind = self._of_constant(target)
-        if own or not kind:
-            return kind
-        return kind if kind is Kind.VALUE and node.attr in _PROPERTIES else Kind.KEPT
+            kind = Kind.CALLABLE if self._is_quiet_class(target) else Kind.UNKNOWN
+        elif not isinstance(target.node, FUNCTIONS):
+            kind = self._constant(target)
+        own = isinstance(node, ast.Name) or node.attr in target.names
+        return kind if own else _attribute(kind, node.attr)
 
-    def _of_constant(self, target: Definition) -> Kind:
+    def _constant(self, target: Definition) -> Kind:
         if target not in self._kinds:
             self._kinds[target] = Kind.UNKNOWN  # until it is known, against circles
-            node = target.node
+            value = getattr(target.node, "value", None)
             once = all(len(target.module.bound[name]) == 1 for name in target.names)
-            if once and isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            if once and isinstance(target.node, (ast.Assign, ast.AnnAssign)) and value is not None:
                 self._reading.setdefault(target.module, False)
-                self._kinds[target] = self._kind(node.value, target.module, {})
+                self._kinds[target] = self._kind(value, _Place(target.module))
         return self._kinds[target]
 
-    def _all(self, nodes, module: Module, names: _Names) -> Kind:
-        """The least of several expressions; a value if there are none."""
-        return min((self._kind(node, module, names) for node in nodes), default=Kind.VALUE)
-
-    def _kept(self, kind: Kind) -> Kind:
-        return Kind.KEPT if kind is Kind.CALLABLE else kind
-
-    def _Tuple(self, node: ast.Tuple | ast.List, module: Module, names: _Names) -> Kind:
-        return self._kept(self._all(node.elts, module, names))
+    def _Tuple(self, node: ast.Tuple | ast.List, at: _Place) -> Kind:
+        return _kept(self._least(node.elts, at))
 
     _List = _Tuple
 
-    def _Set(self, node: ast.Set, module: Module, names: _Names) -> Kind:
-        kind = self._all(node.elts, module, names)
-        return self._kept(kind) if kind >= Kind.CALLABLE else Kind.UNKNOWN  # hashed
+    def _Set(self, node: ast.Set, at: _Place) -> Kind:
+        return self._Dict(ast.Dict(node.elts, node.elts), at)
 
-    def _Dict(self, node: ast.Dict, module: Module, names: _Names) -> Kind:
-        keys = self._all([key for key in node.keys if key is not None], module, names)
+    def _Dict(self, node: ast.Dict, at: _Place) -> Kind:
+        keys = self._least([key for key in node.keys if key is not None], at)
         merged = [v for k, v in zip(node.keys, node.values, strict=True) if k is None]
-        if keys < Kind.CALLABLE or self._all(merged, module, names) is not Kind.VALUE:
-            return Kind.UNKNOWN
-        return self._kept(min(keys, self._all(node.values, module, names)))
+        if keys < Kind.CALLABLE or self._least(merged, at) is not Kind.VALUE:
+            return Kind.UNKNOWN  # keys are hashed
+        return _kept(min(keys, self._least(node.values, at)))
 
-    def _Starred(self, node: ast.Starred, module: Module, names: _Names) -> Kind:
-        return self._value(self._iterated(node.value, module, names))
+    def _Starred(self, node: ast.Starred, at: _Place) -> Kind:
+        return _value(self._iterated(node.value, at))
 
-    def _value(self, *kinds: Kind) -> Kind:
-        return Kind.VALUE if all(kind is Kind.VALUE for kind in kinds) else Kind.UNKNOWN
+    def _IfExp(self, node: ast.IfExp, at: _Place) -> Kind:
+        test = _value(self._kind(node.test, at))
+        return test and self._least([node.body, node.orelse], at)
 
-    def _JoinedStr(self, node: ast.JoinedStr, module: Module, names: _Names) -> Kind:
-        return self._value(self._all(node.values, module, names))
-
-    def _FormattedValue(self, node: ast.FormattedValue, module: Module, names: _Names) -> Kind:
-        parts = [node.value, *([node.format_spec] if node.format_spec else [])]
-        return self._value(self._all(parts, module, names))
-
-    def _BinOp(self, node: ast.BinOp, module: Module, names: _Names) -> Kind:
-        kind = self._all([node.left, node.right], module, names)
-        if isinstance(node.op, ast.BitOr) and kind is Kind.CALLABLE:  # classes, in an annotation
-            return Kind.CALLABLE
-        return self._value(kind)
-
-    def _BoolOp(self, node: ast.BoolOp, module: Module, names: _Names) -> Kind:
-        return self._value(self._all(node.values, module, names))
-
-    def _UnaryOp(self, node: ast.UnaryOp, module: Module, names: _Names) -> Kind:
-        return self._value(self._kind(node.operand, module, names))
-
-    def _Compare(self, node: ast.Compare, module: Module, names: _Names) -> Kind:
-        return self._value(self._all([node.left, *node.comparators], module, names))
-
-    def _IfExp(self, node: ast.IfExp, module: Module, names: _Names) -> Kind:
-        if self._kind(node.test, module, names) is not Kind.VALUE:
-            return Kind.UNKNOWN
-        return self._all([node.body, node.orelse], module, names)
-
-    def _Subscript(self, node: ast.Subscript, module: Module, names: _Names) -> Kind:
-        below = self._kind(node.value, module, names)
-        index = self._kind(node.slice, module, names)
-        if below is Kind.CALLABLE and index:  # of a class, in an annotation
-            quiet = self.repository.library(module, node.value)
-            return below if quiet or self._is_quiet_class(module, node.value) else Kind.UNKNOWN
-        if self.repository.library(module, node.value) and index:
+    def _Subscript(self, node: ast.Subscript, at: _Place) -> Kind:
+        below, index = self._kind(node.value, at), self._kind(node.slice, at)
+        if index and below is Kind.CALLABLE:  # of a class, in an annotation
+            return below
+        if index and self.repository.library(at.module, node.value):
             return Kind.VALUE if index is Kind.VALUE else Kind.CALLABLE
-        return self._value(below, index)
+        return _value(below, index)
 
-    def _Slice(self, node: ast.Slice, module: Module, names: _Names) -> Kind:
-        parts = [part for part in (node.lower, node.upper, node.step) if part is not None]
-        return self._value(self._all(parts, module, names))
+    def _Lambda(self, node: ast.Lambda, at: _Place) -> Kind:
+        return min(Kind.CALLABLE, self._least(defaults_of(node.args), at))
 
-    def _Lambda(self, node: ast.Lambda, module: Module, names: _Names) -> Kind:
-        return min(Kind.CALLABLE, self._all(defaults_of(node.args), module, names))
+    def _GeneratorExp(self, node: ast.GeneratorExp, at: _Place) -> Kind:
+        return min(Kind.KEPT, self._comprehension(node, at))
 
-    def _ListComp(self, node, module: Module, names: _Names) -> Kind:
-        inner = dict(names)
-        for generator in node.generators:
-            if (
-                generator.is_async
-                or self._iterated(generator.iter, module, inner) is not Kind.VALUE
-            ):
+    def _comprehension(self, node, at: _Place) -> Kind:
+        inner = _Place(at.module, dict(at.names))
+        for part in node.generators:
+            if part.is_async or self._iterated(part.iter, inner) is not Kind.VALUE:
                 return Kind.UNKNOWN
-            for part in ast.walk(generator.target):
-                if isinstance(part, ast.Name):
-                    inner[part.id] = Kind.VALUE
-            if self._all(generator.ifs, module, inner) is not Kind.VALUE:
+            names = [name for below in ast.walk(part.target) for name in bound_by(below)]
+            inner.names |= dict.fromkeys(names, Kind.VALUE)
+            if self._least(part.ifs, inner) is not Kind.VALUE:
                 return Kind.UNKNOWN
         if isinstance(node, ast.DictComp):
-            return self._Dict(ast.Dict([node.key], [node.value]), module, inner)
+            return self._Dict(ast.Dict([node.key], [node.value]), inner)
         if isinstance(node, ast.SetComp):
-            return self._Set(ast.Set([node.elt]), module, inner)
-        return self._kept(self._kind(node.elt, module, inner))
+            return self._Set(ast.Set([node.elt]), inner)
+        return _kept(self._kind(node.elt, inner))
 
-    _SetComp = _DictComp = _ListComp
-
-    def _GeneratorExp(self, node: ast.GeneratorExp, module: Module, names: _Names) -> Kind:
-        return min(Kind.KEPT, self._ListComp(node, module, names))
-
-    def _iterated(self, node: ast.AST, module: Module, names: _Names) -> Kind:
-        """What an expression gives to something that goes through it at once."""
-        if isinstance(node, ast.GeneratorExp):
-            return self._ListComp(node, module, names)
-        if isinstance(node, ast.Call) and self.repository.library(module, node.func) in _ITERATORS:
-            return min((self._iterated(n, module, names) for n in node.args), default=Kind.UNKNOWN)
-        return self._kind(node, module, names)
-
-    def _Call(self, node: ast.Call, module: Module, names: _Names) -> Kind:
-        arguments = [*node.args, *(word.value for word in node.keywords)]
-        kind = self._all(arguments, module, names)
-        local = isinstance(node.func, ast.Name) and node.func.id in names
-        library = "" if local else self.repository.library(module, node.func)
-        given = min((self._iterated(a, module, names) for a in arguments), default=Kind.VALUE)
-        if library in _ITERATORS:
-            return min(Kind.KEPT, self._value(given))
-        if library in _VALUES:
-            return self._value(given)
-        if library in _OBJECTS:
-            return min(Kind.KEPT, kind)
-        if not library and isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
-            return self._value(given, self._kind(node.func.value, module, names))
-        if not local and kind and self._is_record(module, node.func):
-            self._reading[module] = True
-            return Kind.KEPT
-        if local or given is not Kind.VALUE:
+    def _Call(self, node: ast.Call, at: _Place) -> Kind:
+        values, function = values_of(node), node.func
+        given = min((self._iterated(value, at) for value in values), default=Kind.VALUE)
+        if isinstance(function, ast.Name) and function.id in at.names:
             return Kind.UNKNOWN
-        return self._returned(node.func, module)
+        library = self.repository.library(at.module, function)
+        if library in _ITERATORS:
+            return min(Kind.KEPT, _value(given))
+        if library in _VALUES:
+            return _value(given)
+        if library in _OBJECTS:
+            return min(Kind.KEPT, self._least(values, at))
+        if library:
+            return Kind.UNKNOWN
+        if isinstance(function, ast.Attribute) and function.attr in _METHODS:
+            return _value(given, self._kind(function.value, at))
+        self._reading[at.module] = True
+        record = self._class_of(function, at)
+        if record is not None and self._is_record(record):
+            return min(Kind.KEPT, self._least(values, at))
+        return self._returned(function, at) if given is Kind.VALUE else Kind.UNKNOWN
 
-    def _returned(self, function: ast.expr, module: Module) -> Kind:
+    def _returned(self, function: ast.expr, at: _Place) -> Kind:
         """What a function of one expression returns for values."""
-        targets = self.repository.resolve_expression(module, function)
+        targets = self.repository.resolve_expression(at.module, function)
         target = targets[0] if len(targets) == 1 else None
-        if not isinstance(target, Definition) or not isinstance(target.node, ast.FunctionDef):
+        node = getattr(target, "node", None)
+        if not isinstance(node, ast.FunctionDef) or node.name not in target.names:
             return Kind.UNKNOWN
         if target not in self._kinds:
             self._kinds[target] = Kind.UNKNOWN  # until it is known, against circles
-            body = [
-                part for part in target.node.body if text_of(getattr(part, "value", None)) is None
-            ]
-            names = {argument.arg: Kind.VALUE for argument in arguments_of(target.node.args)}
-            if (
-                len(body) == 1
-                and isinstance(body[0], ast.Return)
-                and body[0].value is not None
-                and not target.node.decorator_list
-                and len(target.module.bound[target.node.name]) == 1
-            ):
-                self._kinds[target] = self._kind(body[0].value, target.module, names)
-        self._reading[module] = True
-        return self._value(self._kinds[target])
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            value = getattr(body[0], "value", None) if len(body) == 1 else None
+            once = len(target.module.bound[node.name]) == 1 and not node.decorator_list
+            if once and value is not None and isinstance(body[0], ast.Return):
+                names = {argument.arg: Kind.VALUE for argument in arguments_of(node.args)}
+                self._reading.setdefault(target.module, False)
+                self._kinds[target] = _value(self._kind(value, _Place(target.module, names)))
+        return self._kinds[target]
 
 
-def _is_name(target: ast.expr) -> bool:
+def _value(*kinds: Kind) -> Kind:
+    return Kind.VALUE if all(kind is Kind.VALUE for kind in kinds) else Kind.UNKNOWN
+
+
+def _kept(kind: Kind) -> Kind:
+    return Kind.KEPT if kind is Kind.CALLABLE else kind
+
+
+def _attribute(kind: Kind, name: str) -> Kind:
+    """What an attribute of something is."""
+    return kind if kind is Kind.VALUE and name in _PROPERTIES else min(kind, Kind.KEPT)
+
+
+def _binds(target: ast.expr) -> bool:
     """Whether an assignment to it binds names, and takes apart no more than a tuple."""
     if isinstance(target, (ast.Tuple, ast.List)):
-        return all(map(_is_name, target.elts))
-    return isinstance(getattr(target, "value", target), ast.Name) and not isinstance(
-        target, (ast.Attribute, ast.Subscript)
-    )
-
-
-def _bound_in(statement: ast.stmt) -> list[str]:
-    if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
-        return [statement.name]
-    return [
-        part.id
-        for part in own_nodes(statement)
-        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load)
-    ]
-
-
-def _own_making(node: ast.ClassDef) -> bool:
-    """Whether a class says how its objects are made."""
-    return any(part.name in _MAKING for part in node.body if isinstance(part, FUNCTIONS))
-
-
-def _calls_factories(node: ast.ClassDef) -> bool:
-    """Whether a dataclass may call a function to make a field's value."""
-    return any(
-        isinstance(part, ast.keyword)
-        and part.arg == "default_factory"
-        and getattr(part.value, "id", "") not in ("dict", "list", "set")
-        for part in ast.walk(node)
-    )
+        return all(map(_binds, target.elts))
+    return isinstance(target.value if isinstance(target, ast.Starred) else target, ast.Name)
