@@ -17,7 +17,7 @@ import yaml
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.config import validated
-from workflow_scripts.plan.jobs import dag_of
+from workflow_scripts.rebuilds.dag import planned_dag
 from workflow_scripts.rebuilds.records import TRACKED
 from workflow_scripts.stages import STAGES
 
@@ -156,9 +156,7 @@ def planned_answers() -> Answers:
 
 def _jobs(folder: Path, overlay: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     """Output -> rule of its job, and what Snakemake compares: params and inputs."""
-    (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
-    files = [SMOKE, folder / "overlay.yaml"]
-    dag = dag_of(folder, files, "results/figures/all", forceall=True)
+    dag = planned_dag("results/figures/all", folder, [SMOKE], overlay, forceall=True)
     facts = {}
     for job in dag.jobs:
         params = json.dumps({name: job.params.get(name) for name in TRACKED}, default=str)
