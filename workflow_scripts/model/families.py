@@ -238,7 +238,16 @@ _DISTILBERT = Family(
     computed=False,
 )
 
-FAMILIES = {f.model_type: f for f in (_BERT, _ROBERTA, _ALBERT, _ELECTRA, _DISTILBERT)}
+FAMILIES = {
+    f.model_type: f
+    for f in (
+        _BERT,
+        _ROBERTA,
+        _ALBERT,
+        _ELECTRA,
+        _DISTILBERT,
+    )
+}
 
 
 @dataclass(frozen=True)

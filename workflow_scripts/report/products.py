@@ -13,12 +13,7 @@ PRODUCTS = (
         (
             Column(
                 "claim",
-                "`wider_optimum`, `easier_optimisation`, `straight_path`, `free_path`, "
-                "`robust_to_overfitting`, `consistent_surfaces`, `invariant_low_layers`; "
-                "of the dynamics `attention_changes_last`, "
-                "`representations_change_later`, `low_layers_back`, "
-                "`seeds_share_low_layers`, `tasks_share_low_layers`, "
-                "`unlike_tasks_differ_more`",
+                "its name; see [methods](../explanation/methods.md#claims-and-verdicts)",
             ),
             Column("text", "what the paper says, with its section"),
             Column("task", ""),
@@ -30,8 +25,7 @@ PRODUCTS = (
             ),
             Column(
                 "verdict",
-                "`holds`, `contradicted`, `undecided`, `shown beside`; see "
-                "[methods](../explanation/methods.md#claims-and-verdicts)",
+                "`supported`, `contradicted`, `inconclusive`, `reported only`",
             ),
         ),
     ),
