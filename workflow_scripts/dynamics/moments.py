@@ -459,7 +459,7 @@ class Side:
         return round(self.gram[-1, -1].item())
 
     def features(self, rows: Tensor) -> Tensor:
-        """f of each row, [n, d + 2]."""
+        """F of each row, [n, d + 2]."""
         f = self.shift.new_ones(len(rows), self.d + 2)
         x = f[:, :-2]
         torch.sub(rows.to(self.shift.device), self.shift, out=x)

@@ -59,7 +59,7 @@ STYLE = {
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """matplotlib with this project's settings, not the user's; a context or a decorator."""
+    """Matplotlib with this project's settings, not the user's; a context or a decorator."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)

@@ -7,7 +7,7 @@ Needs neither PyTorch nor transformers, whose import takes longer than many a jo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -167,6 +167,11 @@ _ROBERTA = Family(
     token_types=1,
     positions_after_padding=True,
 )
+# Their configurations inherit BERT's size of the vocabulary.
+_XLM_ROBERTA, _CAMEMBERT = (
+    replace(_ROBERTA, model_type=name, prefix="roberta", defaults={"pad_token_id": 1})
+    for name in ("xlm-roberta", "camembert")
+)
 _ALBERT = Family(
     "albert",
     Head("albert.pooler", "tanh", "classifier", "dropout", drops_input=False),
@@ -239,13 +244,15 @@ _DISTILBERT = Family(
 )
 
 FAMILIES = {
-    f.model_type: f
-    for f in (
+    family.model_type: family
+    for family in (
         _BERT,
         _ROBERTA,
         _ALBERT,
         _ELECTRA,
         _DISTILBERT,
+        _XLM_ROBERTA,
+        _CAMEMBERT,
     )
 }
 

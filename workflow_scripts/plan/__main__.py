@@ -136,6 +136,7 @@ _count.__name__ = "number of 1 or more"
 
 
 def main() -> None:
+    """Print the plan that the command line asks for."""
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.plan", description=__doc__.split("\n")[0]
     )

@@ -111,7 +111,7 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
             from workflow_scripts.common.tables import read_table
 
             return read_table(folder / "train.parquet"), read_table(folder / "dev.parquet")
-        return read_task(
+        read = read_task(
             definition.source,
             definition.label,
             definition.text,
@@ -119,7 +119,9 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
             definition.dev,
             definition.dev_split,
             definition.seed,
-        )[:2]
+            unlabeled=definition.unlabeled,
+        )
+        return read.train, read.dev
     except UserError as error:
         raise UserError(f"task {task}: {error}") from None
 

@@ -206,6 +206,7 @@ def _slurm(*command: str) -> str:
 
 
 def main() -> None:
+    """Recover the run that the command line names."""
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.rebuilds.recover",
         description=recover.__doc__.split("\n")[0],

@@ -60,6 +60,7 @@ def documents() -> dict[str, str]:
 
 
 def main() -> None:
+    """Write the generated documents that differ."""
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.reference", description="Write what is generated."
     )

@@ -38,6 +38,7 @@ OTHER: dict[str, Any] = {
     "tasks.*.label": "other",
     "tasks.*.text": ["other"],
     "tasks.*.dev_split": "other",
+    "tasks.*.unlabeled": "drop",
     "finetune.seeds": [{"init": 1, "order": 0}],
     "finetune.recipes.*.optimizer": "adam",
     "finetune.recipes.*.schedule": "cosine",
