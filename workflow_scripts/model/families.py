@@ -64,7 +64,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Family:
-    """What tells one family of encoders from another.
+    """What distinguishes a family of encoders.
 
     Attributes
     ----------

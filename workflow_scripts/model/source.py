@@ -485,7 +485,7 @@ def _case(folder: Path) -> dict[str, bool]:
 def _load_tokenizer(folder: Path):
     """The tokenizer of a folder, as its ``tokenizer.json`` says.
 
-    transformers 5 builds some tokenizers anew from the vocabulary and its classes' defaults, so
+    transformers 5 rebuilds some tokenizers from the vocabulary and its classes' defaults, so
     that a cased vocabulary without a ``tokenizer_config.json`` would be given lower-case words.
     Where the two differ, the file is taken as it is, unless ``do_lower_case`` is stated.
     """

@@ -77,10 +77,10 @@ def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
             f"--examples {task}=TRAIN,DEV,TOKENS (TOKENS: mean of an example)"
         )
     splits = KNOWN_TASKS[name]
-    wanted = definition.train, definition.dev
+    requested = definition.train, definition.dev
     drawn = [
         drawn_lengths(size or split.examples, split.mean, split.spread, longest)
-        for size, split in zip(wanted, splits, strict=True)
+        for size, split in zip(requested, splits, strict=True)
     ]
     return Lengths(*drawn, f"known sizes of {name}")
 

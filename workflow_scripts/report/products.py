@@ -11,10 +11,7 @@ PRODUCTS = (
         "and `dynamics_claims.csv` (Hao et al. 2020): one row per number; `claims.md` and"
         " `dynamics_claims.md` the same as a page.",
         (
-            Column(
-                "claim",
-                "its name; see [methods](../explanation/methods.md#claims-and-verdicts)",
-            ),
+            Column("claim", "the claim's name; `text` is its sentence"),
             Column("text", "what the paper says, with its section"),
             Column("task", ""),
             Column("measure", "what the number is, with its unit"),
@@ -25,7 +22,8 @@ PRODUCTS = (
             ),
             Column(
                 "verdict",
-                "`supported`, `contradicted`, `inconclusive`, `reported only`",
+                "`supported`, `contradicted`, `inconclusive`, `reported only`; see "
+                "[methods](../explanation/methods.md#claims-and-verdicts)",
             ),
         ),
     ),
