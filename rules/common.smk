@@ -12,6 +12,7 @@ from workflow_scripts.experiment import start
 from workflow_scripts.experiment.checks import cache_folder, check_inputs
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_targets, local_rules
+from workflow_scripts.plan.limits import Limits
 from workflow_scripts.rebuilds import tracking
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.rebuilds.explain import keep_sources
@@ -33,6 +34,7 @@ SETTINGS = checked(validated, config)
 TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
 CACHE = checked(cache_folder, SETTINGS)
 GPUS = gpus_of_a_job(SETTINGS.compute.device)
+LIMITS = Limits(SETTINGS, GPUS)
 TARGETS = all_targets(SETTINGS)
 HASHES = CodeHashes(".snakemake/tunescape_code.json")
 SCRIPTS = []
