@@ -1,5 +1,6 @@
 """What all rules share. No rules here, and no logic that a unit test cannot reach."""
 
+import os
 import sys
 from functools import partial
 
@@ -13,6 +14,7 @@ from workflow_scripts.experiment.checks import cache_folder, check_inputs
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_targets, local_rules
 from workflow_scripts.plan.limits import Limits
+from workflow_scripts.plan.progress import show_progress
 from workflow_scripts.rebuilds import tracking
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.rebuilds.explain import keep_sources

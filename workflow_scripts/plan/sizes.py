@@ -47,7 +47,9 @@ KNOWN_TASKS = {
 }
 
 
-def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
+def lengths_of(
+    settings: Config, task: str, model: str, run: Path, by_words: bool = False
+) -> Lengths:
     """Lengths of a task's examples in a model's tokens.
 
     Measured, with the model's tokenizer or from counted words, where the examples are on this
@@ -57,6 +59,7 @@ def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
     ----------
     task, model : names in the configuration.
     run : folder of the run, which may have prepared the task already.
+    by_words : count words, which is quicker than the tokenizer.
 
     Raises
     ------
@@ -65,7 +68,8 @@ def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
     definition, longest = settings.tasks[task], settings.finetune.max_length
     tables = _tables(task, definition, run)
     if tables is not None:
-        tokenizer = _tokenizer(settings.models[model], run / "results" / "model" / model)
+        fetched = run / "results" / "model" / model
+        tokenizer = None if by_words else _tokenizer(settings.models[model], fetched)
         how = "tokens" if tokenizer else f"words x {TOKENS_PER_WORD}"
         found = [_measured(table, tokenizer, longest) for table in tables]
         return Lengths(*found, f"{how} of {definition.source}")
