@@ -50,7 +50,7 @@ help: ## this list
 setup: $(STAMP) ## make .venv with all that is needed (nothing to do if it is there)
 
 # An environment knows its own path: one that was copied or moved with the checkout, or whose Python
-# is gone, is made anew.
+# is gone, is rebuilt.
 ifneq ($(shell test -x $(VENV)/bin/python && head -n 1 $(STAMP) 2>/dev/null),$(CURDIR)/$(VENV))
 .PHONY: $(STAMP)
 endif

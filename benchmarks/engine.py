@@ -41,7 +41,7 @@ from workflow_scripts.model.encoder import (
     start_weights,
 )
 from workflow_scripts.model.layers import layer_groups
-from workflow_scripts.model.network import PLAIN
+from workflow_scripts.model.network import Operations
 from workflow_scripts.model.source import fetch
 from workflow_scripts.model.text import Encoded, collate, encode
 
@@ -239,7 +239,7 @@ def products(config, dtype: torch.dtype) -> tuple[list[Callable[[], None]], floa
     @torch.inference_mode()
     def by_onednn() -> None:
         for x, weight, bias in triples:
-            PLAIN.linear(x, (weight, bias))
+            Operations().linear(x, (weight, bias))
 
     return [by_mkl, by_onednn], sum(2.0 * tokens * k * n for k, n in shapes)
 

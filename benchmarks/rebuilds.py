@@ -84,9 +84,15 @@ def figures(*numbers: int) -> set[str]:
     return {f"draw_figure{number}" for number in numbers}
 
 
+def dynamics(*names: int | str) -> set[str]:
+    return {f"draw_dynamics{name}" for name in names}
+
+
 COMPARING = {ATTENTION, STATES, LAYERS_BACK}
-CURVES = {"draw_attention_layers", "draw_representation_layers", "draw_layer_rollback"}
-MATRICES = {"draw_attention_heads", "draw_layer_matrices"}
+ATTENTION_CURVES, STATE_CURVES, BACK_CURVES = dynamics(1, 4, 6), dynamics(2, 5, 7), dynamics(3)
+CURVES = ATTENTION_CURVES | STATE_CURVES | BACK_CURVES
+HEADS, LAYER_MATRICES = dynamics("_heads"), dynamics("_svcca", "_cka")
+MATRICES = HEADS | LAYER_MATRICES
 DYNAMICS = CURVES | MATRICES | {DYNAMICS_CLAIMS}
 FIGURES = figures(1, 2, 3, 4, 5, 6, 7) | {TABLE1} | CURVES | MATRICES
 ALL = TRAINING | FIGURES | COMPARING | DYNAMICS
@@ -318,8 +324,8 @@ SAME = [
         "annotation of a result changed",
         "model/network.py",
         swap(
-            "def head(architecture: Architecture, weights: Weights, states: Tensor) -> Tensor:",
-            'def head(architecture, weights, states) -> "Tensor":',
+            ') -> Tensor:\n    """Logits [N, K] of the first',
+            ') -> "Tensor":\n    """Logits [N, K] of the first',
         ),
     ),
     code(
@@ -515,12 +521,12 @@ COMMON = [
     code("statement that acts on import", "common/tables.py", append("\nos.umask(0o022)\n"), ALL),
     code(
         "description of a configuration key",
-        "experiment/config.py",
+        "finetune/stage.py",
         swap('description="examples per step"', 'description="examples of a step"'),
     ),
     code(
         "default of a configuration key that two recipes leave out",
-        "experiment/config.py",
+        "finetune/stage.py",
         swap("        0.01,\n", "        0.02,\n"),
         {"finetune_scratch", "finetune_continued"},
     ),
@@ -531,7 +537,7 @@ COMMON = [
     ),
     code(
         "page of the reference",
-        "experiment/reference.py",
+        "reference/config.py",
         swap('"# Configuration"', '"# All keys"'),
     ),
 ]
@@ -559,7 +565,7 @@ DATA = [
         {PREPARE} | COMPARING,
     ),
     code(
-        "field of a typed tuple",
+        "field of a dataclass",
         "data/tasks.py",
         swap("    card: dict[str, Any]\n", "    card: dict\n"),
         {PREPARE},
@@ -573,7 +579,7 @@ DATA = [
     code(
         "check at planning",
         "data/checks.py",
-        swap("MOST_BYTES = 64 * 2**20", "MOST_BYTES = 32 * 2**20"),
+        swap("WHOLE_BYTES = 8 * 2**20", "WHOLE_BYTES = 4 * 2**20"),
     ),
     code(
         "script",
@@ -619,7 +625,7 @@ MODEL = [
     code(
         "pattern of layers",
         "model/encoder.py",
-        swap("|albert_layer_groups)", "|albert_layer_groups|blocks)"),
+        swap("(?:layers?|{", "(?:layers?|blocks?|{"),
         BUILDING - {SCRATCH, ATTENTION, STATES} | {DIRECTIONS},
     ),
     code(
@@ -717,7 +723,7 @@ FINETUNE = [
         "finetune/optimizer.py",
         both(
             swap("root = (1 - beta2**step) ** 0.5", "square = (1 - beta2**step) ** 0.5"),
-            swap('recipe["eps"] / root', 'recipe["eps"] / square'),
+            swap("recipe.eps / root", "recipe.eps / square"),
             swap("(1 - beta1**step) / root", "(1 - beta1**step) / square"),
         ),
         TRAINING,
@@ -758,7 +764,7 @@ LANDSCAPE = [
         "forward pass, with the old time",
         "model/network.py",
         swap("return functional.linear(inner,", "return 0.0 + functional.linear(inner,"),
-        FORWARD,
+        FORWARD | TRAINING,
         old_time=True,
     ),
     code(
@@ -779,7 +785,7 @@ LANDSCAPE = [
     ),
     code(
         "decorator removed",
-        "landscape/engine.py",
+        "model/running.py",
         swap("    @torch.inference_mode()\n", ""),
         FORWARD,
     ),
@@ -908,8 +914,8 @@ LANDSCAPE = [
     ),
     code(
         "architecture without transformers",
-        "model/architecture.py",
-        swap('"swish": functional.silu', '"swish": functional.mish'),
+        "model/families.py",
+        swap('"swish": "silu"', '"swish": "relu"'),
         READING | TRAINING,
     ),
     code("script", "landscape/merge_surface.py", swap("ddof=1", "ddof=0"), {MERGE}, OF_SURFACES),
@@ -934,7 +940,7 @@ LANDSCAPE = [
 
 # Learning dynamics
 
-SHOWN = {"draw_attention_layers", "draw_attention_heads"}
+SHOWN = ATTENTION_CURVES | HEADS
 OF_DYNAMICS = [
     code(
         "divergence of attention",
@@ -974,14 +980,14 @@ OF_DYNAMICS = [
         "dynamics/similarity.py",
         swap('"first": i + lowest,', '"first": lowest + i,'),
         {STATES},
-        {"draw_representation_layers", "draw_layer_matrices", DYNAMICS_CLAIMS},
+        STATE_CURVES | LAYER_MATRICES | {DYNAMICS_CLAIMS},
     ),
     code(
         "function that one script calls",
-        "dynamics/reading.py",
+        "model/running.py",
         swap("layer.forward = forward\n", "setattr(layer, 'forward', forward)\n"),
         {LAYERS_BACK},
-        {"draw_layer_rollback", DYNAMICS_CLAIMS},
+        BACK_CURVES | {DYNAMICS_CLAIMS},
     ),
     code(
         "order of the examples",
@@ -1170,17 +1176,48 @@ RULES = [
         "run time",
         "rules/rollback.smk",
         swap(
-            "4000 * attempt,\n        runtime=lambda wildcards, attempt: 60 * attempt",
-            "4000 * attempt,\n        runtime=90",
+            "mem_mb=more_each_time(4000),\n        runtime=more_each_time(60)",
+            "mem_mb=more_each_time(4000),\n        runtime=90",
         ),
     ),
     other(
         "place of a log",
         "rules/report.smk",
         swap(
-            "results/logs/report/evaluate_claims/{model}.log",
-            "results/logs/report/claims_{model}.log",
+            'log_file("report/evaluate_claims", "{model}")',
+            'log_file("report/evaluate_claims", "claims_{model}")',
         ),
+    ),
+    other(
+        "two inputs exchanged, the set of files the same",
+        "workflow_scripts/report/files.py",
+        both(
+            swap('"lines": surface_files(lines(settings, model)', '"lines": surface_files(every'),
+            swap('"planes": surface_files(every', '"planes": surface_files(lines(settings, model)'),
+        ),
+        {CLAIMS},
+    ),
+    other(
+        "order of an input's files turned round",
+        "workflow_scripts/landscape/figures.py",
+        swap(
+            '"histories": [run_table(run, "history.parquet") for run in runs]',
+            '"histories": [run_table(run, "history.parquet") for run in reversed(runs)]',
+        ),
+        figures(2),
+    ),
+    other(
+        "input function that gives the same files",
+        "workflow_scripts/landscape/files.py",
+        swap(
+            "_evaluated(_surface(settings, wildcards))",
+            "{**_evaluated(_surface(settings, wildcards))}",
+        ),
+    ),
+    other(
+        "title of a figure in its message",
+        "workflow_scripts/landscape/figures.py",
+        swap('"training loss over steps"', '"training loss"'),
     ),
     other("comments", "rules/common.smk", prepend("# A comment.\n")),
     other("caption of a figure", "rules/captions/figure1.rst", append("\nMore.\n")),
@@ -1328,7 +1365,7 @@ CONFIG = [
         "dynamics.resamples",
         "  groups: 4\n  resamples: 100",
         "  groups: 4\n  resamples: 120",
-        {"draw_attention_layers", DYNAMICS_CLAIMS},
+        ATTENTION_CURVES | {DYNAMICS_CLAIMS},
         NOTHING,
     ),
     config(
@@ -1418,7 +1455,7 @@ def dry_run(copy: Path) -> tuple[dict[str, list[str]], float]:
     found: dict[str, list[str]] = {}
     for rule, reason, changed in jobs:
         if rule not in ("all", "results/figures/all"):
-            rule = re.sub(r"^(evaluate_rows|draw_.*)_(plane|line|group|dynamics).*", r"\1", rule)
+            rule = re.sub(r"^(evaluate_rows)_.*", r"\1", rule)
             found.setdefault(rule, []).append(reason + (f"; {CHANGED}" if changed else ""))
     return found, seconds
 

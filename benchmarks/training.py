@@ -32,7 +32,8 @@ from benchmarks.engine import Scene, flops, minilm, real_sentences, seconds
 from workflow_scripts.finetune.batches import epoch_batches
 from workflow_scripts.finetune.optimizer import set_step
 from workflow_scripts.finetune.packed import _product
-from workflow_scripts.finetune.stage import Recipe
+from workflow_scripts.finetune.recipe import Recipe
+from workflow_scripts.finetune.stage import Recipe as Section
 from workflow_scripts.finetune.training import Training
 from workflow_scripts.model.encoder import load_weights
 from workflow_scripts.model.text import collate
@@ -72,8 +73,9 @@ def plain(scene: Scene, dropout: float | None, **options) -> Step:
 
 def ours(scene: Scene, dropout: float | None, autocast: str = "none") -> Step:
     # As the plain loop's, but that biases and LayerNorms never decay.
-    recipe = Recipe(learning_rate=RATE, batch_size=32, epochs=1, gradient_clip=1.0)
-    recipe = {**recipe.model_dump(), "weight_decay": 0.01, "autocast": autocast}
+    recipe = Section(learning_rate=RATE, batch_size=32, epochs=1, gradient_clip=1.0)
+    changes = {"weight_decay": 0.01, "autocast": autocast}
+    recipe = Recipe(**recipe.model_dump(exclude={"continues"}) | changes)
     module, data = fresh(scene, dropout), scene.examples
     training = Training(module, data, data, 2, 0, recipe, 0, torch.device("cpu"), 1024)
     count = 0

@@ -67,7 +67,7 @@ def fetch(address: str) -> bytes:
     parts = urllib.parse.urlsplit(address)
     request = urllib.request.Request(address, headers={"User-Agent": "tunescape-setup"})
     if parts.username:
-        # `https://name:password@host/` is how pip is told; urllib wants a header.
+        # `https://name:password@host/` is how pip is given it; urllib wants a header.
         pair = (
             f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
         )

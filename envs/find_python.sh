@@ -5,7 +5,7 @@
 # Exit status 1, and one line that names what was found, if there is none.
 
 # Written so that Python 2 can read it too. Within an environment it names the Python beneath,
-# since the environment may be about to be made anew.
+# since the environment may be about to be rebuilt.
 check='
 import sys
 if sys.version_info < (3, 11):

@@ -7,7 +7,7 @@ imported by mistake.
 
 The file tunescape-setup inside the environment is written last, and says what is installed. While
 packages come and go the file tunescape-setup-unfinished is there instead; an environment with that
-one is made anew. Standard library only, since it runs before anything is installed.
+one is rebuilt. Standard library only, since it runs before anything is installed.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def wanted(pyproject: Path, extras: list[str]) -> tuple[list[str], list[str]]:
+def required(pyproject: Path, extras: list[str]) -> tuple[list[str], list[str]]:
     """Requirements to install with what they need, and names to install without."""
     table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     optional = table["project"].get("optional-dependencies", {})
@@ -245,7 +245,7 @@ def setup(
     # What was added once stays: `make bench` adds an extra, and a later `make setup` keeps it.
     kept = [extra for extra in stamp.get("extras", "").split(",") if extra]
     extras = list(dict.fromkeys([*extras, *kept]))
-    requirements, alone = wanted(pyproject, extras)
+    requirements, alone = required(pyproject, extras)
     print_ = fingerprint(requirements, alone, pins(constraints))
 
     whole = bool(stamp) and not (venv / UNFINISHED).exists()
@@ -265,7 +265,7 @@ def setup(
                     f"({os.readlink(venv)}); delete the link"
                 )
             if any(venv.iterdir()):
-                print(f"setup: {shorten(venv)} {why}; making it anew", flush=True)
+                print(f"setup: {shorten(venv)} {why}; rebuilding it", flush=True)
             clear(venv)
         done = "made"
 
@@ -314,7 +314,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (SetupError, OSError) as error:
         sys.exit(f"setup: {error}")
     except KeyboardInterrupt:
-        sys.exit("setup: interrupted; the next `make setup` starts anew")
+        sys.exit("setup: interrupted; the next `make setup` starts again")
     if done != "whole":
         print(f"setup: {shorten(given.venv)} {done} in {time.monotonic() - start:.0f} s")
 

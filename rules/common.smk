@@ -8,9 +8,10 @@ from snakemake.logging import logger
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.gpus import gpus_of_a_job
+from workflow_scripts.common.paths import as_inputs
 from workflow_scripts.common.wiring import benchmark_file, log_file, needs, needs_of_job
 from workflow_scripts.experiment import start
-from workflow_scripts.experiment.checks import cache_folder, check_inputs
+from workflow_scripts.experiment.checks import cache_folder, check_configfiles, check_inputs
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_targets, local_rules
 from workflow_scripts.plan.limits import Limits
@@ -28,9 +29,10 @@ def checked(function, *arguments):
     try:
         return function(*arguments)
     except UserError as error:
-        sys.exit(f"Tunescape: {error}")
+        sys.exit("\n".join(f"Tunescape: {line}" for line in str(error).splitlines()))
 
 
+checked(check_configfiles, workflow.overwrite_configfiles)
 SETTINGS = checked(validated, config)
 # Files on this machine that tasks and models are read from.
 TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)

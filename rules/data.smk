@@ -1,6 +1,6 @@
 from workflow_scripts.data import files as data
 
-PREPARED = lambda wildcards: {"files": [ancient(f) for f in TASK_FILES[wildcards.task]]}
+PREPARED = lambda wildcards: {"files": ancient(as_inputs(TASK_FILES[wildcards.task]))}
 
 
 checkpoint prepare_task:

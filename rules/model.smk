@@ -5,7 +5,7 @@ RANDOM = needs(**model.scratch_inputs())
 
 checkpoint fetch_model:
     input:
-        lambda wildcards: ancient(MODEL_FILES[wildcards.model]),
+        lambda wildcards: ancient(as_inputs(MODEL_FILES[wildcards.model])),
     output:
         **model.model_outputs(),
     log:

@@ -1,4 +1,4 @@
-"""What is told of a task before any job starts."""
+"""Checks of a task before any job starts."""
 
 import subprocess
 import sys
@@ -29,10 +29,17 @@ def refusal(source: str, **definition) -> str:
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_files_of_every_format_pass_and_are_given_back(folder, tmp_path, suffix):
     files = [tmp_path / f"train{suffix}", tmp_path / f"dev{suffix}"]
-    source = f"dir:{folder(singles('ab' * 3), suffix=suffix)}"
+    source = f"dir:{folder(singles('ab' * 3), singles('aba'), suffix)}"
     assert check(source) == files
-    # As it comes from the configuration, with everything that was not said.
-    everything = {"title": None, "label": "label", "text": None, "train": 6, "dev": 2}
+    # As it comes from the configuration, with all its keys.
+    everything = {
+        "title": None,
+        "label": "label",
+        "text": None,
+        "train": 6,
+        "dev": 3,
+        "unlabeled": "refuse",
+    }
     assert check(source, **everything, dev_split=None, seed=0) == files
 
 
@@ -49,7 +56,8 @@ def test_other_sources_read_no_file_here():
          "hub:OWNER/NAME[/CONFIG]@COMMIT, dir:/FOLDER or dir:/FOLDER/TRAIN,DEV; "
          "did you mean 'hub'?"),
         ("/data/RTE", "source '/data/RTE': got scheme '/data/RTE', allowed: synthetic:NAME, "
-         "hub:OWNER/NAME[/CONFIG]@COMMIT, dir:/FOLDER or dir:/FOLDER/TRAIN,DEV"),
+         "hub:OWNER/NAME[/CONFIG]@COMMIT, dir:/FOLDER or dir:/FOLDER/TRAIN,DEV; "
+         "did you mean 'dir:/data/RTE'?"),
         ("dir:", "source 'dir:': nothing after the colon, "
          "allowed: dir:/FOLDER or dir:/FOLDER/TRAIN,DEV"),
         ("hub:a/b@main", "source 'hub:a/b@main': got 'main', a name that can move, "
@@ -94,7 +102,7 @@ def test_missing_files_are_named_with_the_nearest(folder, tmp_path):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_columns_classes_and_numbers_are_checked_in_every_format(folder, suffix):
-    here = folder(singles("abab"), suffix=suffix)
+    here = folder(singles("abab"), singles("aba"), suffix)
     train, dev = here / f"train{suffix}", here / f"dev{suffix}"
     columns = "its columns are sentence, label"
     assert refusal(f"dir:{here}", label="lable") == (
@@ -104,7 +112,7 @@ def test_columns_classes_and_numbers_are_checked_in_every_format(folder, suffix)
     assert refusal(f"dir:{here}", train=5) == (
         f"{train}: train asks for 5 examples, the file has 4"
     )
-    assert refusal(f"dir:{here}", dev=3) == f"{dev}: dev asks for 3 examples, the file has 2"
+    assert refusal(f"dir:{here}", dev=4) == f"{dev}: dev asks for 4 examples, the file has 3"
     write_rows(train, singles("aaaa"))
     assert refusal(f"dir:{here}") == (
         f"{train}: every row has the label 'a', a task needs two classes or more"
@@ -112,10 +120,24 @@ def test_columns_classes_and_numbers_are_checked_in_every_format(folder, suffix)
     assert refusal(f"dir:{here}", train=2).startswith(f"{train}: every row has the label 'a'")
 
 
+def test_a_number_that_another_key_asks_for_is_named_by_that_key(folder):
+    here = folder(singles("abab"), singles("aba"))
+    definition = {"source": f"dir:{here}", "train": 20, "dev": 2}
+    keys = {"train": "landscape.train_examples", "dev": "landscape.dev_examples"}
+    with pytest.raises(UserError) as error:
+        check_task("mine", definition, keys)
+    assert str(error.value) == (
+        f"task mine: {here}/train.tsv: landscape.train_examples asks for 20 examples, "
+        "the file has 4"
+    )
+    assert check_task("mine", definition | {"train": 4}, keys)
+
+
 def test_a_dev_set_without_label_is_named(folder):
     here = folder(singles("abab"), [{"sentence": "x"}])
     assert refusal(f"dir:{here}") == (
-        f"{here}/dev.tsv: no label column 'label'; its columns are sentence"
+        f"{here}/dev.tsv: no label column 'label'; its columns are sentence; "
+        "another goes under `label`"
     )
 
 
@@ -133,18 +155,18 @@ def test_more_synthetic_examples_than_vouched_for_are_refused():
     )
 
 
-def test_six_megabytes_are_checked_in_a_tenth_of_a_second(folder, tmp_path):
+def test_six_megabytes_are_checked_in_a_fifth_of_a_second(folder, tmp_path):
     text = "a sentence of some length about nothing much " * 4
     train = [{"sentence": f"{text}{i}", "label": "a"} for i in range(33_000)]
-    here = folder(train, singles("ab"))
+    here = folder(train, singles("aba"))
     assert (here / "train.tsv").stat().st_size > 6e6
-    # The slowest case: one class, so that every row has to be seen. Best of five: others may run.
+    # Processor time, best of five: other processes may run.
     times = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         refusal(f"dir:{here}")
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.1
+        times.append(time.process_time() - started)
+    assert min(times) < 0.2
 
 
 def test_planning_needs_the_standard_library_only():

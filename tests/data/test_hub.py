@@ -109,9 +109,9 @@ def test_a_data_set_comes_from_the_hub(served, tmp_path):
     assert len(part["train"]["label"]) == 3
     assert part["card"]["available"] == {"train": 5, "dev": 3}
     assert matched["card"]["dev"] == 3
-    assert (
-        test
-        == f"{source} dev: 2 of 2 rows have no label in column 'label', the first of them row 1"
+    assert test == (
+        f"{source} dev: 2 of 2 rows have no label in column 'label', the first of them row 1; "
+        "`unlabeled: drop` leaves such rows out"
     )
     assert nobody.startswith(f"hub:tiny/none@{commit}: ")
     assert other == (
@@ -146,3 +146,53 @@ def test_tables_of_any_kind_are_read_and_integers_stay_numbers(tmp_path):
         (task,) = read(server, tmp_path, {"source": f"hub:tiny/mine@{commit}"})
     assert task["card"]["labels"] == ["9", "10"]
     assert task["train"] == {"sentence": ["a", "b", "c"], "label": [1, 0, 1]}
+
+
+def test_what_the_hub_holds_is_checked_like_files(tmp_path):
+    repos = {
+        "lists": [{"text": ["a", "b"], "label": i % 2} for i in range(4)],
+        "labels": [{"text": f"t {i}", "label": [0, i % 2]} for i in range(4)],
+        "numbers": [{"text": f"t {i}", "label": float(i % 2)} for i in range(4)],
+    }
+    for name, rows in repos.items():
+        for split in ("train", "validation"):
+            write_split(tmp_path / f"hub/datasets/tiny/{name}/{split}.parquet", rows)
+    for split in ("train", "dev", "validation"):
+        write_split(tmp_path / f"hub/datasets/tiny/devs/{split}.parquet", repos["numbers"])
+    (tmp_path / "hub/datasets/tiny/devs/README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files:\n"
+        + "".join(
+            f"  - {{split: {s}, path: {s}.parquet}}\n" for s in ("train", "dev", "validation")
+        )
+        + "---\n"
+    )
+    with hub(tmp_path / "hub") as server:
+        sources = {
+            name: f"hub:tiny/{name}@{server.commit('datasets', f'tiny/{name}')}"
+            for name in (*repos, "devs")
+        }
+        lists, labels, numbers, devs, dev = read(
+            server,
+            tmp_path,
+            *({"source": source} for source in sources.values()),
+            {"source": sources["devs"], "dev_split": "dev"},
+        )
+    assert lists == f"{sources['lists']} train: row 1: column 'text' holds a list, expected text"
+    assert labels == (
+        f"{sources['labels']} train: row 1: column 'label' holds a list, expected one label a row"
+    )
+    assert numbers["card"]["labels"] == ["0", "1"]
+    assert "more than one split could be the dev set: dev, validation" in devs
+    assert dev["card"]["dev"] == 4
+
+
+def test_rows_of_the_hub_without_a_label_are_dropped(served, tmp_path):
+    source = f"hub:tiny/glue/rte@{served.commit('datasets', 'tiny/glue')}"
+    message, kept = read(
+        served,
+        tmp_path,
+        {"source": source, "dev_split": "test", "unlabeled": "drop"},
+        {"source": source, "unlabeled": "drop"},
+    )
+    assert message == f"{source} dev: no row has a label in column 'label'"
+    assert kept["card"]["unlabeled"] == {"train": 0, "dev": 0}

@@ -202,11 +202,12 @@ def test_the_step_writes_tables_and_card(folder, tmp_path):
 REFUSED = {
     "empty text": (
         [*singles("ab"), {"sentence": " ", "label": "a"}], {},
-        "{train}: 1 of 3 rows have no text in column 'sentence', the first of them row 3",
+        "{train}: 1 of 3 rows have no text in column 'sentence', the first of them line 4",
     ),
     "empty label": (
         [*singles("ab"), {"sentence": "x", "label": ""}], {},
-        "{train}: 1 of 3 rows have no label in column 'label', the first of them row 3",
+        "{train}: 1 of 3 rows have no label in column 'label', the first of them line 4; "
+        "`unlabeled: drop` leaves such rows out",
     ),
     "one class": (
         singles("aaa"), {},
@@ -265,15 +266,15 @@ def test_a_label_that_training_lacks_is_named(folder, tmp_path):
         (
             "train.tsv",
             b"sentence\tlabel\na\tb\tc\n",
-            "row 2 has 3 fields, the header 2 (sentence, label)",
+            "line 2 has 3 fields, the header 2 (sentence, label)",
         ),
         ("train.tsv", b"", "is empty"),
         ("train.tsv", b"sentence\tlabel\n", "has no rows"),
-        ("train.tsv", b"sentence\tlabel\n\xff\xfe\tb\n", "cannot be read (UnicodeDecodeError: "),
-        ("train.jsonl", b'{"sentence": "a", "label": 1}\n{"sentence"\n', "line 2 is no JSON ("),
+        ("train.tsv", b"sentence\tlabel\n\xff\xfe\tb\n", "line 2 is not UTF-8 (byte 0xff)"),
+        ("train.jsonl", b'{"sentence": "a", "label": 1}\n{"sentence"\n', "line 2 is not JSON ("),
         ("train.jsonl", b'["a", 1]\n', "line 1 holds list, allowed: an object"),
         ("train.csv.gz", b"no gzip at all", "cannot be read (BadGzipFile: "),
-        ("train.csv", b'sentence,label\n"a,1\n', "cannot be read (Error: "),
+        ("train.csv", b'sentence,label\n"a,1\n', "line 2 cannot be read as CSV ("),
         ("train.parquet", b"PAR1 or not", "cannot be read (ArrowInvalid: "),
     ],
 )

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,7 @@ def test_clipping_bounds_the_step_and_the_history_keeps_the_norm_before_it(train
     plain = {"optimizer": "sgd", "schedule": "constant", "warmup": 0.0, "weight_decay": 0.0}
     recipe = recipe_of(**plain, learning_rate=1.0, epochs=1, max_steps=1)
     for clip in (0.01, None):
-        out = train_run(f"clip {clip}", {**recipe, "gradient_clip": clip})
+        out = train_run(f"clip {clip}", replace(recipe, gradient_clip=clip))
         norm = tables(out)[0]["gradient_norm"].item()
         assert norm > 0.1
         moved = distance(checkpoint(out, 1), checkpoint(out, 0))
@@ -167,7 +168,7 @@ def test_budget_and_threads_change_nothing_beyond_rounding(train_run):
 
 def test_a_continuing_run_starts_from_the_end_of_the_other_head_and_all(train_run):
     base = train_run("base", recipe_of(epochs=1))
-    recipe = recipe_of(epochs=2, continues="base")
+    recipe = recipe_of(epochs=2)
     end = base / "epoch01.safetensors"
     out = train_run("more", recipe, init=9, weights=end, continues=True)
     assert same(checkpoint(out, 0), read_weights(end))
@@ -394,7 +395,9 @@ def test_a_signal_that_is_ignored_stays_so():
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
-@pytest.mark.parametrize("change", [{"order": 1}, {"recipe": recipe_of(epochs=2, eps=1e-6)}])
+@pytest.mark.parametrize(
+    "change", [{"order": 1}, {"recipe": asdict(recipe_of(epochs=2, eps=1e-6))}]
+)
 def test_the_state_of_another_run_is_thrown_away(toy, tmp_path, monkeypatch, caplog, change):
     from workflow_scripts.finetune.training import Training
 

@@ -38,23 +38,23 @@ def by_formula(recipe, scale):
     """The recipe's steps as its paper writes them, in float64."""
     weights = [p.detach().double().numpy() for p in Weights().parameters()]
     first, second = ([np.zeros_like(w) for w in weights] for _ in range(2))
-    beta1, beta2 = recipe["betas"]
+    beta1, beta2 = recipe.betas
     for t, (rate, found) in enumerate(zip(RATES, gradients(8, scale), strict=True), start=1):
         for i, g in enumerate(np.float64(x) for x in found):
-            decay = recipe["weight_decay"] if weights[i].ndim > 1 else 0.0
-            if recipe["optimizer"] == "adamw":
+            decay = recipe.weight_decay if weights[i].ndim > 1 else 0.0
+            if recipe.optimizer == "adamw":
                 weights[i] = weights[i] - rate * decay * weights[i]
             else:
                 g = g + decay * weights[i]
             first[i] = beta1 * first[i] + (1 - beta1) * g
             second[i] = beta2 * second[i] + (1 - beta2) * g * g
             c1, c2 = 1 - beta1**t, 1 - beta2**t
-            if not recipe["bias_correction"]:
-                change = first[i] / (np.sqrt(second[i]) + recipe["eps"])
-            elif recipe["eps_placement"] == "before":
-                change = np.sqrt(c2) / c1 * first[i] / (np.sqrt(second[i]) + recipe["eps"])
+            if not recipe.bias_correction:
+                change = first[i] / (np.sqrt(second[i]) + recipe.eps)
+            elif recipe.eps_placement == "before":
+                change = np.sqrt(c2) / c1 * first[i] / (np.sqrt(second[i]) + recipe.eps)
             else:
-                change = first[i] / c1 / (np.sqrt(second[i] / c2) + recipe["eps"])
+                change = first[i] / c1 / (np.sqrt(second[i] / c2) + recipe.eps)
             weights[i] = weights[i] - rate * change
     return weights
 
@@ -145,7 +145,7 @@ def test_plain_gradient_descent():
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_state_put_back_goes_on_to_the_same_bits(optimizer, tmp_path):
+def test_a_restored_state_continues_to_the_same_bits(optimizer, tmp_path):
     from workflow_scripts.model.encoder import read_weights, write_weights
 
     recipe = recipe_of(optimizer=optimizer, bias_correction=False)

@@ -11,7 +11,7 @@ from workflow_scripts.model.families import FAMILIES
 from workflow_scripts.model.text import Encoded, collate
 
 CPU = torch.device("cpu")
-PACKED = [name for name, family in FAMILIES.items() if family.computed]
+PACKED = [name for name in CONFIGS if FAMILIES[name].computed]
 TYPES = {"bert", "albert", "electra"}  # architectures with token types for pairs
 
 

@@ -1,13 +1,15 @@
 """A tiny random BERT and a learnable toy task (synthetic), as files of the workflow."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.finetune.finetune import finetune
-from workflow_scripts.finetune.stage import Recipe
+from workflow_scripts.finetune.recipe import Recipe
+from workflow_scripts.finetune.stage import Recipe as Section
 from workflow_scripts.model.encoder import draw_encoder, write_weights
 
 GOOD, BAD, NEUTRAL = ("good", "fine"), ("bad", "poor"), tuple("abcdefghijkl")
@@ -68,9 +70,9 @@ def write_model(folder, kind="BertConfig"):
 
 
 def recipe_of(**changes):
-    """A recipe with every key: the config's defaults and these."""
+    """A recipe with the configuration's defaults and these changes."""
     values = {"learning_rate": 3e-3, "batch_size": 16, "epochs": 3, "bucket_batches": 2}
-    return Recipe(**{**values, **changes}).model_dump()
+    return Recipe(**Section(**{**values, **changes}).model_dump(exclude={"continues"}))
 
 
 def arguments(toy, out, recipe, init=0, order=0, weights=None, continues=False):
@@ -85,11 +87,11 @@ def arguments(toy, out, recipe, init=0, order=0, weights=None, continues=False):
         "tokenizer_config": str(toy / "tokenizer_config.json"),
         "weights": str(weights or toy / "model.safetensors"),
         "checkpoints": [
-            str(out / f"epoch{epoch:02d}.safetensors") for epoch in range(recipe["epochs"] + 1)
+            str(out / f"epoch{epoch:02d}.safetensors") for epoch in range(recipe.epochs + 1)
         ],
         "history": str(out / "history.parquet"),
         "scores": str(out / "scores.parquet"),
-        "recipe": recipe,
+        "recipe": asdict(recipe),
         "init": init,
         "order": order,
         "max_length": 32,

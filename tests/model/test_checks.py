@@ -97,7 +97,7 @@ def test_what_is_missing_in_a_folder_is_named(folder):
     (folder / "pytorch_model.bin").unlink()
     refused(source, r"has no weights \(model\.safetensors\)")
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "../b"}}')
-    refused(source, r"names \.\./b, which is not there")
+    refused(source, r"names \.\./b, which is missing")
     (folder / "model.safetensors.index.json").write_text("[]")
     refused(source, "is no index")
 

@@ -140,7 +140,7 @@ def test_weights_in_parts_are_read(bert_dir, tmp_path, fetched):
     lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in parts]
     assert weights_digest(tmp_path) == hashlib.sha256("".join(lines).encode()).hexdigest()
     parts[1].unlink()
-    refused(fetched, f"dir:{tmp_path}", f"names {parts[1].name}, which is not there")
+    refused(fetched, f"dir:{tmp_path}", f"names {parts[1].name}, which is missing")
 
 
 def test_names_of_old_checkpoints_are_understood(bert_dir, tmp_path, fetched):
@@ -180,7 +180,7 @@ def test_weights_of_another_model_are_refused(bert_dir, tmp_path, fetched):
 def test_a_broken_weight_file_is_refused(bert_dir, tmp_path, fetched):
     folder_of(bert_dir, tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"\x00" * 50)
-    refused(fetched, f"dir:{tmp_path}", "weights: ")
+    refused(fetched, f"dir:{tmp_path}", "is no safetensors file")
 
 
 def test_a_tokenizer_of_another_model_is_refused(bert_dir, tmp_path, fetched):

@@ -113,7 +113,7 @@ def test_a_model_of_transformers_stays_as_it_was_though_a_reader_stops_early():
 def test_layers_that_share_weights_cannot_be_rolled_back():
     before, after = two_models("albert")
     assert shares_layers(after)
-    with pytest.raises(UserError, match="none can be put back alone"):
+    with pytest.raises(UserError, match="none can be rolled back alone"):
         next(rolled_back_states(after, before, sentences(5, pairs=False), ORDER, 0))
 
 

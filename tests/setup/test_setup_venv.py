@@ -88,7 +88,7 @@ def test_an_unfinished_environment_is_made_anew(project, capsys):
     assert project.setup() == "made"
     assert not (project.venv / "left over").exists()
     assert not (project.venv / UNFINISHED).exists()
-    assert "is unfinished; making it anew" in capsys.readouterr().out
+    assert "is unfinished; rebuilding it" in capsys.readouterr().out
 
 
 def test_an_update_that_fails_is_unfinished_too(project):

@@ -224,7 +224,7 @@ CASES = {
     ),
     "JSON lines with a broken line": (
         lambda d: raw(d, "dev.jsonl", b'{"sentence": "a", "label": 1}\n{"sent', "dev.tsv"),
-        ["entailment", "dev.jsonl", "line 2 is no JSON"],
+        ["entailment", "dev.jsonl", "line 2 is not JSON"],
     ),
     "two columns of one name": (
         lambda d: task(d, "sentence\tsentence\tlabel\n" + "a\tb\t1\nc\td\t0\n" * 8),
@@ -253,7 +253,7 @@ CASES = {
                 "model.safetensors.index.json": '{"weight_map": {"a": "part1.safetensors"}}',
             },
         ),
-        ["tiny", "part1.safetensors", "not there"],
+        ["tiny", "part1.safetensors", "is missing"],
     ),
     "a model without a tokenizer": (
         lambda d: model(d, {"config.json": CONFIG_JSON, "model.safetensors": "x"}),
@@ -312,7 +312,7 @@ def test_good_input_of_the_same_kind_is_planned(snakemake, tmp_path):
     config = task(tmp_path / "input")
     source = tmp_path / "input" / "task"
     with gzip.open(source / "dev.tsv.gz", "wt") as file:
-        file.write(GOOD_ROWS)
+        file.write(MANY_ROWS)
     config["tasks"]["entailment"]["source"] = f"dir:{source}/train.tsv,dev.tsv.gz"
     config["landscape"] = {"train_examples": None, "dev_examples": 2}
     done = snakemake("results/figures/all", "--dry-run", "--quiet", config=config)
@@ -544,12 +544,15 @@ JOB_CASES = {
                 d, model__safetensors=Path(f"{MODEL}/model.safetensors").read_bytes()[:999]
             )
         ),
-        ["weights"],
+        ["model.safetensors: is cut off"],
     ),
-    "empty weights": (lambda d: fetch(model_folder(d, model__safetensors=b"")), ["weights"]),
+    "empty weights": (
+        lambda d: fetch(model_folder(d, model__safetensors=b"")),
+        ["model.safetensors: is empty"],
+    ),
     "weights whose header has no end": (
         lambda d: fetch(model_folder(d, model__safetensors=LENGTH + b"{}")),
-        ["weights"],
+        ["model.safetensors: is no safetensors file"],
     ),
     "weights of another width": (
         lambda d: fetch(model_folder(d, config__json=other_config(hidden_size=64))),
@@ -593,7 +596,7 @@ JOB_CASES = {
     ),
     "a row with too few fields": (
         lambda d: prepare(task_source(d, train="sentence\tlabel\na\t1\nb\n")),
-        ["train.tsv", "row 3 has 1 fields"],
+        ["train.tsv", "line 3 has 1 fields"],
     ),
     "a row without a label": (
         lambda d: prepare(task_source(d, train="sentence\tlabel\na\t1\nb\t\nc\t0\n")),

@@ -1,126 +1,113 @@
-"""What can be told of a task before any job starts: its files, columns and labels.
+"""Checks of a task before any job starts: its files, columns, texts and labels.
 
-Imported while the workflow is planned, so quick: only the standard library at the top, and of a
-large file no more is read than the question needs.
+Imported while the workflow is planned: only the standard library at the top.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.errors import UserError, nearest
-from workflow_scripts.data import sources, synthetic
+from workflow_scripts.common.errors import UserError, in_one_line, listed, nearest
+from workflow_scripts.data import examples, sources, synthetic
+from workflow_scripts.data.examples import Examples
+from workflow_scripts.data.table_files import read_table_file
 
-# Files above this size are not read to their end at planning; the job itself finds the rest.
-MOST_BYTES = 64 * 2**20
+# Files above this size are not read to their end at planning; the job itself checks the rest.
+WHOLE_BYTES = 8 * 2**20
+# Rows that are read of larger ones: as many as are asked for, but within these limits.
+LARGE_ROWS = (20_000, 100_000)
+# Intervals over the examples of a dev set need this many.
+LEAST_DEV = 3
 
 
-def check_task(name: str, definition: dict[str, Any]) -> list[Path]:
-    """Files on this machine that a task reads: training, then dev; none for other sources.
+def check_task(
+    name: str, definition: Mapping[str, Any], keys: Mapping[str, str] | None = None
+) -> list[Path]:
+    """Check the definition of a task, and its files as far as they are read before a job.
 
     Parameters
     ----------
-    name : the task's name in the configuration.
-    definition : its keys there: ``source`` and perhaps ``label``, ``text``, ``train``, ``dev``,
-        ``dev_split``.
+    name : str
+        The task's name in the configuration.
+    definition : mapping
+        Its section: ``source`` and perhaps ``label``, ``text``, ``train``, ``dev``,
+        ``dev_split``, ``unlabeled``.
+    keys : mapping, optional
+        Where the numbers ``train`` and ``dev`` come from another key, that key's name.
+
+    Returns
+    -------
+    list of Path
+        Files on this machine that the task is read from: training set, dev set. Empty for
+        other sources.
 
     Raises
     ------
-    UserError : in one line that starts with the task's name, for a source that nobody knows,
-        an environment variable that is not set, a hub source without a commit, a synthetic task
-        that there is none of, a missing file or folder, a file without label or text columns or
-        with one class only, or fewer examples than are asked for.
+    UserError
+        In one line that starts with the task's name: for a source that cannot work, a missing
+        file, and everything that ``read_task`` refuses in the files, or in the first rows of
+        files above ``WHOLE_BYTES``.
     """
-    try:
+    keys = {"train": "train", "dev": "dev", **(keys or {})}
+    with in_one_line(f"task {name}: "):
+        for split, least, need in (
+            ("train", 2, "a task needs two classes or more"),
+            ("dev", LEAST_DEV, f"intervals need {LEAST_DEV} or more"),
+        ):
+            count = definition.get(split)
+            if count is not None and count < least and keys[split] == split:
+                raise UserError(f"{split}: got {count}, {need}")
         source = sources.parse_source(definition["source"])
         if isinstance(source, sources.Synthetic):
             _check_synthetic(source.task, definition)
-            return []
-        if isinstance(source, sources.Hub):
+        if not isinstance(source, sources.Files):
             return []
         files = sources.find_files(source, definition.get("dev_split"))
-        for path, key in zip(files, ("train", "dev"), strict=True):
-            _check_file(path, definition, key)
-    except UserError as error:
-        raise UserError(f"task {name}: {error}") from None
+        train, dev = (
+            _read(path, definition, definition.get(split))
+            for path, split in zip(files, ("train", "dev"), strict=True)
+        )
+        examples.check_same_columns(train, dev)
+        examples.classes(train, dev, definition.get("label") or "label")
+        _check_size(train, keys["train"], definition.get("train"), 0)
+        _check_size(dev, keys["dev"], definition.get("dev"), LEAST_DEV)
     return list(files)
 
 
-def _check_synthetic(task: str, definition: dict[str, Any]) -> None:
+def _check_synthetic(task: str, definition: Mapping[str, Any]) -> None:
     if task not in synthetic.GRAMMARS:
-        allowed = ", ".join(synthetic.GRAMMARS)
         raise UserError(
-            f"source 'synthetic:{task}': got {task!r}, allowed: {allowed}"
+            f"source 'synthetic:{task}': got {task!r}, allowed: {listed(synthetic.GRAMMARS)}"
             f"{nearest(task, synthetic.GRAMMARS)}"
         )
-    for key in ("train", "dev"):
-        synthetic.check_size(task, key, definition.get(key))
+    for split in ("train", "dev"):
+        synthetic.check_size(task, split, definition.get(split))
 
 
-def _check_file(path: Path, definition: dict[str, Any], key: str) -> None:
-    """Columns of one file, more than one class (training), rows enough."""
-    label, text = definition.get("label") or "label", definition.get("text")
-    wanted = definition.get(key)
-    with sources.explained(path):
-        if path.suffix == ".parquet":
-            columns, rows, labels = _parquet(path, label, classes=key == "train")
-        else:
-            columns, rows, labels = _text(path, label, wanted, classes=key == "train")
-    sources.label_column(columns, label, path)
-    sources.text_columns(columns, text, path)
-    if rows == 0:
-        raise UserError(f"{path}: has no rows")
-    if len(labels) == 1:
+def _read(path: Path, definition: Mapping[str, Any], count: int | None) -> Examples:
+    """The examples of a file, or the first of a large one."""
+    most = None
+    if path.stat().st_size > WHOLE_BYTES:
+        most = min(max(LARGE_ROWS[0], count or 0), LARGE_ROWS[1])
+    return examples.examples_of(
+        read_table_file(path, most),
+        definition.get("label") or "label",
+        definition.get("text"),
+        definition.get("unlabeled") or "refuse",
+    )
+
+
+def _check_size(found: Examples, key: str, count: int | None, least: int) -> None:
+    """Check that there are as many examples as a key asks for, and ``least``, if that is known."""
+    available = len(found) if found.whole else found.rows
+    if available is None:
+        return
+    if count is not None and available < count:
+        labelled = " with a label" if found.unlabeled else ""
         raise UserError(
-            f"{path}: every row has the {label} {labels.pop()!r}, a task needs two classes or more"
+            f"{found.place}: {key} asks for {count} examples, the file has {available}{labelled}"
         )
-    if wanted is not None and rows is not None and rows < wanted:
-        raise UserError(f"{path}: {key} asks for {wanted} examples, the file has {rows}")
-
-
-def _parquet(path: Path, label: str, classes: bool) -> tuple[list[str], int, set]:
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(path)
-    columns = file.schema_arrow.names
-    labels: set = set()
-    if classes and label in columns:
-        for group in range(file.num_row_groups):
-            labels.update(file.read_row_group(group, columns=[label])[label].unique().to_pylist())
-            if len(labels) > 1:
-                break
-    return columns, file.metadata.num_rows, labels
-
-
-def _text(
-    path: Path, label: str, wanted: int | None, classes: bool
-) -> tuple[list, int | None, set]:
-    """Columns, rows (None where they were not counted) and labels (two of them, if there are).
-
-    Reading stops as soon as two classes and the rows asked for have been seen.
-    """
-    rows = sources.rows_of(path)
-    first = next(rows, None)
-    if first is None:
-        raise UserError(f"{path}: is empty")
-    is_object = isinstance(first, dict)
-    columns = list(first)
-    if label not in columns:
-        return columns, None, set()
-    at = columns.index(label)
-    count, labels = int(is_object), {first[label]} if is_object else set()
-    large = path.stat().st_size > MOST_BYTES
-    for row in rows:
-        if not row or row == [""]:
-            continue
-        count += 1
-        if classes and len(labels) < 2:
-            if is_object:
-                labels.add(row.get(label))
-            elif len(row) == len(columns):
-                labels.add(row[at])
-        settled = count >= (wanted or 1) and (not classes or len(labels) > 1)
-        if settled or (large and count >= 100_000):
-            return columns, count if settled else None, labels if len(labels) > 1 else set()
-    return columns, count, labels if classes else set()
+    if available < least:
+        raise UserError(f"{found.place}: has {available} examples, intervals need {least} or more")

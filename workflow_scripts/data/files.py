@@ -26,5 +26,6 @@ def task_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
         "train_examples": task.train,
         "dev_examples": task.dev,
         "dev_split": task.dev_split,
+        "unlabeled": task.unlabeled,
         "seed": task.seed,
     }

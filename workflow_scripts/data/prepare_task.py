@@ -1,4 +1,4 @@
-"""Bring a task, wherever it comes from, into the one form that every later stage reads."""
+"""Write a task, wherever it comes from, in the form that every later stage reads."""
 
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,23 @@ def prepare_task(
     dev_split: str | None = None,
     seed: int = 0,
     files: list[Path] | Path = (),
+    unlabeled: str = "refuse",
 ) -> None:
-    """Write a task's training set, dev set and card; see ``tasks.read_task``.
+    """Write a task's training set, dev set and card.
 
-    ``files``: training and dev file of a ``dir:`` source, as ``checks.check_task`` found them.
+    Parameters
+    ----------
+    train, dev, card : Path
+        To write.
+    name : str
+        The task's name.
+    source, label, text, train_examples, dev_examples, dev_split, seed, unlabeled
+        See ``tasks.read_task``.
+    files : list of Path
+        Training and dev file of a ``dir:`` source, of ``checks.check_task``.
     """
     task = read_task(
-        source, label, text, train_examples, dev_examples, dev_split, seed, files=files
+        source, label, text, train_examples, dev_examples, dev_split, seed, files, unlabeled
     )
     described: dict[str, Any] = {"name": name, **task.card}
     write_table(task.train, train)

@@ -29,6 +29,11 @@ PRODUCTS = (
                 "available",
                 "rows of the source, `train` and `dev`, before subsets; null for synthetic tasks",
             ),
+            Column(
+                "unlabeled",
+                "rows without a label that were left out, `train` and `dev`; null for synthetic "
+                "tasks",
+            ),
             Column("labels", "names of the classes, in the order of their ids"),
             Column("pair", "whether an example has two sentences"),
             Column("train, dev", "examples"),

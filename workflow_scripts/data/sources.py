@@ -1,27 +1,18 @@
-"""Where a task's examples come from: what a source may say, and reading it.
+"""Where a task's examples come from: what a source may be, and the files that it names.
 
-This module is imported while the workflow is planned: only the standard library at its top.
+Imported while the workflow is planned: only the standard library at the top.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
 import os
 import re
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-from workflow_scripts.common.errors import UserError, nearest, one_line
-from workflow_scripts.common.paths import expanded
-
-if TYPE_CHECKING:
-    import pandas as pd
+from workflow_scripts.common.errors import UserError, listed, nearest
+from workflow_scripts.common.paths import absolute
 
 SCHEMES = {
     "synthetic": "synthetic:NAME",
@@ -31,29 +22,19 @@ SCHEMES = {
 # File formats; the text ones may be compressed with gzip as well.
 TEXT_SUFFIXES = (".tsv", ".csv", ".jsonl")
 SUFFIXES = (*TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in TEXT_SUFFIXES), ".parquet")
-# Names that the dev set goes by, the likeliest first.
+# Usual names of a dev set.
 DEV_NAMES = ("dev", "validation", "validation_matched", "dev_matched", "valid", "val")
-# Columns that hold the text, by the names data sets use; pairs before singles.
-TEXT_NAMES = (
-    ("sentence1", "sentence2"),
-    ("premise", "hypothesis"),
-    ("question1", "question2"),
-    ("text1", "text2"),
-    ("question", "sentence"),
-    ("sentence",),
-    ("text",),
-)
-# A column with more fractions than this is taken for measurements, not for classes.
-MOST_FRACTIONS = 20
 
 
-class Synthetic(NamedTuple):
+@dataclass(frozen=True)
+class Synthetic:
     """A task generated from a grammar of this project."""
 
     task: str
 
 
-class Hub(NamedTuple):
+@dataclass(frozen=True)
+class Hub:
     """A data set of the Hugging Face hub at one commit."""
 
     repo: str
@@ -61,28 +42,37 @@ class Hub(NamedTuple):
     revision: str
 
 
-class Files(NamedTuple):
-    """Files on this machine; without ``train`` and ``dev`` they are looked for in ``folder``."""
+@dataclass(frozen=True)
+class Files:
+    """A folder with a training and a dev file, or the paths of the two, joined by a comma."""
 
-    folder: Path
-    train: Path | None
-    dev: Path | None
+    place: str
 
 
 def parse_source(source: str) -> Synthetic | Hub | Files:
-    """What a source says. ``UserError`` in one line for what it must not say.
+    """Parse a task's ``source``; files are not looked at.
 
-    Environment variables and ``~`` in a ``dir:`` source are expanded; one that is not set is an
-    error. A hub source names a commit, so that its contents cannot change.
+    Raises
+    ------
+    UserError
+        For an unknown scheme, a malformed source, or a hub source without a commit, whose
+        contents could change.
     """
     scheme, colon, rest = source.partition(":")
     if not colon or scheme not in SCHEMES:
-        allowed = ", ".join(SCHEMES.values())
-        raise UserError(f"source {source!r}: got scheme {scheme!r}, allowed: {allowed}"
-                        f"{nearest(scheme, SCHEMES)}")  # fmt: skip
+        raise UserError(
+            f"source {source!r}: got scheme {scheme!r}, allowed: {', '.join(SCHEMES.values())}"
+            f"{_right_scheme(source)}"
+        )
     if not rest:
         raise UserError(f"source {source!r}: nothing after the colon, allowed: {SCHEMES[scheme]}")
-    return {"synthetic": Synthetic, "hub": _parse_hub, "dir": _parse_files}[scheme](rest)
+    return {"synthetic": Synthetic, "hub": _parse_hub, "dir": Files}[scheme](rest)
+
+
+def _right_scheme(source: str) -> str:
+    if source.startswith(("/", "~", "$", "./", "../")):
+        return f"; did you mean 'dir:{source}'?"
+    return nearest(source.partition(":")[0], SCHEMES)
 
 
 def _parse_hub(rest: str) -> Hub:
@@ -96,222 +86,103 @@ def _parse_hub(rest: str) -> Hub:
     return Hub("/".join(parts[:2]), parts[2] if len(parts) == 3 else None, revision)
 
 
-def _parse_files(rest: str) -> Files:
-    first, comma, second = rest.partition(",")
-    told = f"source 'dir:{rest}'"
-    train = expanded(first, told)
-    if not comma:
-        return Files(train, None, None)
-    # The second name stands beside the first; an absolute one stands for itself.
-    return Files(train.parent, train, train.parent / expanded(second.strip(), told))
-
-
 def find_files(source: Files, dev_split: str | None = None) -> tuple[Path, Path]:
     """The training and the dev file of a ``dir:`` source.
 
-    ``dev_split`` names the dev file of a folder, with or without its ending; without it the
-    usual names are tried. ``UserError`` where one of the two is not there.
+    ``~`` and environment variables are expanded. A comma may be part of a path: what exists
+    decides how ``/FOLDER/TRAIN,DEV`` is split.
+
+    Parameters
+    ----------
+    source : Files
+        Of ``parse_source``.
+    dev_split : str, optional
+        The dev file of a folder, with or without its ending; by default one of ``DEV_NAMES``.
+
+    Raises
+    ------
+    UserError
+        If the path is not absolute, a variable is not set, a file is missing, or more than one
+        file could be meant.
     """
-    if source.train and source.dev:
-        for path in (source.train, source.dev):
-            if not path.is_file():
-                raise UserError(f"no file {path}{_beside(path)}")
-            _suffix(path)
-        return source.train, source.dev
-    if not source.folder.is_dir():
-        if source.folder.is_file():
-            raise UserError(f"{source.folder} is a file, allowed: {SCHEMES['dir']}")
-        raise UserError(f"no folder {source.folder}{_beside(source.folder)}")
-    found = {_stem(path): path for path in sorted(source.folder.iterdir()) if _stem(path)}
-    train = _one_of(source.folder, found, ("train",))
-    if dev_split is None:
-        return train, _one_of(source.folder, found, DEV_NAMES)
-    wanted = source.folder / dev_split
-    if wanted.is_file():
-        _suffix(wanted)
-        return train, wanted
-    return train, _one_of(source.folder, found, (dev_split,))
+    what = f"source 'dir:{source.place}'"
+    whole = absolute(source.place, what)
+    if whole.is_dir():
+        return _in_folder(whole, dev_split)
+    if whole.is_file():
+        raise UserError(f"{whole} is a file, allowed: {SCHEMES['dir']}")
+    if "," not in source.place:
+        raise UserError(f"no folder {whole}{_nearby(whole)}")
+    commas = [i for i, character in enumerate(source.place) if character == ","]
+    splits = [_two_paths(source.place, comma, what) for comma in commas]
+    present = [split for split in splits if all(path.is_file() for path in split)]
+    if len(present) > 1:
+        raise UserError(f"{what}: {len(present)} of its commas could separate two files")
+    # What is missing is said of the likeliest split.
+    likely = [split for split in splits if split[0].is_file()] or [
+        split for split in splits if _ending(split[0])
+    ]
+    train, dev = (present or likely or splits)[0]
+    for path in (train, dev):
+        if not path.is_file():
+            raise UserError(f"no file {path}{_nearby(path)}")
+        format_of(path)
+    if train.samefile(dev):
+        raise UserError(f"{what}: {train} is training set and dev set at once")
+    return train, dev
 
 
-def _one_of(folder: Path, found: dict[str, Path], names: Sequence[str]) -> Path:
-    for name in names:
-        if name in found:
-            return found[name]
-    wanted = " or ".join(names)
-    there = ", ".join(path.name for path in found.values()) or "no tables"
-    raise UserError(
-        f"no file {wanted} ({', '.join(SUFFIXES)}) in {folder}; it holds {there}"
-        f"{nearest(names[0], found)}"
-    )
+def _two_paths(place: str, comma: int, what: str) -> tuple[Path, Path]:
+    """The second name is relative to the first one's folder, unless it is absolute."""
+    train = absolute(place[:comma], what)
+    dev = os.path.expanduser(os.path.expandvars(place[comma + 1 :].strip()))
+    return train, train.parent / dev
 
 
-def _stem(path: Path) -> str:
-    """Name without its ending; empty for what is no table."""
-    for suffix in SUFFIXES:
-        if path.name.endswith(suffix) and not path.name.startswith(".") and path.is_file():
-            return path.name.removesuffix(suffix)
-    return ""
+def _in_folder(folder: Path, dev_split: str | None) -> tuple[Path, Path]:
+    files = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".")]
+    tables = {path: path.name[: -len(_ending(path))] for path in files if _ending(path)}
+    train = _only(folder, tables, ("train",))
+    if dev_split is not None and (folder / dev_split).is_file():
+        format_of(folder / dev_split)
+        return train, folder / dev_split
+    return train, _only(folder, tables, (dev_split,) if dev_split else DEV_NAMES)
 
 
-def _suffix(path: Path) -> str:
-    for suffix in SUFFIXES:
-        if path.name.endswith(suffix):
-            return suffix
-    raise UserError(f"{path}: got the ending {path.suffix!r}, allowed: {', '.join(SUFFIXES)}")
+def _only(folder: Path, tables: dict[Path, str], names: Sequence[str]) -> Path:
+    """The one file whose name without its ending is among these."""
+    matches = [path for path, stem in tables.items() if stem in names]
+    if not matches:
+        raise UserError(
+            f"no file {' or '.join(names)} ({', '.join(SUFFIXES)}) in {folder}; it holds "
+            f"{listed(path.name for path in tables) or 'no tables'}"
+            f"{nearest(names[0], tables.values())}"
+        )
+    if len(matches) > 1:
+        split = "training set" if names == ("train",) else "dev set"
+        raise UserError(
+            f"{folder}: more than one file could be the {split}: "
+            f"{listed(path.name for path in matches)}; name the two files to use: "
+            "dir:/FOLDER/TRAIN,DEV"
+        )
+    return matches[0]
 
 
-def _beside(path: Path) -> str:
-    """The nearest name in the folder that a missing path should be in."""
+def _ending(path: Path) -> str:
+    """The ending of a table's name, in lower case; empty for other files."""
+    name = path.name.lower()
+    return next((s for s in SUFFIXES if name.endswith(s) and name != s), "")
+
+
+def format_of(path: Path) -> str:
+    """Format of a table by the last ending of its name: one of ``SUFFIXES``."""
+    if not (ending := _ending(path)):
+        raise UserError(f"{path}: got the ending {path.suffix!r}, allowed: {', '.join(SUFFIXES)}")
+    return ending
+
+
+def _nearby(path: Path) -> str:
+    """The nearest name in the folder of a missing path."""
     if not path.parent.is_dir():
         return f"; there is no folder {path.parent} either"
     return nearest(path.name, os.listdir(path.parent))
-
-
-@contextmanager
-def open_text(path: Path) -> Iterator[io.TextIOBase]:
-    """A text file, unpacked where its name ends in ``.gz``; line ends are kept as they are."""
-    with path.open("rb") as packed:
-        file = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
-        yield io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n")
-
-
-def rows_of(path: Path) -> Iterator[list[str] | dict[str, Any]]:
-    """Rows of a text table as they are read: lists of fields (header first), or JSON objects.
-
-    Tab-separated files use no quoting: a quote is a character of the text. Comma-separated ones
-    use the usual quoting. Nothing is taken for a missing value but an empty field.
-    """
-    with open_text(path) as file:
-        if ".jsonl" in path.suffixes:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _json_object(path, number, line)
-        elif ".csv" in path.suffixes:
-            yield from csv.reader(file, strict=True)
-        else:
-            for line in file:
-                yield line.rstrip("\r\n").split("\t")
-
-
-def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: line {number} is no JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: line {number} holds {type(value).__name__}, allowed: an object")
-    return value
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what reading a broken file raises into one line that names the file."""
-    try:
-        yield
-    except UserError:
-        raise
-    except (OSError, EOFError, UnicodeError, csv.Error, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({one_line(error)})") from None
-
-
-def read_file(path: Path) -> pd.DataFrame:
-    """A table file whole. Columns of text formats other than jsonl are text.
-
-    Raises ``UserError`` in one line for a file that is broken or empty, or whose rows have more
-    or fewer fields than its header.
-    """
-    import pandas as pd
-
-    with explained(path):
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        rows = list(rows_of(path))
-    if not rows:
-        raise UserError(f"{path}: is empty")
-    if isinstance(rows[0], dict):
-        # Objects, so that the integers of a column with a gap stay integers.
-        return pd.DataFrame(rows, dtype=object)
-    header, *body = rows
-    body = [row for row in body if row and row != [""]]
-    for number, row in enumerate(body, 2):
-        if len(row) != len(header):
-            raise UserError(
-                f"{path}: row {number} has {len(row)} fields, the header {len(header)}"
-                f" ({', '.join(header)})"
-            )
-    return pd.DataFrame(body, columns=header, dtype=object)
-
-
-def read_hub(source: Hub, dev_split: str | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and dev split of a hub data set, class labels as their names.
-
-    Code of the data set's repository is never run. Rows with label -1, by which the hub marks
-    what has no label, come back without one.
-    """
-    import datasets
-
-    if not sys.stderr.isatty():  # a bar is for a terminal
-        datasets.disable_progress_bars()
-    where = "/".join(filter(None, source[:2]))
-    try:
-        splits = datasets.load_dataset(source.repo, source.config, revision=source.revision)
-    except Exception as error:  # anything from the network to the repository's own metadata
-        raise UserError(f"hub:{where}@{source.revision}: {one_line(error)}") from error
-    names = ("train", dev_split) if dev_split else ("train", *DEV_NAMES)
-    if "train" not in splits:
-        raise UserError(f"hub:{where}: no split train; it has {', '.join(splits)}")
-    for name in names[1:]:
-        if name in splits:
-            return _named_labels(splits["train"]), _named_labels(splits[name])
-    raise UserError(
-        f"hub:{where}: no split {' or '.join(names[1:])}; it has {', '.join(splits)}"
-        f"{nearest(names[1], splits)}"
-    )
-
-
-def _named_labels(split) -> pd.DataFrame:
-    import datasets
-
-    table = split.to_pandas()
-    for column, feature in split.features.items():
-        if isinstance(feature, datasets.ClassLabel):
-            table[column] = [
-                None if v is None or v < 0 else feature.names[v] for v in table[column]
-            ]
-    return table
-
-
-def _once(columns: Sequence[str], names: Sequence[str], where: object) -> None:
-    for name in names:
-        if list(columns).count(name) > 1:
-            raise UserError(f"{where}: has two columns {name!r}; rename one of them")
-
-
-def label_column(columns: Sequence[str], label: str, where: object) -> str:
-    """The label column's name, if it is there once; else ``UserError`` listing the columns."""
-    _once(columns, [label], where)
-    if label not in columns:
-        raise UserError(
-            f"{where}: no label column {label!r}; its columns are "
-            f"{', '.join(map(str, columns))}{nearest(label, columns)}"
-        )
-    return label
-
-
-def text_columns(columns: Sequence[str], text: list[str] | None, where: object) -> list[str]:
-    """The one or two columns that hold the text; ``UserError`` where they are not there, once."""
-    for name in text or ():
-        if name not in columns:
-            raise UserError(
-                f"{where}: no text column {name!r}; its columns are "
-                f"{', '.join(map(str, columns))}{nearest(name, columns)}"
-            )
-    for names in [text] if text else TEXT_NAMES:
-        if set(names) <= set(columns):
-            _once(columns, names, where)
-            return list(names)
-    known = ", ".join("+".join(names) for names in TEXT_NAMES)
-    raise UserError(
-        f"{where}: no text column; its columns are {', '.join(map(str, columns))}, "
-        f"known names: {known} (others go under `text`)"
-    )

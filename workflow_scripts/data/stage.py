@@ -1,6 +1,6 @@
 """The data stage: labelled tasks, from files, a hub or a grammar."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,11 @@ class Task(Section):
     dev: Count | None = Field(None, description="dev examples: all if null, else a seeded subset")
     dev_split: str | None = Field(
         None, description="split that serves as dev set; identified by its usual names if null"
+    )
+    unlabeled: Literal["refuse", "drop"] = Field(
+        "refuse",
+        description="rows without a label: `drop` leaves them out, and those with the label -1 or "
+        "`-`, which are classes otherwise",
     )
     seed: Seed = Field(0, description="seed of the subset, or of a synthetic task's sentences")
 

@@ -1,9 +1,9 @@
 """Tasks generated from grammars of this project: the same sentences for the same seed, anywhere.
 
-They stand for data sets of GLUE where there is no network, and are called synthetic wherever they
-appear. ``grammars/`` holds one module a task: its labels, its word lists, and ``example``,
-which makes one example. This module cares for what all have in common: balanced labels, no
-example twice, nothing shared between training and dev set, and words held out of training.
+They take the place of GLUE's data sets where there is no network, and are called synthetic wherever
+they appear. ``grammars/`` holds one module per task: its labels, its word lists, and ``example``,
+which makes one example. This module does what all tasks have in common: balanced labels, no
+duplicates, nothing shared between training and dev set, and words held out of training.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ GRAMMARS: dict[str, Grammar] = {
     "sentiment": sentiment.GRAMMAR,
     "paraphrase": paraphrase.GRAMMAR,
 }
-# Examples where the configuration names no number, and the most that can be asked for (every
-# grammar makes far more; ``tests/data`` tries these).
+# Default numbers of examples, and the largest ones allowed. Every grammar makes far more;
+# ``tests/data`` generates these.
 USUAL = {"train": 600, "dev": 400}
 MOST = {"train": 20_000, "dev": 4_000}
 # Share of the dev examples that turn on words held out of training.
@@ -35,9 +35,15 @@ HELD_OUT = 0.6
 DEV_SHARE = 0.25
 
 
-def check_size(task: str, split: str, wanted: int | None) -> int:
-    """The number of examples of a split; ``UserError`` for more than the grammars vouch for."""
-    size = USUAL[split] if wanted is None else wanted
+def check_size(task: str, split: str, count: int | None) -> int:
+    """The number of examples of a split, ``USUAL`` by default.
+
+    Raises
+    ------
+    UserError
+        For fewer examples than labels, or more than ``MOST``.
+    """
+    size = USUAL[split] if count is None else count
     labels = len(GRAMMARS[task].labels)
     if not labels <= size <= MOST[split]:
         raise UserError(
@@ -50,24 +56,31 @@ def check_size(task: str, split: str, wanted: int | None) -> int:
 def generate(
     task: str, train: int | None, dev: int | None, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Training set, dev set and label names of a synthetic task.
+    """Generate a synthetic task.
 
     Parameters
     ----------
-    task : a name in ``GRAMMARS``.
-    train, dev : numbers of examples; None for ``USUAL``. A smaller set is the beginning of a
-        larger one, and neither set depends on the other's size.
-    seed : any integer; another seed gives other sentences from the same grammar.
+    task : str
+        A name in ``GRAMMARS``.
+    train, dev : int or None
+        Numbers of examples; None for ``USUAL``. A smaller set is the beginning of a larger one,
+        and neither set depends on the other's size.
+    seed : int
+        Any integer; another seed gives other sentences from the same grammar.
 
     Returns
     -------
-    Two tables with the text columns and ``label`` (0 .. K-1, as often as the number allows), and
-    the K label names in that order. ``HELD_OUT`` of the dev examples, chosen whatever the label,
-    turn on words (or relations of words) that no training set has.
+    train, dev : DataFrame
+        The text columns and ``label`` (0 .. K-1, balanced as far as the number allows).
+        ``HELD_OUT`` of the dev examples, chosen whatever the label, turn on words (or relations
+        of words) that no training set has.
+    names : list of str
+        The K label names in the order of their ids.
 
     Raises
     ------
-    UserError : for an unknown task or a number of examples outside the limits.
+    UserError
+        For an unknown task or a number of examples outside the limits.
     """
     if task not in GRAMMARS:
         raise UserError(
@@ -100,11 +113,11 @@ def _split(task: str, split: str, size: int, seed: int) -> pd.DataFrame:
 def _new_example(
     grammar: Grammar, draw: Draw, split: str, label: int, fresh: bool, seen: set[tuple[str, ...]]
 ) -> tuple[str, ...]:
-    """An example that belongs to the split and is not there yet, in whichever order of the two."""
+    """A new example of the split; a pair in the other order is not new."""
     while True:
         texts = grammar.example(draw, label, fresh)
         key = tuple(sorted(texts))
-        # Where the two sentences could change places, both must belong to the split.
+        # If the two sentences could change places, both must belong to the split.
         homes = texts if grammar.symmetric else texts[:1]
         belongs = all(belongs_to_dev(text) == (split == "dev") for text in homes)
         if belongs and key not in seen:
@@ -113,8 +126,8 @@ def _new_example(
 
 
 def belongs_to_dev(sentence: str) -> bool:
-    """Whether a sentence is one of the dev set's: its own hash tells, whatever the seed.
+    """Whether a sentence belongs to the dev set, by its own hash, whatever the seed.
 
-    So no premise of the dev set was trained on, and the two sets need not know of each other.
+    So no premise of the dev set was trained on, and neither set needs to know the other.
     """
     return hashlib.sha256(sentence.encode()).digest()[0] < 256 * DEV_SHARE

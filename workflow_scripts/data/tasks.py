@@ -5,21 +5,34 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.errors import UserError, in_one_line, listed
 from workflow_scripts.data import sources, synthetic
-from workflow_scripts.data.subset import subset
+from workflow_scripts.data.examples import Examples, check_same_columns, classes, examples_of
+from workflow_scripts.data.hub import read_hub
+from workflow_scripts.data.subset import subset, with_every_class
+from workflow_scripts.data.table_files import read_table_file
 
 log = logging.getLogger("tunescape")
 
 
-class Task(NamedTuple):
-    """Columns of both sets: ``sentence`` or ``sentence1``, ``sentence2``; ``label`` (int64)."""
+@dataclass(frozen=True)
+class Task:
+    """A task's examples.
+
+    Parameters
+    ----------
+    train, dev : DataFrame
+        Columns ``sentence`` or ``sentence1``, ``sentence2``; ``label`` (int64).
+    card : dict
+        What is known of the task, as plain values.
+    """
 
     train: pd.DataFrame
     dev: pd.DataFrame
@@ -35,62 +48,73 @@ def read_task(
     dev_split: str | None = None,
     seed: int = 0,
     files: Sequence[Path] | Path = (),
+    unlabeled: str = "refuse",
 ) -> Task:
     """Read or generate a task.
 
     Parameters
     ----------
-    source : ``synthetic:``, ``hub:`` or ``dir:``, as ``sources.SCHEMES`` says.
-    label : column that holds the label: text, integers, booleans or a few different fractions.
-    text : the one or two columns that hold the text; found by their usual names if None.
-    train_examples, dev_examples : size of a subset drawn without replacement, kept in the order
-        of the source; the subset of a larger size holds that of a smaller one. None: all.
-    dev_split : hub split, or file of a folder, that serves as dev set; None: the usual names.
-    seed : of the subsets or, for a synthetic task, of its sentences.
-    files : training and dev file, where a ``dir:`` source has been looked up before.
+    source : str
+        ``synthetic:``, ``hub:`` or ``dir:``, as ``sources.SCHEMES`` says.
+    label : str
+        Column that holds the label: text, integers, booleans or a few different fractions.
+    text : list of str, optional
+        The one or two columns that hold the text; by default found by their usual names.
+    train_examples, dev_examples : int, optional
+        Size of a subset, drawn without replacement and kept in the order of the source; the
+        subset of a larger size contains that of a smaller one. A training subset that would
+        lack a class is drawn stratified instead. By default all.
+    dev_split : str, optional
+        Hub split, or file of a folder, that serves as dev set; by default the usual names.
+    seed : int
+        Seed of the subsets or, for a synthetic task, of its sentences.
+    files : sequence of Path, optional
+        Training and dev file, if a ``dir:`` source has been looked up before.
+    unlabeled : {"refuse", "drop"}
+        What to do with rows without a label; see ``examples.examples_of``.
 
     Returns
     -------
-    Both sets and a card. Label ids follow the order of the label names, of their numbers where
-    all are numbers; both sets share them, and they do not change with the subset.
+    Task
+        Label ids follow the order of the label names, or of their numbers if all are numbers;
+        both sets share them, and they do not change with the subset.
 
     Raises
     ------
-    UserError : in one line, for rows without text or label, a dev label that the training set
-        lacks, fewer than two classes, fewer examples than asked for, or a source that cannot be
-        read.
+    UserError
+        In one line, for rows without text or label, a dev label that the training set lacks,
+        fewer than two classes, fewer examples than asked for, or a source that cannot be read.
     """
-    parsed = sources.parse_source(source)
-    if isinstance(parsed, sources.Synthetic):
-        train, dev, names = synthetic.generate(parsed.task, train_examples, dev_examples, seed)
-        origin: dict[str, Any] = {"synthetic": True, "available": None}
-    else:
-        if isinstance(parsed, sources.Hub):
-            raw = sources.read_hub(parsed, dev_split)
-            where: tuple[object, object] = (f"{source} train", f"{source} dev")
-            origin = {"revision": parsed.revision}
+    with in_one_line():
+        parsed = sources.parse_source(source)
+        if isinstance(parsed, sources.Synthetic):
+            train, dev, names = synthetic.generate(parsed.task, train_examples, dev_examples, seed)
+            origin: dict[str, Any] = {"synthetic": True, "available": None, "unlabeled": None}
         else:
-            where = tuple([files] if isinstance(files, Path) else files)
-            where = where or sources.find_files(parsed, dev_split)
-            raw = tuple(sources.read_file(path) for path in where)
-            origin = {
-                "files": {
-                    split: {"name": path.name, "sha256": _file_digest(path)}
-                    for split, path in zip(("train", "dev"), where, strict=True)
-                }
+            if isinstance(parsed, sources.Hub):
+                tables = read_hub(parsed, dev_split)
+                origin = {"revision": parsed.revision}
+            else:
+                paths = [files] if isinstance(files, Path) else list(files)
+                paths = paths or list(sources.find_files(parsed, dev_split))
+                tables = tuple(read_table_file(path) for path in paths)
+                origin = {"files": _file_digests(paths)}
+            every = tuple(examples_of(table, label, text, unlabeled) for table in tables)
+            train, dev, names = _numbered(*every, label)
+            origin |= {
+                "synthetic": False,
+                "available": {"train": len(train), "dev": len(dev)},
+                "unlabeled": _unlabeled(*every),
             }
-        origin |= {"synthetic": False, "available": {"train": len(raw[0]), "dev": len(raw[1])}}
-        train, dev = (
-            _columns(table, label, text, place) for table, place in zip(raw, where, strict=True)
-        )
-        names = _number_labels(train, dev, label, where)
-        train = subset(train, train_examples, seed, "train", where[0])
-        dev = subset(dev, dev_examples, seed, "dev", where[1])
-    if train["label"].nunique() < 2:
-        raise UserError(
-            f"{source}: the {len(train)} training examples have one class only, "
-            "a task needs two or more"
-        )
+            drawn = subset(train, train_examples, seed, "train", every[0].place)
+            train = with_every_class(drawn, train, seed, "train")
+            _log_classes(drawn, train, names)
+            dev = subset(dev, dev_examples, seed, "dev", every[1].place)
+        if train["label"].nunique() < 2:
+            raise UserError(
+                f"{source}: the {len(train)} training examples have one class only, "
+                "a task needs two or more"
+            )
     for split, table in (("train", train), ("dev", dev)):
         log.info("%s: %d examples, %s", split, len(table), _counts(table, names))
     card = {
@@ -108,92 +132,51 @@ def read_task(
     return Task(train, dev, card)
 
 
-def _columns(
-    table: pd.DataFrame, label: str, text: list[str] | None, where: object
-) -> pd.DataFrame:
-    """The text under its standard names and the raw label; every row must have them all."""
-    if table.empty:
-        raise UserError(f"{where}: has no rows")
-    columns = list(table.columns)
-    sources.label_column(columns, label, where)
-    found = sources.text_columns(columns, text, where)
-    standard = ["sentence"] if len(found) == 1 else ["sentence1", "sentence2"]
-    kept = table[[*found, label]].set_axis([*standard, "label"], axis=1).reset_index(drop=True)
-    for name, here in zip([*standard, "label"], [*found, label], strict=True):
-        missing = kept[name].isna() | (kept[name].astype(str).str.strip() == "")
-        if missing.any():
-            what = "label" if name == "label" else "text"
-            raise UserError(
-                f"{where}: {missing.sum()} of {len(kept)} rows have no {what} in column {here!r},"
-                f" the first of them row {missing.to_numpy().argmax() + 1}"
-            )
-    return kept.astype(dict.fromkeys(standard, str))
+def _numbered(
+    train: Examples, dev: Examples, label: str
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Both tables with class ids as labels, and the names of the classes."""
+    check_same_columns(train, dev)
+    names, ids = classes(train, dev, label)
+    for number, name in enumerate(names):
+        if others := sorted(s for s, found in ids.items() if found == number and s != name):
+            log.warning("class %s: also written %s", name, listed(others))
+    if "-" in names:
+        log.warning("'-' is a class; if it marks rows without a label, set `unlabeled: drop`")
+    return _table(train, ids), _table(dev, ids), names
 
 
-def _number_labels(
-    train: pd.DataFrame, dev: pd.DataFrame, label: str, where: Sequence[object]
-) -> list[str]:
-    """Replace both tables' labels by ids in place; the label names in the order of the ids."""
-    texts = [
-        _names(table["label"], label, place)
-        for table, place in zip((train, dev), where, strict=True)
-    ]
-    numbers = {name: _number(name) for name in set(texts[0])}
-    if None in numbers.values():
-        names = sorted(numbers)
-    else:
-        names = sorted(numbers, key=lambda name: (numbers[name], name))
-    if len(names) < 2:
-        raise UserError(
-            f"{where[0]}: every row has the {label} {names[0]!r}, a task needs two classes or more"
-        )
-    if lacking := sorted(set(texts[1]) - set(names)):
-        shown = ", ".join(map(repr, lacking[:5])) + (", …" if len(lacking) > 5 else "")
-        raise UserError(
-            f"{where[1]}: {label} {shown} {'is' if len(lacking) == 1 else 'are'} not in the "
-            f"training set, whose labels are {', '.join(map(repr, names))}"
-        )
-    ids = {name: number for number, name in enumerate(names)}
-    for table, labels in zip((train, dev), texts, strict=True):
-        table["label"] = np.array([ids[name] for name in labels], dtype=np.int64)
-    return names
+def _table(examples: Examples, ids: dict[str, int]) -> pd.DataFrame:
+    columns = ["sentence"] if len(examples.texts) == 1 else ["sentence1", "sentence2"]
+    table = pd.DataFrame(dict(zip(columns, examples.texts, strict=True)), dtype=object)
+    table = table.astype(dict.fromkeys(columns, str))
+    return table.assign(label=np.array([ids[label] for label in examples.labels], dtype=np.int64))
 
 
-def _names(labels: pd.Series, label: str, where: object) -> list[str]:
-    """Label names as text; 1, 1.0 and "1" are one class, since file formats blur them."""
-    names = [_name(value) for value in labels]
-    fractions = {name for name in names if (_number(name) or 0) % 1}
-    if len(fractions) > sources.MOST_FRACTIONS:
-        raise UserError(
-            f"{where}: column {label!r} holds {len(set(names))} different numbers with fractions, "
-            "which are measurements, not classes"
-        )
-    return names
+def _unlabeled(train: Examples, dev: Examples) -> dict[str, int]:
+    dropped = {"train": train.unlabeled, "dev": dev.unlabeled}
+    for split, count in dropped.items():
+        if count:
+            log.info("%s: %d rows without a label dropped", split, count)
+    return dropped
 
 
-def _name(value: object) -> str:
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def _number(name: str) -> float | None:
-    try:
-        number = float(name)
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
+def _log_classes(drawn: pd.DataFrame, train: pd.DataFrame, names: list[str]) -> None:
+    if train is not drawn:
+        log.info("train: drawn stratified, since the random subset lacks classes")
+    elif (count := train["label"].nunique()) < len(names):
+        log.warning("train: %d of %d classes have no example in it", len(names) - count, len(names))
 
 
 def digest(train: pd.DataFrame, dev: pd.DataFrame, names: list[str]) -> str:
     """SHA-256 over label names, texts and labels of both sets (64 hex digits)."""
-    found = hashlib.sha256()
+    result = hashlib.sha256()
     for part in (names, *_parts(train), *_parts(dev)):
-        found.update(f"{len(part)}\n".encode())
+        result.update(f"{len(part)}\n".encode())
         for text in part:
             data = str(text).encode()
-            found.update(f"{len(data)} ".encode() + data)
-    return found.hexdigest()
+            result.update(f"{len(data)} ".encode() + data)
+    return result.hexdigest()
 
 
 def _parts(table: pd.DataFrame) -> list[list]:
@@ -204,6 +187,10 @@ def _counts(table: pd.DataFrame, names: list[str]) -> list[int]:
     return np.bincount(table["label"], minlength=len(names)).tolist()
 
 
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _file_digests(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
+    digests = {}
+    for split, path in zip(("train", "dev"), paths, strict=True):
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        digests[split] = {"name": path.name, "sha256": sha256}
+    return digests

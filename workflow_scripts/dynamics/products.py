@@ -75,7 +75,7 @@ Layers count from 0; -1 are the embeddings.""",
     Product(
         "dynamics/MODEL/PAIR/layers.parquet",
         "`layers.parquet`: every layer of the first model (`first`) against every layer "
-        "of the second (`second`): `svcca` (distance), `cka`, `cka_unbiased` (likeness, 1"
+        "of the second (`second`): `svcca` (distance), `cka`, `cka_unbiased` (similarity, 1"
         " = alike), `k1`, `k2`, `n`, `underdetermined`, `few`, `examples`.",
     ),
 )

@@ -1,4 +1,4 @@
-"""The same examples read by two models: examples, batches, hidden states."""
+"""Examples that two models read, their batches, and the tokens that are compared."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,7 @@ from torch import Tensor, nn
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.data.subset import subset
-from workflow_scripts.model.encoder import (
-    load_classifier,
-    read_weights,
-)
+from workflow_scripts.model.encoder import load_classifier, read_weights
 from workflow_scripts.model.text import Encoded, Tokenizer, encode, joined
 
 TOKENS = ("all", "cls")
@@ -22,7 +19,7 @@ TOKENS = ("all", "cls")
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples of one forward pass: their group and their places among all examples."""
+    """Examples of one forward pass: their group, and their indices among all examples."""
 
     group: int
     examples: np.ndarray
@@ -40,10 +37,16 @@ def read_examples(
 
     Parameters
     ----------
-    tokenizer : of both models.
-    dev, cards : dev examples and card of each task.
-    count : examples of each task, a seeded subset; None takes all.
-    max_length : longest input in tokens.
+    tokenizer : Tokenizer
+        Of both models.
+    dev, cards : list of Path
+        Dev examples and card of each task.
+    count : int, optional
+        Examples of each task, a seeded subset; None takes all.
+    seed : int
+        Of the subset.
+    max_length : int
+        Longest input in tokens.
 
     Raises
     ------
@@ -67,11 +70,16 @@ def load_pair(
 
     Parameters
     ----------
-    model_dir : folder with the model's ``config.json``.
-    cards : card of the first model's task and of the second's; one where it is the same.
-    weights : checkpoint of either model.
-    attention : "sdpa", or "eager" where the attention itself is wanted, of an architecture that
-        goes through its own forward pass.
+    model_dir : Path
+        Folder with the model's ``config.json``.
+    cards : list of Path
+        Card of the first model's task and of the second's; one where they are the same.
+    weights : tuple of Path
+        Checkpoint of either model.
+    device : torch.device
+    attention : str
+        "sdpa", or "eager" if attention weights are needed of an architecture that runs its own
+        forward pass.
 
     Raises
     ------
@@ -88,17 +96,22 @@ def grouped_batches(lengths: np.ndarray, groups: int, budget: int, seed: int) ->
     """Batches of the examples in a seeded order, group after group.
 
     The order is random, so that neighbouring examples have nothing in common, not even their
-    length: the null of ``Moments`` rests on that.
+    length: the null of ``Moments`` needs that.
 
     Parameters
     ----------
-    lengths : (N,) tokens of each example.
-    groups : number of groups, as equal in size as can be; at most N are made.
-    budget : most tokens of a batch with its padding; a longer example is a batch of its own.
+    lengths : ndarray of shape (N,)
+        Tokens of each example.
+    groups : int
+        Number of groups, of nearly equal size; at most N are made.
+    budget : int
+        Most tokens of a batch with its padding; a longer example is a separate batch.
+    seed : int
+        Of the order.
 
     Returns
     -------
-    Every example in one batch, every batch in one group.
+    list of Batch: every example in one batch, every batch in one group.
     """
     order = np.random.default_rng(seed).permutation(len(lengths))
     batches = []
@@ -113,12 +126,14 @@ def grouped_batches(lengths: np.ndarray, groups: int, budget: int, seed: int) ->
 
 
 def equal_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
-    """Batches of examples of one length, by increasing length: places in ``lengths``.
+    """Batches of examples of one length, by increasing length: indices in ``lengths``.
 
     Parameters
     ----------
-    lengths : (N,) tokens of each example.
-    budget : most tokens of a batch; a longer example is a batch of its own.
+    lengths : ndarray of shape (N,)
+        Tokens of each example.
+    budget : int
+        Most tokens of a batch; a longer example is a separate batch.
     """
     batches = []
     for length in np.unique(lengths):
@@ -129,16 +144,19 @@ def equal_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
 
 
 def chosen_rows(lengths: np.ndarray, tokens: str) -> tuple[Tensor, Tensor]:
-    """Which rows of ``hidden_states`` are compared, and the example of each, both int64.
+    """Rows of ``running.hidden_states`` that are compared, and the example of each, both int64.
 
     Parameters
     ----------
-    lengths : tokens of each example [N].
-    tokens : ``all``, or each example's first (``cls``).
+    lengths : ndarray of shape (N,)
+        Tokens of each example.
+    tokens : str
+        ``all``, or each example's first (``cls``).
 
     Returns
     -------
-    Rows, increasing, and for each the place of its example in ``lengths``.
+    rows, examples : Tensor of shape [n]
+        The rows, increasing, and for each the index of its example in ``lengths``.
 
     Raises
     ------
@@ -153,18 +171,23 @@ def chosen_rows(lengths: np.ndarray, tokens: str) -> tuple[Tensor, Tensor]:
 
 
 def token_distances(x: Tensor, y: Tensor, example: Tensor, count: int) -> pd.DataFrame:
-    """How far the same tokens lie apart in two models, means over each example's tokens.
+    """Distances of the same tokens in two models, means over each example's tokens.
 
     Unlike all that ``Moments`` gives, this is not blind to a rotation of the whole space.
 
     Parameters
     ----------
-    x, y : [n, d], the first and the second model's.
-    example : which example each row belongs to, 0 to ``count`` − 1 [n].
+    x, y : Tensor of shape [n, d]
+        The first and the second model's.
+    example : Tensor of shape [n]
+        Index of the example of each token, 0 to ``count`` − 1.
+    count : int
+        Number of examples.
 
     Returns
     -------
-    A row per example: ``cosine_distance`` (1 − cosine, 0 to 2) and ``relative_l2`` (|y − x| / |x|).
+    DataFrame with a line per example: ``cosine_distance`` (1 − cosine, 0 to 2) and ``relative_l2``
+    (|y − x| / |x|).
     """
     x, y, example = x.double(), y.double(), example.to(x.device)
     sizes = x.norm(dim=1), y.norm(dim=1)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from workflow_scripts.common.settings import Count, Name, Number, Section, Seed
+from workflow_scripts.common.settings import Name, Number, Section, Seed
 from workflow_scripts.common.stage import Reference, Stage, duplicates
 from workflow_scripts.dynamics import costs
 from workflow_scripts.dynamics.figures import FIGURES
@@ -32,10 +32,10 @@ class Dynamics(Section):
         description="tasks whose models are compared, the most alike pair first (a claim is "
         "about that order)",
     )
-    examples: Count | None = Field(
+    examples: Annotated[int, Field(ge=3)] | None = Field(
         None, description="dev examples of a task: all if null, else a seeded subset"
     )
-    pair_examples: Count | None = Field(
+    pair_examples: Annotated[int, Field(ge=3)] | None = Field(
         200, description="dev examples of each task of a pair, likewise"
     )
     seed: Seed = Field(0, description="seed of the subsets and of the groups")

@@ -1,55 +1,97 @@
-"""What can be told of an experiment's inputs before any job starts."""
+"""What can be said of an experiment's inputs before any job starts."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.paths import expanded
 from workflow_scripts.data.checks import check_task
-from workflow_scripts.experiment.config import Config
 from workflow_scripts.experiment.products import all_tasks
+from workflow_scripts.experiment.yaml_file import read_yaml
 from workflow_scripts.model.checks import check_groups, check_model
 
+Files = dict[str, list[Path]]
 
-def check_inputs(settings: Config) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
+
+def check_configfiles(paths: list[Path]) -> None:
+    """Check that files of differences say each key once, and hold nothing that YAML misreads.
+
+    Raises
+    ------
+    UserError
+        In one line, with file, line and column.
+    """
+    for path in paths:
+        if Path(path).suffix in (".yaml", ".yml"):
+            read_yaml(Path(path))
+
+
+def check_inputs(settings: Any) -> tuple[Files, Files]:
     """Check the tasks and models of an experiment.
 
     Returns
     -------
-    Files on this machine that each task and each model are read from, by name.
+    tuple of two dicts of str to list of Path
+        Files on this machine that each task, and each model, is read from.
 
     Raises
     ------
-    UserError : if one of them cannot work: one line that says which.
+    UserError
+        With a line for each task and model that cannot work.
     """
-    landscape = settings.landscape
-    tasks, models = {}, {}
-    for task in all_tasks(settings):
-        wanted = settings.tasks[task].model_dump()
-        for split in ("train", "dev"):
-            # Where a task takes all examples, a surface's number must be there.
-            if wanted[split] is None and task in settings.experiment.tasks:
-                wanted[split] = getattr(landscape, f"{split}_examples")
-        tasks[task] = check_task(task, wanted)
-    for model in settings.experiment.models:
-        definition = settings.models[model].model_dump()
-        models[model] = check_model(model, definition)
-        if settings.figures.group_tasks:
-            check_groups(model, definition, landscape.groups)
+    mistakes: list[str] = []
+    tasks = _checked(all_tasks(settings), lambda task: _task_files(settings, task), mistakes)
+    models = settings.experiment.models
+    models = _checked(models, lambda model: _model_files(settings, model), mistakes)
+    if mistakes:
+        raise UserError("\n".join(mistakes))
     return tasks, models
 
 
-def cache_folder(settings: Config) -> str | None:
+def _checked(
+    names: list[str], files: Callable[[str], list[Path]], mistakes: list[str]
+) -> dict[str, list[Path]]:
+    checked = {}
+    for name in names:
+        try:
+            checked[name] = files(name)
+        except UserError as error:
+            mistakes.append(str(error))
+    return checked
+
+
+def _task_files(settings: Any, task: str) -> list[Path]:
+    definition, keys = settings.tasks[task].model_dump(), {}
+    for split in ("train", "dev"):
+        # Where a task takes all examples, a surface's number must be available.
+        if definition[split] is None and task in settings.experiment.tasks:
+            definition[split] = getattr(settings.landscape, f"{split}_examples")
+            keys[split] = f"landscape.{split}_examples"
+    return check_task(task, definition, keys)
+
+
+def _model_files(settings: Any, model: str) -> list[Path]:
+    definition = settings.models[model].model_dump()
+    files = check_model(model, definition, settings.dynamics.attention)
+    if settings.figures.group_tasks:
+        check_groups(model, definition, settings.landscape.groups)
+    return files
+
+
+def cache_folder(settings: Any) -> str | None:
     """Absolute path of ``compute.cache``; None without one.
 
     Raises
     ------
-    UserError : if a variable in it is not set, or something else than a folder is there.
+    UserError
+        If a variable in it is not set, or something other than a folder has its name.
     """
-    told = settings.compute.cache
-    if told is None:
+    folder = settings.compute.cache
+    if folder is None:
         return None
-    path = expanded(told, f"compute.cache: got {told!r}")
+    path = expanded(folder, f"compute.cache: got {folder!r}")
     if path.exists() and not path.is_dir():
-        raise UserError(f"compute.cache: got {told!r}, which is no folder")
+        raise UserError(f"compute.cache: got {folder!r}, which is no folder")
     return os.path.abspath(path)

@@ -5,13 +5,14 @@ schema, the reference page and the comments of config.yaml from the same section
 """
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
-from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.errors import MOST_CHARACTERS, UserError, cut, listed, nearest
 from workflow_scripts.common.settings import Count, Name, Section, is_section
-from workflow_scripts.common.stage import duplicates
+from workflow_scripts.common.stage import Reference, duplicates
 from workflow_scripts.stages import STAGES
 
 
@@ -59,29 +60,28 @@ class _Checked(Section):
     """Checks of the whole configuration: those of the stages, in their order."""
 
     @model_validator(mode="after")
-    def _names_refer(self) -> "_Checked":
-        experiment = self.experiment
-        for key, names, allowed in (
-            ("experiment.models", experiment.models, self.models),
-            ("experiment.tasks", experiment.tasks, self.tasks),
-        ):
-            for line in duplicates(key, names):
-                raise ValueError(line)
-            _all_allowed(key, names, allowed)
-        for stage in STAGES:
-            for reference in stage.references(self):
-                _all_allowed(reference.key, reference.names, reference.allowed)
-        for stage in STAGES:
-            for line in stage.problems(self):
-                raise ValueError(line)
+    def _names_refer_and_values_fit(self) -> "_Checked":
+        references = [
+            Reference("experiment.models", self.experiment.models, self.models),
+            Reference("experiment.tasks", self.experiment.tasks, self.tasks),
+            *(reference for stage in STAGES for reference in stage.references(self)),
+        ]
+        mistakes = [line for one in references[:2] for line in duplicates(one.key, one.names)]
+        mistakes += [line for one in references for line in _unknown(one)]
+        if not mistakes:
+            mistakes = [line for stage in STAGES for line in stage.problems(self)]
+        if mistakes:
+            raise ValueError("\n".join(dict.fromkeys(mistakes)))
         return self
 
 
-def _all_allowed(key: str, names: Any, allowed: Any) -> None:
-    for name in names:
-        if name not in allowed:
-            raise ValueError(
-                f"{key}: got {name!r}, allowed: {', '.join(allowed)}{nearest(name, allowed)}"
+def _unknown(reference: Reference) -> Iterator[str]:
+    for name in reference.names:
+        if name not in reference.allowed:
+            allowed = listed(reference.allowed)
+            yield (
+                f"{reference.key}: got {name!r}, allowed: {allowed}"
+                f"{nearest(name, reference.allowed)}"
             )
 
 
@@ -96,23 +96,29 @@ Config = create_model(
 
 
 def validated(config: dict[str, Any]) -> Config:
-    """The configuration, checked; ``UserError`` with one line about the first thing wrong."""
+    """The configuration, checked.
+
+    Raises
+    ------
+    UserError
+        With a line for each mistake.
+    """
     try:
         return Config.model_validate(config)
     except ValidationError as error:
-        raise UserError(_explain(error.errors()[0])) from None
+        lines = [line for one in error.errors() for line in _explain(one).splitlines()]
+        lines = [cut(line, MOST_CHARACTERS) for line in dict.fromkeys(lines)]
+        raise UserError("\n".join(lines)) from None
 
 
 def _explain(problem: dict[str, Any]) -> str:
     path = [str(part) for part in problem["loc"] if part != "[key]"]
     key = ".".join(path)
-    if problem["type"] == "value_error":  # of a check above: says it all
-        return f"config: {problem['ctx']['error']}"
+    if problem["type"] == "value_error":  # of the check above, which names the keys
+        return "\n".join(f"config: {line}" for line in str(problem["ctx"]["error"]).splitlines())
     if problem["type"] == "extra_forbidden":
         allowed = _keys_beside(path)
-        return (
-            f"config: {key}: unknown key, allowed: {', '.join(allowed)}{nearest(path[-1], allowed)}"
-        )
+        return f"config: {key}: unknown key, allowed: {listed(allowed)}{nearest(path[-1], allowed)}"
     if problem["type"] == "missing":
         return f"config: {key}: is missing"
     got = problem["input"]

@@ -1,4 +1,4 @@
-"""What is done around a run: checks at its start, and what Snakemake needs to be told."""
+"""What is done around a run: checks at its start, and settings of Snakemake's own."""
 
 import os
 import shlex

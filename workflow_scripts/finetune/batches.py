@@ -14,12 +14,18 @@ def epoch_batches(
 
     Parameters
     ----------
-    lengths : tokens of each example, ``[N]``.
-    order, epoch : all that the order depends on, besides ``lengths``.
+    lengths : ndarray of shape (N,)
+        Tokens of each example.
+    batch_size : int
+        Examples of a batch.
+    bucket_batches : int
+        Batches that are sorted together.
+    order, epoch : int
+        The order depends on these and ``lengths`` alone.
 
     Returns
     -------
-    ceil(N / batch_size) arrays that together hold each of 0 … N-1 once.
+    list of ceil(N / batch_size) ndarray, which together hold each of 0 … N-1 once.
     """
     random = np.random.default_rng([order, epoch, 0])
     shuffled = random.permutation(len(lengths))

@@ -8,6 +8,7 @@ from workflow_scripts.common.device import chosen_token_budget, keep_freed_memor
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.stopping import stop_requests
 from workflow_scripts.common.tables import read_json, read_table, record
+from workflow_scripts.finetune.recipe import Recipe
 from workflow_scripts.finetune.state import State, digest_of
 from workflow_scripts.finetune.training import Training
 from workflow_scripts.model.encoder import (
@@ -43,55 +44,56 @@ def finetune(
 ) -> None:
     """Train a run and write its checkpoints, history and scores.
 
-    A run that was killed goes on after its last whole epoch, and one that was asked to stop
+    A run that was killed continues after its last whole epoch, and one that was asked to stop
     (SIGTERM, Ctrl-C) after its last step, to the same bits.
 
     Parameters
     ----------
-    train, dev, card : the task's tables and card.
-    config, tokenizer, tokenizer_config : the model's files of these names, in one folder.
-    weights : the encoder to start from, pre-trained or random; for a recipe that continues
-        another, the last checkpoint of that run, whose head is kept too.
-    checkpoints : to write: the classifier after epoch 0 (the start), 1, …, ``epochs``.
-    history : to write: a row per step: ``step`` (from 1), ``epoch``, ``learning_rate``, ``loss``
-        (nats, mean of the batch, with dropout), ``examples``, ``tokens`` (without padding),
+    train, dev, card : Path
+        The task's tables and card.
+    config, tokenizer, tokenizer_config : Path
+        The model's files of these names, in one folder.
+    weights : Path
+        The encoder to start from, pre-trained or random; for a recipe that continues another, the
+        last checkpoint of that run, whose head is kept too.
+    checkpoints : list of Path
+        To write: the classifier after epoch 0 (the start), 1, …, ``epochs``.
+    history : Path
+        To write: a line per step: ``step`` (from 1), ``epoch``, ``learning_rate``, ``loss`` (nats,
+        mean of the batch, with dropout), ``examples``, ``tokens`` (without padding),
         ``gradient_norm`` (Euclidean, before clipping) and ``gradient_norm_PART`` for embeddings,
         layer00 …, pooler, other and head, as far as the model has them.
-    scores : to write: a row per epoch from 0: ``epoch``, ``step``, ``train_loss`` (mean of the
-        epoch's steps, NaN where it has none), ``dev_loss``, ``accuracy``, ``f1``, ``mcc``,
-        ``diverged`` (a loss of this or an earlier epoch was infinite or NaN; what comes after
-        that epoch repeats it).
-    recipe : a section ``finetune.recipes.NAME`` of the config, with every key:
-        ``optimizer`` adamw | adam | sgd (adam and sgd add the decay to the gradient);
-        ``learning_rate`` highest of the schedule; ``batch_size`` examples; ``epochs``;
-        ``max_steps`` the schedule and the training end there, null for none;
-        ``schedule`` linear | constant | cosine | slanted_triangular, ``warmup`` share of the
-        steps (see ``schedule.factor``); ``bias_correction``, ``eps``, ``eps_placement`` after |
-        before (see ``optimizer.adam_settings``); ``betas``; ``weight_decay`` not on biases and
-        LayerNorm weights; ``gradient_clip`` largest norm of the whole gradient, null for none;
-        ``dropout`` probability, null for the model's own; ``autocast`` none | bfloat16 (of the
-        training only: dev scores are fp32); ``bucket_batches`` batches that are cut together by
-        length (see ``batches.epoch_batches``).
-    init, order : seeds of the head, and of the order of the examples and dropout.
-    max_length : tokens; longer inputs are cut.
-    continues : whether ``weights`` is a checkpoint to go on from.
-    context : ``device``, ``threads``, ``token_budget``.
-    state : folder for what a killed run needs to go on; removed at the end.
+    scores : Path
+        To write: a line per epoch from 0: ``epoch``, ``step``, ``train_loss`` (mean of the epoch's
+        steps, NaN where it has none), ``dev_loss``, ``accuracy``, ``f1``, ``mcc``, ``diverged`` (a
+        loss of this or an earlier epoch was infinite or NaN; later epochs repeat that one).
+    recipe : dict
+        Fields of ``finetune.recipe.Recipe``.
+    init, order : int
+        Seeds of the head, and of the order of the examples and dropout.
+    max_length : int
+        Tokens; longer inputs are cut.
+    continues : bool
+        Whether ``weights`` is a checkpoint to continue from.
+    context : dict
+        ``device``, ``threads``, ``token_budget``.
+    state : str
+        Folder for the files that a killed run needs to continue; removed at the end.
 
     Raises
     ------
     UserError : if the checkpoints are not one more than the epochs, a file cannot be read, the
         weights do not fit the model, ``max_length`` is more than the model takes, the device is
-        not there, or the run was asked to stop.
+        missing, or a stop was requested.
     """
-    labels = len(read_json(card)["labels"])
-    if len(checkpoints) != recipe["epochs"] + 1:
+    labels, settings = len(read_json(card)["labels"]), Recipe(**recipe)
+    if len(checkpoints) != settings.epochs + 1:
         raise UserError(
-            f"got {len(checkpoints)} checkpoints to write, expected {recipe['epochs'] + 1}"
+            f"got {len(checkpoints)} checkpoints to write, expected {settings.epochs + 1}"
         )
     inputs = (train, dev, config, tokenizer, tokenizer_config, weights)
     key = {
-        "recipe": {name: value for name, value in recipe.items() if name != "continues"},
+        "recipe": recipe,
         "seeds": {"init": init, "order": order},
         "max_length": max_length,
         "continues": continues,
@@ -99,8 +101,8 @@ def finetune(
         "code": record().get("code"),
         "versions": record().get("versions"),
     }
-    words = load_tokenizer(config.parent)
-    module = build_classifier(config.parent, labels, recipe["dropout"])
+    text_tokenizer = load_tokenizer(config.parent)
+    module = build_classifier(config.parent, labels, settings.dropout)
     start = read_weights(weights)
     load_weights(module, start if continues else start_weights(module, start, init))
     del start
@@ -108,11 +110,11 @@ def finetune(
     with reproducible(context) as device, stop_requests() as asked_to_stop:
         training = Training(
             module.to(device),
-            encode(words, read_table(train), max_length),
-            encode(words, read_table(dev), max_length),
+            encode(text_tokenizer, read_table(train), max_length),
+            encode(text_tokenizer, read_table(dev), max_length),
             labels,
-            words.pad_token_id,
-            recipe,
+            text_tokenizer.pad_token_id,
+            settings,
             order,
             device,
             chosen_token_budget(context["token_budget"], device),

@@ -1,24 +1,25 @@
-"""Optimizers, with the variants of Adam that the fine-tuning literature differs in.
+"""Optimizers, with the variants of Adam in the fine-tuning literature.
 
 Adam's variants all have the form ``rate * m / (sqrt(v) + eps)``, where m and v are the running
 means of the gradient and of its square. PyTorch's fused kernel computes
 
     lr / c1 * m / (sqrt(v) / sqrt(c2) + eps),    c1 = 1 - beta1^t,  c2 = 1 - beta2^t.
 
-The others follow from it by handing it another learning rate and epsilon at every step, so that
-all of them run in one fused pass over the weights.
+The others follow from another learning rate and epsilon at every step, so that all of them run in
+one fused pass over the weights.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
+
+from workflow_scripts.finetune.recipe import Recipe
 
 Settings = dict[str, float]
 
 
-def adam_settings(step: int, learning_rate: float, recipe: dict[str, Any]) -> Settings:
-    """Learning rate, epsilon and weight decay for torch's Adam, so that it does the recipe's step.
+def adam_settings(step: int, learning_rate: float, recipe: Recipe) -> Settings:
+    """Learning rate, epsilon and weight decay with which torch's Adam does the recipe's step.
 
     correction on, epsilon ``after`` it (Kingma and Ba, PyTorch)
         lr / c1 * m / (sqrt(v / c2) + eps)
@@ -34,44 +35,46 @@ def adam_settings(step: int, learning_rate: float, recipe: dict[str, Any]) -> Se
 
     Parameters
     ----------
-    step : number of the step, from 1.
-    learning_rate : of this step, from the schedule.
-    recipe : ``betas``, ``eps``, ``eps_placement``, ``bias_correction``, ``weight_decay``,
-        ``optimizer``.
+    step : int
+        Number of the step, from 1.
+    learning_rate : float
+        Of this step, from the schedule.
+    recipe : Recipe
 
     References
     ----------
     Kingma and Ba (2015), section 2; Mosbach et al. (2021), section 5.1.
     """
-    beta1, beta2 = recipe["betas"]
+    beta1, beta2 = recipe.betas
     root = (1 - beta2**step) ** 0.5
     settings = {
         "lr": learning_rate,
-        "eps": recipe["eps"],
-        "weight_decay": recipe["weight_decay"],
+        "eps": recipe.eps,
+        "weight_decay": recipe.weight_decay,
     }
-    if not recipe["bias_correction"] or recipe["eps_placement"] == "before":
-        settings["eps"] = recipe["eps"] / root
-    if not recipe["bias_correction"]:
+    if not recipe.bias_correction or recipe.eps_placement == "before":
+        settings["eps"] = recipe.eps / root
+    if not recipe.bias_correction:
         undo = (1 - beta1**step) / root
         settings["lr"] = learning_rate * undo
-        if recipe["optimizer"] == "adamw":  # torch multiplies the decay by lr
-            settings["weight_decay"] = recipe["weight_decay"] / undo
+        if recipe.optimizer == "adamw":  # torch multiplies the decay by lr
+            settings["weight_decay"] = recipe.weight_decay / undo
     return settings
 
 
 def make_optimizer(
-    parameters: Iterable[torch.nn.Parameter], recipe: dict[str, Any]
+    parameters: Iterable[torch.nn.Parameter], recipe: Recipe
 ) -> torch.optim.Optimizer:
     """Fused torch optimizer of a recipe; call ``set_step`` before each of its steps.
 
-    ``adamw`` decays weights apart from the gradient; ``adam`` and ``sgd`` (plain, no momentum) add
+    ``adamw`` has decoupled weight decay; ``adam`` and ``sgd`` (plain, no momentum) add
     the decay to the gradient. Biases and LayerNorm weights (the one-dimensional ones) never decay.
 
     Parameters
     ----------
-    parameters : all that are trained; already on their device.
-    recipe : ``optimizer``, ``learning_rate`` and, for Adam, ``betas`` and ``eps``.
+    parameters : iterable of Parameter
+        All that are trained; already on their device.
+    recipe : Recipe
 
     Raises
     ------
@@ -80,36 +83,39 @@ def make_optimizer(
     References
     ----------
     Kingma and Ba (2015), algorithm 1, for Adam; Loshchilov and Hutter (2019), algorithm 2, for
-    decay apart from the gradient.
+    decoupled weight decay.
     """
     parameters = list(parameters)
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "decays": True},
         {"params": [p for p in parameters if p.ndim <= 1], "decays": False},
     ]
-    rate = recipe["learning_rate"]
-    if recipe["optimizer"] == "sgd":
+    rate = recipe.learning_rate
+    if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, fused=True)
     kinds = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}
-    return kinds[recipe["optimizer"]](
-        groups, lr=rate, betas=tuple(recipe["betas"]), eps=recipe["eps"], fused=True
+    return kinds[recipe.optimizer](
+        groups, lr=rate, betas=tuple(recipe.betas), eps=recipe.eps, fused=True
     )
 
 
 def set_step(
-    optimizer: torch.optim.Optimizer, step: int, learning_rate: float, recipe: dict[str, Any]
+    optimizer: torch.optim.Optimizer, step: int, learning_rate: float, recipe: Recipe
 ) -> None:
     """Prepare ``optimizer`` for a step.
 
     Parameters
     ----------
-    optimizer : from ``make_optimizer`` with the same recipe.
-    step : number of the step, from 1.
-    learning_rate : of this step, from the schedule.
-    recipe : see ``adam_settings``; ``sgd`` needs ``optimizer`` and ``weight_decay`` only.
+    optimizer : Optimizer
+        From ``make_optimizer`` with the same recipe.
+    step : int
+        Number of the step, from 1.
+    learning_rate : float
+        Of this step, from the schedule.
+    recipe : Recipe
     """
-    if recipe["optimizer"] == "sgd":
-        settings = {"lr": learning_rate, "weight_decay": recipe["weight_decay"]}
+    if recipe.optimizer == "sgd":
+        settings = {"lr": learning_rate, "weight_decay": recipe.weight_decay}
     else:
         settings = adam_settings(step, learning_rate, recipe)
     for group in optimizer.param_groups:
@@ -119,7 +125,7 @@ def set_step(
 
 
 def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Moments and step counts of an optimizer by name, to be written without pickle."""
+    """Moments and step counts of an optimizer by name, which can be written without pickle."""
     return {
         f"{index}.{name}": tensor.contiguous()
         for index, values in optimizer.state_dict()["state"].items()
@@ -129,12 +135,14 @@ def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
 
 
 def load_state(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what ``state_tensors`` gave.
+    """Restore a state of ``state_tensors``.
 
     Parameters
     ----------
-    optimizer : of the same parameters in the same order; it moves the tensors to their devices.
-    tensors : they are copied; none at all is the state before the first step.
+    optimizer : Optimizer
+        Of the same parameters in the same order; it moves the tensors to their devices.
+    tensors : dict of str to Tensor
+        They are copied; an empty one is the state before the first step.
     """
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():

@@ -13,25 +13,31 @@ def warmup_steps(steps: int, warmup: float) -> int:
 def factor(step: int, steps: int, schedule: str, warmup: float) -> float:
     """Share of the highest learning rate that step ``step`` of ``steps`` uses.
 
-    The learning rate rises in a straight line from 0 at the first step (which so only
-    fills Adam's moments, as in BERT's own code and in Hugging Face's schedules) over the first
-    ``warmup`` of the steps, then:
+    The learning rate rises in a straight line from 0 at the first step (which only fills Adam's
+    moments, as in BERT's own code and in Hugging Face's schedules) over the first ``warmup`` of
+    the steps, then:
 
     ``linear``    falls in a straight line; it would reach 0 at step ``steps`` + 1
     ``cosine``    falls along half a cosine, likewise
-    ``constant``  stays
+    ``constant``  does not change
     ``slanted_triangular``  rises from 1/32 instead of 0, then falls in a straight line towards
         1/32. The fall is stretched over the steps left when the cut is a whole number; the
         published formula undershoots, even below 0, when it is not.
 
     Parameters
     ----------
-    step : from 1 to ``steps``.
-    warmup : share of the steps, 0 to 1; the cut fraction of the slanted triangle.
+    step : int
+        From 1 to ``steps``.
+    steps : int
+        Number of steps of the run.
+    schedule : str
+        One of the above.
+    warmup : float
+        Share of the steps, 0 to 1; the cut fraction of the slanted triangle.
 
     Returns
     -------
-    The factor, 0 to 1.
+    float, 0 to 1.
 
     Raises
     ------

@@ -14,14 +14,19 @@ def evaluate(
 
     Parameters
     ----------
-    forward : of ``packed.forward_of``, for a classifier in ``eval()`` mode (no dropout).
-    encoded : N examples, N > 0.
-    token_budget : tokens, with padding, in one forward pass; it moves a loss by rounding only.
+    forward : callable
+        Of ``packed.forward_of``, for a classifier in ``eval()`` mode (no dropout).
+    encoded : Encoded
+        N examples, N > 0.
+    token_budget : int
+        Tokens, with padding, in one forward pass; it changes a loss by rounding only.
 
     Returns
     -------
-    losses : cross-entropy, nats, float64 ``[N]``.
-    predictions : label ids, int64 ``[N]``; -1 where an output is not a number.
+    losses : ndarray of shape (N,), float64
+        Cross-entropy, nats.
+    predictions : ndarray of shape (N,), int64
+        Label ids; -1 where an output is not a number.
 
     Raises
     ------
@@ -30,7 +35,7 @@ def evaluate(
     batches = token_batches(encoded.lengths, token_budget)
     with torch.inference_mode():
         logits = torch.cat([forward(encoded, batch).float() for batch in batches])
-        # Batches come in their own order: put the rows back into the data set's.
+        # From the order of the batches to that of the data set.
         where = torch.from_numpy(np.argsort(np.concatenate(batches))).to(logits.device)
         logits = logits[where]
         labels = torch.tensor(encoded.labels, device=logits.device)
@@ -51,11 +56,14 @@ def classification_scores(
 
     Parameters
     ----------
-    labels, predictions : label ids, ``[N]``, N > 0; a prediction of -1 stands for none.
+    labels, predictions : ndarray of shape (N,)
+        Label ids, N > 0; a prediction of -1 means none.
+    classes : int
+        Number of classes.
 
     Returns
     -------
-    ``accuracy`` (0 to 1), ``f1`` (0 to 1), ``mcc`` (-1 to 1).
+    dict with ``accuracy`` (0 to 1), ``f1`` (0 to 1), ``mcc`` (-1 to 1).
 
     References
     ----------
@@ -69,7 +77,7 @@ def classification_scores(
     true, predicted = counts.sum(1), counts.sum(0)
     occurs = true + predicted > 0
     f1 = 2 * counts.diagonal() / np.maximum(true + predicted, 1)
-    # Python's whole numbers: no overflow however many examples.
+    # Python's integers do not overflow.
     across = sum(int(t) * int(p) for t, p in zip(true, predicted, strict=True))
     spread_true = n * n - sum(int(t) ** 2 for t in true)
     spread_predicted = n * n - sum(int(p) ** 2 for p in predicted)

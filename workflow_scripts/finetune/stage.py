@@ -107,7 +107,7 @@ class Finetune(Section):
         "all",
         description="checkpoints that stay: `all`, or the first and last (`ends`) of each run; the "
         "others are then deleted as soon as no planned job needs them, and trained again where a "
-        "trajectory is to be made anew",
+        "trajectory is made again",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run keeps so that it can go on after it was killed."""
+"""Files of a run from which it resumes after it was killed."""
 
 import hashlib
 import logging
@@ -26,10 +26,16 @@ SCORES = ("epoch", "step", "train_loss", "dev_loss", "accuracy", "f1", "mcc", "d
 
 
 class Begun(NamedTuple):
-    """An epoch that was left after some of its steps.
+    """An epoch that was interrupted after some of its steps.
 
-    ``weights`` and ``tensors`` (of the optimizer and of the random state) by name; ``measured``,
-    a row per step, float64.
+    Attributes
+    ----------
+    weights : dict of str to Tensor
+        The classifier's.
+    tensors : dict of str to Tensor
+        Of the optimizer and of the random state.
+    measured : DataFrame
+        A line per step, float64.
     """
 
     weights: dict[str, torch.Tensor]
@@ -38,22 +44,24 @@ class Begun(NamedTuple):
 
 
 class State:
-    """A folder with the checkpoints, history and scores of a run's whole epochs.
+    """A folder with the checkpoints, history and scores of a run's complete epochs.
 
-    ``state.json`` is written last in an epoch, by renaming, and names the last whole epoch: a run
-    killed at any moment finds all of that epoch's files, or of the one before. Nothing is pickled.
-    A run that is asked to stop leaves the steps of the epoch after that one, too (``leave``).
+    ``state.json`` is written last in an epoch, by renaming, and names the last complete epoch: a
+    run killed at any moment finds all of that epoch's files, or of the one before. Nothing is
+    pickled. A run that is asked to stop keeps the steps of the next epoch, too (``leave``).
 
     Parameters
     ----------
-    folder : outside the outputs of the run, on the same file system if possible.
-    key : all that the run's numbers depend on; a state of another key is thrown away.
+    folder : Path
+        Outside the outputs of the run, on the same file system if possible.
+    key : dict
+        All that the run's numbers depend on; a state with another key is deleted.
     """
 
     def __init__(self, folder: Path, key: dict[str, Any]) -> None:
         self.folder = folder
         self.key = key
-        self.epoch = -1  # last whole epoch
+        self.epoch = -1  # last complete epoch
         self.scores: list[dict[str, Any]] = []
         self._find()
 
@@ -96,16 +104,16 @@ class State:
         tensors: dict[str, torch.Tensor],
         measured: pd.DataFrame,
     ) -> None:
-        """Keep an epoch of which only some steps are done; see ``Begun``."""
+        """Keep an incomplete epoch; see ``Begun``."""
         write_weights(weights, self.folder / "begun.weights.safetensors")
         write_weights(tensors, self.folder / "begun.tensors.safetensors")
         write_table(measured, self.folder / "begun.measured.parquet")
         write_json({"epoch": self.epoch + 1}, self.folder / "begun.json")
 
     def begun(self) -> Begun | None:
-        """What ``leave`` kept of the epoch after the last whole one; None if nothing."""
-        told = self.folder / "begun.json"
-        if not told.exists() or read_json(told)["epoch"] != self.epoch + 1:
+        """The incomplete epoch after the last complete one, if ``leave`` kept it."""
+        marker = self.folder / "begun.json"
+        if not marker.exists() or read_json(marker)["epoch"] != self.epoch + 1:
             return None
         return Begun(
             read_weights(self.folder / "begun.weights.safetensors"),
@@ -114,7 +122,7 @@ class State:
         )
 
     def optimizer(self) -> dict[str, torch.Tensor]:
-        """The optimizer's tensors after the last whole epoch; empty before the first step."""
+        """The optimizer's tensors after the last complete epoch; empty before the first step."""
         path = self._optimizer(self.epoch)
         return read_weights(path) if path.exists() else {}
 
@@ -129,10 +137,14 @@ class State:
 
         Parameters
         ----------
-        weights : the classifier's; None says that they are those of the epoch before.
-        optimizer : its tensors; may be empty.
-        history : a row per step of the epoch; may be empty.
-        scores : the epoch's row of the scores, with the columns ``SCORES``.
+        weights : dict of str to Tensor, or None
+            The classifier's; None if they are those of the epoch before.
+        optimizer : dict of str to Tensor
+            Its tensors; may be empty.
+        history : DataFrame
+            A line per step of the epoch; may be empty.
+        scores : dict
+            The epoch's scores, with the keys ``SCORES``.
         """
         epoch = self.epoch + 1
         target = self.checkpoint(epoch)
@@ -153,13 +165,15 @@ class State:
         self.epoch, self.scores = epoch, scores
 
     def publish(self, checkpoints: list[Path], history: Path, scores: Path) -> None:
-        """Make the run's outputs. The state stays whole until ``remove``.
+        """Write the run's outputs. The state stays complete until ``remove``.
 
         Parameters
         ----------
-        checkpoints : to write: the weights after epoch 0, 1, …; hard links where the file system
-            has them, else copies.
-        history, scores : to write: tables of all epochs, see ``finetune.finetune``.
+        checkpoints : list of Path
+            To write: the weights after epoch 0, 1, …; hard links where the file system has them,
+            else copies.
+        history, scores : Path
+            To write: tables of all epochs, see ``finetune.finetune``.
 
         Raises
         ------
@@ -168,7 +182,7 @@ class State:
         for epoch, target in enumerate(checkpoints):
             with atomic(target) as draft:
                 same_file(self.checkpoint(epoch), draft)
-                # The checkpoint may be of an earlier attempt, older than a renewed input.
+                # The checkpoint may be of an earlier attempt, older than a remade input.
                 os.utime(draft)
         parts = [self._history(epoch) for epoch in range(len(checkpoints))]
         tables = [read_table(path) for path in parts if path.exists()]
@@ -176,7 +190,7 @@ class State:
         write_table(pd.DataFrame(self.scores, columns=list(SCORES)), scores)
 
     def remove(self) -> None:
-        """Delete the folder, ``state.json`` first: without it the rest counts as nothing."""
+        """Delete the folder, ``state.json`` first: without it the other files do not count."""
         (self.folder / "state.json").unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 

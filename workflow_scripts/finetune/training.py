@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from workflow_scripts.common.progress import progress
 from workflow_scripts.finetune.batches import dropout_seed, epoch_batches
 from workflow_scripts.finetune.optimizer import load_state, make_optimizer, set_step, state_tensors
 from workflow_scripts.finetune.packed import can_train_packed, forward_of
+from workflow_scripts.finetune.recipe import Recipe
 from workflow_scripts.finetune.schedule import factor
 from workflow_scripts.finetune.scores import classification_scores, evaluate
 from workflow_scripts.finetune.state import State
@@ -30,18 +30,26 @@ class Training:
     """A run: a classifier, its data and its recipe, trained epoch by epoch.
 
     All that is random in an epoch (order of the examples, dropout) follows from ``order`` and the
-    epoch's number alone, so that a resumed run computes the same bits as one that was left alone.
+    epoch's number alone, so that a resumed run computes the same bits as an uninterrupted one.
 
     Parameters
     ----------
-    module : classifier on ``device``; trained in place.
-    train, dev : examples; both non-empty.
-    classes : number of classes.
-    pad_id : token that fills up the shorter examples of a batch.
-    recipe : see ``finetune.finetune``.
-    order : seed of the order of the examples and of dropout.
-    token_budget : tokens, with padding, in one forward pass over the dev set.
-    asked_to_stop : tells the signal that asks for it (``common.stopping``), None as a rule.
+    module : nn.Module
+        Classifier on ``device``; trained in place.
+    train, dev : Encoded
+        Examples; both non-empty.
+    classes : int
+        Number of classes.
+    pad_id : int
+        Token that fills up the shorter examples of a batch.
+    recipe : Recipe
+    order : int
+        Seed of the order of the examples and of dropout.
+    device : torch.device
+    token_budget : int
+        Tokens, with padding, in one forward pass over the dev set.
+    asked_to_stop : callable
+        Returns the name of the signal that requests a stop (``common.stopping``), else None.
     """
 
     def __init__(
@@ -51,7 +59,7 @@ class Training:
         dev: Encoded,
         classes: int,
         pad_id: int,
-        recipe: dict[str, Any],
+        recipe: Recipe,
         order: int,
         device: torch.device,
         token_budget: int,
@@ -77,16 +85,16 @@ class Training:
         belongs = [[p == part for p in parts] for part in self.parts]
         self.belongs = torch.tensor(belongs, dtype=torch.float64, device=device)
         self.nothing = torch.zeros(1, device=device)  # gradient of a parameter that has none
-        self.steps = recipe["epochs"] * math.ceil(len(train) / recipe["batch_size"])
-        if recipe["max_steps"] is not None:
-            self.steps = min(self.steps, recipe["max_steps"])
+        self.steps = recipe.epochs * math.ceil(len(train) / recipe.batch_size)
+        if recipe.max_steps is not None:
+            self.steps = min(self.steps, recipe.max_steps)
 
     def run(self, state: State) -> None:
         """Train the epochs that ``state`` lacks, epoch 0 (no step yet) included.
 
         Once a training or dev loss is infinite or not a number, the run has diverged: that epoch
         is trained to its end and kept as it is, NaN and all; the epochs after it take no steps,
-        repeat its weights and scores, and are marked ``diverged`` like it. Epochs after
+        repeat its weights and scores, and are marked ``diverged``, too. Epochs after
         ``max_steps`` likewise take no steps and repeat the weights of the last that did.
 
         Raises
@@ -103,7 +111,7 @@ class Training:
         done = state.scores[-1]["step"] + (len(begun.measured) if begun else 0)
         left = 0 if state.scores[-1]["diverged"] else self.steps - done
         ticks = iter(progress(range(left), "steps"))
-        for epoch in range(state.epoch + 1, self.recipe["epochs"] + 1):
+        for epoch in range(state.epoch + 1, self.recipe.epochs + 1):
             before = state.scores[-1]
             if before["diverged"] or before["step"] == self.steps:
                 state.save(
@@ -151,16 +159,16 @@ class Training:
     def _train_epoch(self, state: State, done: int, ticks: Iterator[int]) -> pd.DataFrame:
         """Train the epoch after those of ``state``, after ``done`` steps; its rows of the history.
 
-        It begins where ``state`` tells that it was left.
+        An interrupted epoch continues after its last step.
         """
         epoch = state.epoch + 1
         recipe = self.recipe
         batches = epoch_batches(
-            self.train.lengths, recipe["batch_size"], recipe["bucket_batches"], self.order, epoch
+            self.train.lengths, recipe.batch_size, recipe.bucket_batches, self.order, epoch
         )[: self.steps - done]
         steps = range(done + 1, done + 1 + len(batches))
         rates = [
-            recipe["learning_rate"] * factor(step, self.steps, recipe["schedule"], recipe["warmup"])
+            recipe.learning_rate * factor(step, self.steps, recipe.schedule, recipe.warmup)
             for step in steps
         ]
         columns = ["loss", "gradient_norm", *(f"gradient_norm_{part}" for part in self.parts)]
@@ -174,7 +182,7 @@ class Training:
             set_random_state(begun.tensors, self.device)
             load_state(self.optimizer, begun.tensors)
             log.info("going on after step %d", done + len(before))
-        measured = []  # stays on the device: to look at a number makes the CPU wait for the GPU
+        measured = []  # stays on the device: reading a number makes the CPU wait for the GPU
 
         def history() -> pd.DataFrame:
             now = [torch.stack(measured).cpu().numpy()] if measured else []
@@ -188,8 +196,8 @@ class Training:
                 random = random_state(self.device)
                 state.leave(self._weights(), state_tensors(self.optimizer) | random, history())
                 raise UserError(
-                    f"stopped by {asked} after step {step} of {self.steps}, of which nothing is "
-                    "lost: the same command goes on from there"
+                    f"stopped by {asked} after step {step} of {self.steps}; nothing is lost: the "
+                    "same command continues from there"
                 )
         if self.words is not None:
             self.words.decay(decay_of(rates, recipe))
@@ -206,9 +214,10 @@ class Training:
         ]
 
     def _step(self, batch: np.ndarray) -> torch.Tensor:
-        """One step of the optimizer; the loss and the gradient's norm, whole and of each part.
+        """One step of the optimizer.
 
-        Float64, ``[2 + parts]``, on the device.
+        Returns the loss and the norm of the gradient, whole and of each part: float64,
+        ``[2 + parts]``, on the device.
         """
         labels = self.labels[torch.from_numpy(batch).to(self.device)]
         with self._autocast():
@@ -219,9 +228,9 @@ class Training:
         if self.words is not None:
             self.words.take_gradient()
         norms = self._gradient_norms()
-        if self.recipe["gradient_clip"] is not None:
+        if self.recipe.gradient_clip is not None:
             torch.nn.utils.clip_grads_with_norm_(
-                self.parameters, self.recipe["gradient_clip"], norms[0].float()
+                self.parameters, self.recipe.gradient_clip, norms[0].float()
             )
         self.optimizer.step()
         if self.words is not None:
@@ -229,7 +238,7 @@ class Training:
         return torch.cat([loss.detach().double()[None], norms])
 
     def _autocast(self):
-        if self.recipe["autocast"] == "none":
+        if self.recipe.autocast == "none":
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
@@ -245,15 +254,15 @@ _RANDOM = "random."
 
 
 def random_state(device: torch.device) -> dict[str, torch.Tensor]:
-    """The state from which dropout masks are drawn, bytes by name."""
-    found = {f"{_RANDOM}cpu": torch.get_rng_state()}
+    """State of the generators that dropout masks come from, bytes by name."""
+    states = {f"{_RANDOM}cpu": torch.get_rng_state()}
     if device.type == "cuda":
-        found[f"{_RANDOM}cuda"] = torch.cuda.get_rng_state(device)
-    return found
+        states[f"{_RANDOM}cuda"] = torch.cuda.get_rng_state(device)
+    return states
 
 
 def set_random_state(tensors: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Put back what ``random_state`` gave, and take it out of ``tensors``."""
+    """Restore a state of ``random_state``, and remove it from ``tensors``."""
     torch.set_rng_state(tensors.pop(f"{_RANDOM}cpu").to(torch.uint8))
     if device.type == "cuda":
         torch.cuda.set_rng_state(tensors.pop(f"{_RANDOM}cuda").to(torch.uint8), device)

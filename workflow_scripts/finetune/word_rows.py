@@ -1,30 +1,34 @@
-"""The word embeddings that a run's examples use, trained apart from all others."""
+"""The rows of the word embeddings that a run's examples use, trained without all others."""
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from workflow_scripts.finetune.recipe import Recipe
+
 
 class WordRows:
-    """Rows of a classifier's word embeddings, as a parameter of their own for the optimizer.
+    """Rows of a classifier's word embeddings, as one parameter for the optimizer.
 
-    A task uses few of the 30,522 words that are half of MiniLM's parameters. The others have no
-    gradient: an optimizer only lets them decay, which ``decay`` does once an epoch. Equal to
-    training all rows but for rounding.
+    A task uses few of the 30,522 tokens whose embeddings are half of MiniLM's parameters. The
+    others have no gradient: an optimizer only lets them decay, which ``decay`` does once an epoch.
+    Equal to training all rows but for rounding.
 
     Parameters
     ----------
-    module : classifier whose word embeddings are looked up by tokens, and used for nothing else.
+    module : nn.Module
+        Classifier whose word embeddings are looked up by tokens, and used for nothing else.
         Backward passes then leave a sparse gradient there.
-    rows : tokens that training reads, int64, increasing.
+    rows : ndarray of shape (n,), int64
+        Tokens that training reads, increasing.
 
     Attributes
     ----------
-    parameter : [rows, H], for the optimizer in place of ``weight``, the module's own. ``read``
-        takes its values from there, ``write`` puts them there.
+    parameter : Parameter of shape [n, E]
+        For the optimizer instead of ``weight``, the module's own. ``read`` copies its values from
+        there, ``write`` to there.
     """
 
     def __init__(self, module: nn.Module, rows: np.ndarray) -> None:
@@ -39,18 +43,18 @@ class WordRows:
 
     @torch.no_grad()
     def read(self) -> None:
-        """Take the module's weights."""
+        """Copy the rows from the module."""
         self.parameter.copy_(self.weight[self.rows])
 
     @torch.no_grad()
     def write(self) -> None:
-        """Put the trained rows into the module."""
+        """Copy the trained rows to the module."""
         self.weight.index_copy_(0, self.rows, self.parameter)
 
     def take_gradient(self) -> None:
-        """Turn the sparse gradient of the last backward pass into a dense one of ``parameter``.
+        """Make the sparse gradient of the last backward pass a dense one of ``parameter``.
 
-        It is kept in one tensor from step to step, in which only a batch's tokens change.
+        It stays in one tensor from step to step, in which only a batch's tokens change.
         """
         sparse, self.weight.grad = self.weight.grad, None
         self._gradient.index_fill_(0, self._changed, 0.0)
@@ -66,29 +70,32 @@ class WordRows:
             self.write()
 
 
-def rows_to_train(input_ids: list[list[int]], words: int, recipe: dict[str, Any]) -> np.ndarray:
-    """The rows whose weights do not just decay: int64, increasing.
+def rows_to_train(input_ids: list[list[int]], words: int, recipe: Recipe) -> np.ndarray:
+    """The rows that have a gradient, int64, increasing.
 
     Parameters
     ----------
-    input_ids : tokens of the training examples.
-    words : number of rows in all.
-    recipe : ``optimizer`` and ``weight_decay``. Adam with decay moves every row at every step: it
-        takes the decay for a gradient.
+    input_ids : list of list of int
+        Tokens of the training examples.
+    words : int
+        Number of rows of the word embeddings.
+    recipe : Recipe
+        Adam with decay moves every row at every step: it adds the decay to the gradient.
     """
-    if recipe["optimizer"] == "adam" and recipe["weight_decay"]:
+    if recipe.optimizer == "adam" and recipe.weight_decay:
         return np.arange(words)
     return np.unique(np.concatenate([np.asarray(ids, np.int64) for ids in input_ids]))
 
 
-def decay_of(rates: list[float], recipe: dict[str, Any]) -> float:
-    """What some steps multiply weights by that have no gradient.
+def decay_of(rates: list[float], recipe: Recipe) -> float:
+    """Factor by which some steps multiply weights without a gradient.
 
     Parameters
     ----------
-    rates : learning rate of each step.
-    recipe : ``optimizer`` and ``weight_decay``.
+    rates : list of float
+        Learning rate of each step.
+    recipe : Recipe
     """
-    if recipe["optimizer"] == "adam":
+    if recipe.optimizer == "adam":
         return 1.0  # see rows_to_train
-    return math.prod(1 - rate * recipe["weight_decay"] for rate in rates)
+    return math.prod(1 - rate * recipe.weight_decay for rate in rates)

@@ -57,7 +57,7 @@ def surface_path(model: str, surface: str, name: str) -> str:
 
 
 def surface_file(surface: Surface, name: str) -> File:
-    """A file of a surface: ``surface.parquet``, ``examples.parquet``, ``geometry.json`` and so on."""
+    """A file of a surface, such as ``surface.parquet`` or ``geometry.json``."""
     digests = digests_of(checkpoint_file(run.last) for run in surface.runs)
     return File(surface_path(surface.run.model, surface.name, name), digests)
 

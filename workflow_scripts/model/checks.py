@@ -4,11 +4,12 @@ import importlib.util
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from workflow_scripts.common.errors import UserError, nearest
-from workflow_scripts.common.paths import expanded
+from workflow_scripts.common.errors import UserError, in_one_line, listed, nearest
+from workflow_scripts.common.paths import absolute, check_not_pointer
 from workflow_scripts.model.families import FAMILIES
 
 SCHEMES = {
@@ -32,7 +33,36 @@ TOKENIZERS = (
 TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 
-# Architectures of random models, and what may be set, with the values that are used otherwise.
+# Architectures that cannot be used, by ``model_type``. That the logits of the second kind depend
+# on padding was tried with transformers 5; ``source.fetch`` tries it of every model.
+_ENCODER_DECODERS = (
+    *(
+        "bart",
+        "bigbird_pegasus",
+        "blenderbot",
+        "blenderbot-small",
+        "encoder-decoder",
+        "fsmt",
+        "led",
+    ),
+    *("longt5", "m2m_100", "marian", "mbart", "mt5", "mvp", "nllb-moe", "pegasus", "pegasus_x"),
+    *("plbart", "prophetnet", "switch_transformers", "t5", "t5gemma", "t5gemma2", "umt5"),
+    "xlm-prophetnet",
+)
+_DEPEND_ON_PADDING = (
+    "canine",
+    "convbert",
+    "fnet",
+    "funnel",
+    "nystromformer",
+    "reformer",
+    "xlnet",
+    "yoso",
+)
+# Architectures whose attention is not one matrix of tokens by tokens for each head.
+_NO_ATTENTION = ("big_bird", "longformer", "mra")
+
+# Architectures of random models, and their settings with default values.
 RANDOM_ARCHITECTURES = (*FAMILIES, "deberta-v2", "mpnet", "modernbert")
 RANDOM_DEFAULTS: dict[str, Any] = {
     "num_hidden_layers": 2,
@@ -47,9 +77,18 @@ RANDOM_DEFAULTS: dict[str, Any] = {
 }
 
 
-class Source(NamedTuple):
-    """A parsed source: ``place`` is a package and folder, a repository, a folder or settings;
-    ``revision`` is a repository's commit, of whose 40 hex digits the last may be left out.
+@dataclass(frozen=True)
+class Source:
+    """A parsed source.
+
+    Parameters
+    ----------
+    scheme : str
+        One of ``SCHEMES``.
+    place : str
+        Package and folder, repository, folder or settings.
+    revision : str, optional
+        A repository's commit: 40 hex digits, or the first 10 or more of them.
     """
 
     scheme: str
@@ -58,16 +97,18 @@ class Source(NamedTuple):
 
 
 def parse_source(source: str) -> Source:
-    """Split a model source.
+    """Parse a model's ``source``.
 
     Raises
     ------
-    UserError : for an unknown scheme, a malformed or an unpinned source.
+    UserError
+        For an unknown scheme, a malformed source, or a hub source without a commit.
     """
     scheme, colon, place = source.partition(":")
     if not colon or scheme not in SCHEMES:
-        allowed = ", ".join(SCHEMES.values())
-        raise UserError(f"got {source!r}, allowed: {allowed}{nearest(scheme, SCHEMES)}")
+        is_path = source.startswith(("/", "~", "$", "./", "../"))
+        meant = f"; did you mean 'dir:{source}'?" if is_path else nearest(scheme, SCHEMES)
+        raise UserError(f"got {source!r}, allowed: {', '.join(SCHEMES.values())}{meant}")
     if not place:
         raise UserError(f"got {source!r}, expected {SCHEMES[scheme]}")
     if scheme != "hub":
@@ -85,31 +126,95 @@ def parse_source(source: str) -> Source:
     return Source(scheme, repo, revision)
 
 
-def check_model(name: str, definition: dict[str, Any]) -> list[Path]:
-    """Check a model's definition; give the local files that its weights come from.
+def check_model(name: str, definition: dict[str, Any], attention: bool = False) -> list[Path]:
+    """Check the definition of a model, and its files as far as they are read before a job.
 
     Parameters
     ----------
-    name : the model's name in the configuration.
-    definition : its section: ``source`` and perhaps ``sha256``.
+    name : str
+        The model's name in the configuration.
+    definition : dict
+        Its section: ``source`` and perhaps ``sha256``.
+    attention : bool
+        Whether the attention of two such models is to be compared.
 
     Returns
     -------
-    Files whose change changes the model; none for hub and random sources.
+    list of Path
+        Files whose change changes the model. Empty for hub and random sources.
 
     Raises
     ------
-    UserError : if the source cannot work: one line that names the key and says what is allowed.
+    UserError
+        In one line that starts with the key: if the source cannot work, a file is missing, cut
+        off or a Git LFS pointer, or the architecture is not supported.
     """
-    try:
+    with in_one_line(f"models.{name}.source: "):
         source = parse_source(definition["source"])
         if source.scheme == "random":
             random_settings(source.place)
             if definition.get("sha256"):
                 raise UserError("a random model has no file whose sha256 could be checked")
-        return model_files(folder) if (folder := local_folder(source)) else []
-    except UserError as error:
-        raise UserError(f"models.{name}.source: {error}") from None
+        folder = local_folder(source)
+        if folder is None:
+            return []
+        files = model_files(folder)
+        if attention:
+            check_attention(read_config_file(folder / "config.json")["model_type"], str(folder))
+        return files
+
+
+def check_architecture(config: dict[str, Any], place: str) -> None:
+    """Check that an architecture can be used, as far as ``config.json`` says.
+
+    Parameters
+    ----------
+    config : dict
+        What ``config.json`` holds.
+    place : str
+        Begins the message.
+
+    Raises
+    ------
+    UserError
+        For an encoder-decoder, and for an architecture whose logits depend on padding.
+    """
+    kind = config["model_type"]
+    if kind in _ENCODER_DECODERS or config.get("is_encoder_decoder"):
+        raise UserError(
+            f"{place}: architecture {kind!r} is not supported: it is an encoder-decoder, expected "
+            "an encoder"
+        )
+    if kind in _DEPEND_ON_PADDING:
+        raise UserError(f"{place}: {depends_on_padding(kind)}")
+
+
+def depends_on_padding(kind: str) -> str:
+    """Why an architecture of this ``model_type`` is refused."""
+    return (
+        f"architecture {kind!r} is not supported: its logits depend on padding, so they would "
+        "depend on which examples share a batch"
+    )
+
+
+def check_attention(kind: str, place: str) -> None:
+    """Check that the attention of an architecture can be compared.
+
+    Raises
+    ------
+    UserError
+        If it is known not to be one matrix of tokens by tokens for each head.
+    """
+    if kind in _NO_ATTENTION:
+        raise UserError(f"{place}: {no_attention(kind)}")
+
+
+def no_attention(kind: str) -> str:
+    """What to say of an architecture whose attention cannot be compared."""
+    return (
+        f"the attention of architecture {kind!r} cannot be compared, since it is no matrix of "
+        "tokens by tokens for each head; set dynamics.attention: false"
+    )
 
 
 def layers_of(definition: dict[str, Any]) -> int | None:
@@ -117,7 +222,8 @@ def layers_of(definition: dict[str, Any]) -> int | None:
 
     Raises
     ------
-    UserError : if its source cannot work.
+    UserError
+        If its source cannot work.
     """
     config = _local_config(definition)
     keys = ("num_hidden_layers", "n_layers", "num_layers")
@@ -125,12 +231,14 @@ def layers_of(definition: dict[str, Any]) -> int | None:
 
 
 def shares_layers(definition: dict[str, Any]) -> bool:
-    """Whether a model, as far as that is known without a network, is an ALBERT: all its layers
-    use one set of weights, so that there are no layer groups.
+    """Whether a model is an ALBERT, as far as that is known without a network.
+
+    All layers of an ALBERT share one set of weights, so that there are no layer groups.
 
     Raises
     ------
-    UserError : if its source cannot work.
+    UserError
+        If its source cannot work.
     """
     family = FAMILIES.get(_local_config(definition).get("model_type"))
     return family is not None and family.shares_layers
@@ -139,18 +247,22 @@ def shares_layers(definition: dict[str, Any]) -> bool:
 def check_groups(
     name: str, definition: dict[str, Any], groups: dict[str, list[int]] | None
 ) -> None:
-    """Refuse layer groups that a model does not have, as far as that is known by now.
+    """Check that a model has the layer groups, as far as that is known without a network.
 
     Parameters
     ----------
-    name : the model's name in the configuration.
-    definition : its section.
-    groups : first and last layer of each by name, or None for the thirds.
+    name : str
+        The model's name in the configuration.
+    definition : dict
+        Its section.
+    groups : dict or None
+        First and last layer of each group by name; None stands for thirds.
 
     Raises
     ------
-    UserError : if the model is an ALBERT, has fewer than 3 layers for the thirds, or lacks a
-        group's last layer; or if its source cannot work.
+    UserError
+        If the model is an ALBERT, has fewer than 3 layers for the thirds, or lacks a group's
+        last layer; or if its source cannot work.
     """
     if shares_layers(definition):
         raise UserError(
@@ -184,7 +296,8 @@ def local_folder(source: Source) -> Path | None:
 
     Raises
     ------
-    UserError : if the package is not installed, a variable in the path is not set, the path is not
+    UserError
+        If the package is not installed, a variable in the path is not set, the path is not
         absolute, or there is no such folder.
     """
     if source.scheme == "package":
@@ -207,17 +320,18 @@ def _package_folder(place: str) -> Path:
     folder = (root / inside).resolve()
     if not folder.is_relative_to(root) or not folder.is_dir():
         folders = [p.relative_to(root).parent.as_posix() for p in root.rglob("config.json")]
-        holds = ", ".join(sorted(folders)) or "none"
-        raise UserError(f"package {package!r} has no folder {inside!r}; with models: {holds}")
+        raise UserError(
+            f"package {package!r} has no folder {inside!r}; with models: "
+            f"{listed(sorted(folders)) or 'none'}"
+        )
     return folder
 
 
 def _directory(place: str) -> Path:
-    folder = expanded(place, f"got {place!r}")
-    if not folder.is_absolute():
-        raise UserError(f"got {place!r}, expected an absolute path (variables are expanded)")
+    folder = absolute(place, f"got {place!r}")
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder")
+        near = nearest(folder.name, os.listdir(folder.parent)) if folder.parent.is_dir() else ""
+        raise UserError(f"{folder}: no such folder{near}")
     return folder
 
 
@@ -226,26 +340,41 @@ def model_files(folder: Path) -> list[Path]:
 
     Raises
     ------
-    UserError : if one of the three is missing, or the weights are pickled.
+    UserError
+        If one of the three is missing, or the architecture is not supported; if the weights are
+        pickled, or a file is cut off or a Git LFS pointer.
     """
     config = folder / "config.json"
     if not config.is_file():
         raise UserError(f"{folder}: has no config.json")
-    read_config_file(config)
-    return [config, *weight_files(folder), *tokenizer_files(folder)]
+    check_architecture(read_config_file(config), str(config))
+    weights, tokenizer = weight_files(folder), tokenizer_files(folder)
+    for file in weights:
+        check_not_pointer(file)
+        if file.suffix == ".safetensors":
+            check_whole(file)
+    for file in tokenizer:
+        check_not_pointer(file)
+        if file.stat().st_size == 0:
+            raise UserError(f"{file}: is empty")
+    return [config, *weights, *tokenizer]
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """A model's ``config.json`` as a dictionary with a ``model_type``.
+    """A model's ``config.json``.
 
     Raises
     ------
-    UserError : if the file is missing or no JSON, names no ``model_type``, or says that the
-        weights are quantized.
+    UserError
+        If the file is missing, no JSON or a Git LFS pointer, names no ``model_type``, or says
+        that the weights are quantized.
     """
     try:
+        check_not_pointer(path)
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except UserError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise UserError(f"{path}: does not name a model_type (bert, roberta, …)")
@@ -259,26 +388,68 @@ def weight_files(folder: Path) -> list[Path]:
 
     Raises
     ------
-    UserError : if there are none, or the index is malformed or names a file that is not there.
+    UserError
+        If there are none, or the index is malformed or names a missing file.
     """
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if (index := folder / INDEX).is_file():
+        check_not_pointer(index)
         try:
             parts = sorted(
                 set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
             )
-        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
             raise UserError(f"{index}: is no index of safetensors files") from None
         for part in parts:
             if Path(part).name != part or not (folder / part).is_file():
-                raise UserError(f"{folder}: {INDEX} names {part}, which is not there")
+                raise UserError(f"{folder}: {INDEX} names {part}, which is missing")
         return [index, *(folder / part for part in parts)]
     raise UserError(f"{folder}: {no_weights(os.listdir(folder), str(folder))}")
 
 
+def check_whole(path: Path) -> None:
+    """Check the size of a safetensors file against its header; tensors are not read.
+
+    The file is 8 bytes with the header's length, the header (JSON), and the tensors.
+
+    Raises
+    ------
+    UserError
+        If the file is empty, cut off, too long or no safetensors file.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise UserError(f"{path}: is empty")
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > 100_000_000:  # the format's own limit
+            raise UserError(f"{path}: is no safetensors file")
+        header = file.read(length)
+    if len(header) < length:
+        raise UserError(f"{path}: is cut off in its header, after {size} bytes")
+    try:
+        tensors = json.loads(header)
+        tensors.pop("__metadata__", None)
+        end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+        expected = 8 + length + int(end)
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError, RecursionError):
+        raise UserError(f"{path}: is no safetensors file") from None
+    if size != expected:
+        state = "is cut off" if size < expected else "is too long"
+        raise UserError(f"{path}: {state}: it has {size} bytes, its header says {expected}")
+
+
 def no_weights(names: list[str], place: str) -> str:
-    """Why files of these names cannot serve as weights; ``place`` is what transformers loads."""
+    """What to say of a folder without weights that can be read.
+
+    Parameters
+    ----------
+    names : list of str
+        Of its files.
+    place : str
+        What transformers can load the model from.
+    """
     pickles = sorted(name for name in names if name.endswith(_PICKLES))
     pickles = [name for name in pickles if name != "training_args.bin"]
     if not pickles:
@@ -297,7 +468,8 @@ def tokenizer_files(folder: Path) -> list[Path]:
 
     Raises
     ------
-    UserError : if none of the sets in ``TOKENIZERS`` is complete.
+    UserError
+        If none of the sets in ``TOKENIZERS`` is complete.
     """
     for names in TOKENIZERS:
         if all((folder / name).is_file() for name in names):
@@ -314,12 +486,16 @@ def random_settings(place: str) -> tuple[str, dict[str, Any]]:
 
     Returns
     -------
-    The architecture, and all keys with their values; those not given have their defaults.
+    architecture : str
+        One of ``RANDOM_ARCHITECTURES``.
+    settings : dict
+        All keys with their values; those not given have their defaults.
 
     Raises
     ------
-    UserError : for an unknown architecture or key, a value that is no positive number (a seed may
-        be 0), or a ``hidden_size`` that is no multiple of ``num_attention_heads``.
+    UserError
+        For an unknown architecture or key, a value that is no positive number (a seed may be 0),
+        or a ``hidden_size`` that is no multiple of ``num_attention_heads``.
     """
     architecture, _, rest = place.partition(":")
     if architecture not in RANDOM_ARCHITECTURES:

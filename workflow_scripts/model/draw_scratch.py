@@ -1,4 +1,4 @@
-"""Draw random encoder weights: where a run from scratch starts."""
+"""Draw the random encoder weights from which a run from scratch starts."""
 
 from pathlib import Path
 

@@ -54,7 +54,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises
     ------
-    UserError : if the file is missing or is no whole safetensors file.
+    UserError : if the file is missing or is not a complete safetensors file.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -74,8 +74,10 @@ def write_weights(tensors: dict[str, Tensor], path: Path) -> None:
 
     Parameters
     ----------
-    tensors : by name, of any type and on any device.
-    path : replaced if it is there; its folder is made.
+    tensors : dict of str to Tensor
+        By name, of any type and on any device.
+    path : Path
+        Replaced if it exists; its folder is made.
     """
     from safetensors.torch import save_file
 
@@ -95,13 +97,13 @@ def write_weights(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def _sort_header(path: Path) -> None:
-    """Put the header's keys in order: safetensors writes those of the metadata in any."""
+    """Sort the header's keys: safetensors writes those of the metadata in any order."""
     with path.open("r+b") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.dumps(
             json.loads(file.read(length)), sort_keys=True, separators=(",", ":"), ensure_ascii=False
         ).encode()
-        if len(header) > length:  # the tensors' bytes begin where the header ends
+        if len(header) > length:  # the tensors' bytes start where the header ends
             raise ValueError(f"{path}: the header grew from {length} to {len(header)} bytes")
         file.seek(8)
         file.write(header.ljust(length))
@@ -112,16 +114,20 @@ def build_classifier(
 ) -> nn.Module:
     """Sequence classifier of a model's architecture, in ``eval()`` mode, without weights.
 
-    All parameters are NaN until ``load_weights`` fills them, so that a forgotten one shows.
+    All parameters are NaN until ``load_weights`` fills them, so that a forgotten one is noticed.
 
     Parameters
     ----------
-    model_dir : folder with the model's ``config.json``.
-    labels : number of classes, 2 or more.
-    dropout : probability for all of the hidden states, the attention and the head;
-        None keeps the model's own.
-    attention : "sdpa" (PyTorch's fused kernels; "eager" where the architecture has none) or
-        "eager" (plain products).
+    model_dir : Path
+        Folder with the model's ``config.json``.
+    labels : int
+        Number of classes, 2 or more.
+    dropout : float, optional
+        Probability for all of the hidden states, the attention and the head; None keeps the
+        model's own.
+    attention : str
+        "sdpa" (PyTorch's fused kernels; "eager" where the architecture has none) or "eager"
+        (plain products).
 
     Raises
     ------
@@ -159,12 +165,12 @@ def classifier_of(
 ) -> nn.Module:
     """``build_classifier`` from a ``PretrainedConfig``, which is left as it is.
 
-    ``labels`` and ``attention`` are taken as they are.
+    ``labels`` and ``attention`` are not checked.
 
     Raises
     ------
     UserError : if the architecture has no sequence classifier, keeps weights that are no
-        parameters, or has no encoder of its own.
+        parameters, or has no separate encoder.
     """
     from transformers.initialization import no_init_weights
 
@@ -185,12 +191,23 @@ def classifier_of(
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.fill_(torch.nan)
+    check_supported(module)
+    return module.eval()
+
+
+def check_supported(module: nn.Module) -> None:
+    """Check that all weights of a classifier are parameters, of an encoder and a head.
+
+    Raises
+    ------
+    UserError
+        If it keeps weights that are not parameters, or has no encoder of its own.
+    """
     if not _base(module) or any(name not in _parameters(module) for name in module.state_dict()):
         raise UserError(
-            f"architecture {config.model_type!r} is not supported: it keeps weights that are "
-            "no parameters, or has no encoder of its own"
+            f"architecture {module.config.model_type!r} is not supported: it keeps weights that "
+            "are no parameters, or has no separate encoder"
         )
-    return module.eval()
 
 
 def classifier_class(config) -> type:
@@ -212,7 +229,7 @@ def classifier_class(config) -> type:
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy tensors into a module's parameters of the same names, on whatever device they are.
+    """Copy tensors to a module's parameters of the same names, on any device.
 
     Raises
     ------
@@ -240,10 +257,15 @@ def load_classifier(
 
     Parameters
     ----------
-    model_dir : folder with the model's ``config.json``.
-    labels : number of classes K, 2 or more.
-    weights : of the whole classifier, head too, by full name.
-    attention : of transformers' own, as in ``build_classifier``.
+    model_dir : Path
+        Folder with the model's ``config.json``.
+    labels : int
+        Number of classes, 2 or more.
+    weights : mapping of str to Tensor
+        Of the whole classifier with its head, by full name.
+    device : torch.device
+    attention : str
+        Of a module of transformers, as in ``build_classifier``.
 
     Raises
     ------
@@ -262,7 +284,7 @@ def load_classifier(
 def disagreement(got: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     """How the names and shapes of two sets of weights differ, in one line; empty if they agree.
 
-    Only the first difference is told: names that ``got`` lacks, then names that ``expected``
+    Only the first difference is named: names that ``got`` lacks, then names that ``expected``
     lacks, then a shape. Values and types are not compared.
     """
     missing = [name for name in expected if name not in got]
@@ -286,10 +308,13 @@ def start_weights(module: nn.Module, encoder: dict[str, Tensor], init: int) -> d
 
     Parameters
     ----------
-    module : classifier of the architecture; it is not changed.
-    encoder : the encoder's weights by name without prefix (pre-trained or scratch).
-    init : seed of the head. The same architecture, number of classes and seed give the same
-        head, whatever the encoder's weights and the global random state.
+    module : nn.Module
+        Classifier of the architecture; it is not changed.
+    encoder : dict of str to Tensor
+        The encoder's weights by name without prefix (pre-trained or scratch).
+    init : int
+        Seed of the head. The same architecture, number of classes and seed give the same head,
+        whatever the encoder's weights and the global random state.
 
     Raises
     ------
@@ -325,9 +350,12 @@ def draw_encoder(config, init: int, stream: str = "encoder") -> dict[str, Tensor
 
     Parameters
     ----------
-    config : the ``PretrainedConfig``; it is not changed.
-    init : seed.
-    stream : name of the random stream; another one gives other weights from the same seed.
+    config : PretrainedConfig
+        It is not changed.
+    init : int
+        Seed.
+    stream : str
+        Name of the random stream; another one gives other weights from the same seed.
 
     Raises
     ------
@@ -344,8 +372,8 @@ def draw_encoder(config, init: int, stream: str = "encoder") -> dict[str, Tensor
 
 @contextmanager
 def _random_stream(stream: str, init: int) -> Iterator[None]:
-    # Head and encoder draw from streams of their own: from one, the head would repeat the first
-    # numbers of the word embeddings. The global random state is put back afterwards.
+    # Head and encoder draw from different streams: from the same one, the head would repeat the
+    # first numbers of the word embeddings. The global random state is restored afterwards.
     seed = int.from_bytes(hashlib.sha256(f"{stream} {init}".encode()).digest()[:7], "big")
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
@@ -382,12 +410,14 @@ def encoder_names(module: nn.Module) -> list[str]:
 
 
 def names_with_prefix(encoder: Iterable[str], classifier: Iterable[str]) -> list[str]:
-    """What a classifier calls its encoder's parameters, in the encoder's order.
+    """Full names of the encoder's parameters in a classifier, in the encoder's order.
 
     Parameters
     ----------
-    encoder : names without prefix, such as those in a model's ``model.safetensors``.
-    classifier : full names of all parameters, such as those in a checkpoint.
+    encoder : iterable of str
+        Names without prefix, such as those in a model's ``model.safetensors``.
+    classifier : iterable of str
+        Full names of all parameters, such as those in a checkpoint.
 
     Raises
     ------
@@ -409,7 +439,12 @@ def head_names(module: nn.Module) -> list[str]:
 def encoder_weights(module: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The encoder's part of a classifier's weights, names without prefix.
 
-    ``tensors`` : by full name; the part shares their memory. ``module`` gives only the prefix.
+    Parameters
+    ----------
+    module : nn.Module
+        Gives only the prefix.
+    tensors : dict of str to Tensor
+        By full name; the result shares their memory.
     """
     prefix = _prefix(module)
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -429,8 +464,10 @@ def part_of(name: str, prefix: str) -> str:
 
     Parameters
     ----------
-    name : full name of the parameter.
-    prefix : the classifier's ``base_model_prefix``; "" for names of an encoder without prefix.
+    name : str
+        Full name of the parameter.
+    prefix : str
+        The classifier's ``base_model_prefix``; "" for names of an encoder without prefix.
 
     Returns
     -------
@@ -451,7 +488,7 @@ def shares_layers(module_or_names: nn.Module | Iterable[str]) -> bool:
 
 
 def layer_count(module_or_names: nn.Module | Iterable[str]) -> int:
-    """Number of layers that have weights of their own (1 for ALBERT, which shares one set)."""
+    """Number of layers with separate weights (1 for ALBERT, whose layers share one set)."""
     layers = {layer_of(name) for name in _names(module_or_names)} - {None}
     return len(layers)
 
@@ -473,18 +510,18 @@ def names_in_layers(module_or_names: nn.Module | Iterable[str], layers: range) -
 
 
 def check_own_layers(module_or_names: nn.Module | Iterable[str]) -> None:
-    """Check that one layer can be put back without the others.
+    """Check that one layer can be rolled back without the others.
 
     Raises
     ------
     UserError : if the layers share their weights (ALBERT).
     """
     if shares_layers(module_or_names):
-        raise UserError("ALBERT's layers share one set of weights: none can be put back alone")
+        raise UserError("ALBERT's layers share one set of weights: none can be rolled back alone")
 
 
 def layer_modules(module: nn.Module) -> list[nn.Module]:
-    """The layers of an encoder of transformers, lowest first; each has weights of its own."""
+    """The layers of an encoder of transformers, lowest first; each with separate weights."""
     places = {}
     for name, _ in module.named_parameters():
         if (found := _LAYER.search(name)) is not None:

@@ -7,7 +7,7 @@ Needs neither PyTorch nor transformers, whose import takes longer than many a jo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -64,7 +64,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Family:
-    """What tells one family of encoders from another.
+    """What distinguishes a family of encoders.
 
     Attributes
     ----------
@@ -167,6 +167,11 @@ _ROBERTA = Family(
     token_types=1,
     positions_after_padding=True,
 )
+# Their configurations inherit BERT's size of the vocabulary.
+_XLM_ROBERTA, _CAMEMBERT = (
+    replace(_ROBERTA, model_type=name, prefix="roberta", defaults={"pad_token_id": 1})
+    for name in ("xlm-roberta", "camembert")
+)
 _ALBERT = Family(
     "albert",
     Head("albert.pooler", "tanh", "classifier", "dropout", drops_input=False),
@@ -238,7 +243,18 @@ _DISTILBERT = Family(
     computed=False,
 )
 
-FAMILIES = {f.model_type: f for f in (_BERT, _ROBERTA, _ALBERT, _ELECTRA, _DISTILBERT)}
+FAMILIES = {
+    family.model_type: family
+    for family in (
+        _BERT,
+        _ROBERTA,
+        _ALBERT,
+        _ELECTRA,
+        _DISTILBERT,
+        _XLM_ROBERTA,
+        _CAMEMBERT,
+    )
+}
 
 
 @dataclass(frozen=True)

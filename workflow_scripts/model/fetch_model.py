@@ -18,20 +18,27 @@ def fetch_model(
     name: str,
     source: str,
     sha256: str | None = None,
+    attention: bool = False,
 ) -> None:
     """Write a model's encoder, configuration, tokenizer and card.
 
     Parameters
     ----------
-    config, weights, tokenizer, tokenizer_config : to write, in the formats of Hugging Face.
-    card : JSON to write: ``name``, ``source``, ``Pretrained.card``, ``digest`` of the other files.
-    source, sha256 : see ``source.fetch``.
+    config, weights, tokenizer, tokenizer_config : Path
+        To write, in the formats of Hugging Face.
+    card : Path
+        JSON to write: ``name``, ``source``, ``Pretrained.card``, ``digest`` of the other files.
+    name : str
+        The model's name in the configuration.
+    source, sha256, attention
+        See ``source.fetch``.
 
     Raises
     ------
-    UserError : if the source cannot be found or read, or its weights are not the expected ones.
+    UserError
+        See ``source.fetch``.
     """
-    model = fetch(source, sha256)
+    model = fetch(source, sha256, attention)
     config_text = json.dumps(model.config, indent=1, sort_keys=True) + "\n"
     settings_text = (
         json.dumps(model.tokenizer_settings, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -48,7 +48,11 @@ def model_outputs(model: str = "{model}") -> dict[str, str]:
 def model_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
     """Settings of ``fetch_model``."""
     model = settings.models[wildcards.model]
-    return {"name": wildcards.model, "source": model.source, "sha256": model.sha256}
+    spec = {"name": wildcards.model, "source": model.source, "sha256": model.sha256}
+    if model.source.startswith("hub:"):
+        # Of other sources this is checked at planning.
+        spec["attention"] = settings.dynamics.attention
+    return spec
 
 
 def scratch_inputs(model: str = "{model}") -> Files:

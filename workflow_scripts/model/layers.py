@@ -8,9 +8,11 @@ def layer_groups(count: int, groups: dict[str, list[int]] | None = None) -> dict
 
     Parameters
     ----------
-    count : number of layers with weights of their own (``layer_count``).
-    groups : first and last layer of each group by name, both included and counted from 0;
-        None gives the thirds "low", "middle", "high" (sizes differ by one at most).
+    count : int
+        Number of layers with separate weights (``layer_count``).
+    groups : dict of str to list of int, optional
+        First and last layer of each group by name, both included and counted from 0; None gives
+        the thirds "low", "middle", "high" (sizes differ by one at most).
 
     Raises
     ------
@@ -19,7 +21,7 @@ def layer_groups(count: int, groups: dict[str, list[int]] | None = None) -> dict
     if groups is None:
         if count < 3:
             raise UserError(
-                f"layer groups need 3 layers or more with weights of their own, got {count}"
+                f"layer groups need 3 layers or more with separate weights, got {count}"
             )
         ends = [count * i // 3 for i in range(4)]
         return {

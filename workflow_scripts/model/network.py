@@ -86,7 +86,7 @@ def read_layers(
     operations : Operations, optional
         Evaluation's if None.
     """
-    family, stack = architecture.family, (operations or PLAIN).stack
+    family, stack = architecture.family, (operations or Operations()).stack
     layers = []
     for place in architecture.layers():
         matrices = {part: _matrix(weights, f"{place}.{n}") for part, n in family.parts.items()}
@@ -182,19 +182,20 @@ class Operations:
         return (context + by_head(layer.value[1])).flatten(1)
 
 
-PLAIN = Operations()
-
-
 # The network
 
 
 def embed(
-    architecture: Architecture, weights: Weights, packed: Packed, operations: Operations = PLAIN
+    architecture: Architecture,
+    weights: Weights,
+    packed: Packed,
+    operations: Operations | None = None,
 ) -> Tensor:
     """Hidden states below the first layer, float32 of shape [T, H].
 
     The weights must be on the device of ``packed``.
     """
+    operations = operations or Operations()
     rows = {"word": packed.tokens, "token_type": packed.types, "position": packed.positions}
     states = None
     for table in ("word", "token_type", "position"):  # the order of transformers' sums
@@ -216,7 +217,7 @@ def run_layer(
     packed: Packed,
     states: Tensor,
     last: bool,
-    operations: Operations = PLAIN,
+    operations: Operations | None = None,
 ) -> Tensor:
     """Hidden states above a layer, float32.
 
@@ -230,13 +231,14 @@ def run_layer(
         Hidden states of all tokens below the layer, float32.
     last : bool
         Whether the layer is the model's last, and only the head reads what it gives.
-    operations : Operations
+    operations : Operations, optional
+        Evaluation's if None, here and below.
 
     Returns
     -------
     Tensor of shape [T, H]; of the last layer the first tokens alone, [N, H].
     """
-    heads = architecture.num_attention_heads
+    heads, operations = architecture.num_attention_heads, operations or Operations()
     if last:
         firsts = states.index_select(0, packed.firsts)
         context = operations.attend_first(heads, layer, packed, states, firsts)
@@ -256,10 +258,13 @@ def _norm(architecture: Architecture, states: Tensor, weights: Matrix) -> Tensor
 
 
 def head(
-    architecture: Architecture, weights: Weights, states: Tensor, operations: Operations = PLAIN
+    architecture: Architecture,
+    weights: Weights,
+    states: Tensor,
+    operations: Operations | None = None,
 ) -> Tensor:
     """Logits [N, K] of the first tokens' hidden states [N, H] above the last layer."""
-    parts = architecture.head
+    parts, operations = architecture.head, operations or Operations()
     if parts.drops_input:
         states = operations.dropout(states, parts.dropout)
     inner = functional.linear(states, *_matrix(weights, parts.dense))
@@ -269,7 +274,10 @@ def head(
 
 
 def logits(
-    architecture: Architecture, weights: Weights, packed: Packed, operations: Operations = PLAIN
+    architecture: Architecture,
+    weights: Weights,
+    packed: Packed,
+    operations: Operations | None = None,
 ) -> Tensor:
     """Logits [N, K] of packed examples, in their order."""
     layers = read_layers(architecture, weights, operations=operations)
@@ -300,7 +308,7 @@ def attention_weights(
     """
     heads = architecture.num_attention_heads
     asking = 2 * states.shape[1]  # the rows of queries and keys
-    projected = PLAIN.linear(states, (layer.qkv[0][:asking], layer.qkv[1][:asking]))
+    projected = Operations().linear(states, (layer.qkv[0][:asking], layer.qkv[1][:asking]))
     projected, weights = projected.view(len(states), 2, heads, -1), []
     for tokens, examples, length in packed.spans():
         query, key = projected[tokens].unflatten(0, (examples, length)).permute(2, 0, 3, 1, 4)

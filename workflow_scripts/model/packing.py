@@ -1,8 +1,9 @@
-"""The tokens of many examples in one line, sorted by length: a pass without padding."""
+"""Packing: the tokens of many examples in one sequence, sorted by length, without padding."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -16,9 +17,13 @@ from workflow_scripts.model.text import Encoded
 class Packed:
     """Examples of one pass: T tokens of N examples, sorted by length.
 
-    ``tokens``, ``positions``, ``types`` : shape [T].
-    ``groups`` : examples of one length, as (first example, first token, examples, length).
-    ``firsts`` : place of every example's first token [N].
+    Attributes
+    ----------
+    tokens, positions, types : Tensor of shape [T]
+    groups : list of tuple of int
+        Examples of one length: first example, first token, number of examples, length.
+    firsts : Tensor of shape [N]
+        Index of every example's first token.
     """
 
     tokens: Tensor
@@ -28,23 +33,24 @@ class Packed:
     firsts: Tensor
 
     def spans(self) -> Iterator[tuple[slice, int, int]]:
-        """Tokens of each group in the line, its number of examples and their length."""
+        """Slice of the tokens of each group, its number of examples and their length."""
         for _, token, examples, length in self.groups:
             yield slice(token, token + examples * length), examples, length
 
 
 def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, device) -> Packed:
-    """Lay out the examples of one pass in a line, without padding.
+    """Pack the examples of one pass.
 
     Parameters
     ----------
-    architecture : of ``architecture_of``.
-    encoded : the split's examples.
-    indices : places in ``encoded`` [N], by increasing length.
-    device : where the weights are.
+    architecture : Architecture
+    encoded : Encoded
+    indices : ndarray of shape (N,)
+        Indices in ``encoded``, by increasing length.
+    device : torch.device
+        Where the weights are.
     """
     rows = [encoded.input_ids[i] for i in indices]
-    offset = architecture.first_position
     types = (
         [encoded.token_type_ids[i] for i in indices]
         if encoded.token_type_ids is not None and architecture.type_vocab_size > 1
@@ -54,13 +60,13 @@ def pack(architecture: Architecture, encoded: Encoded, indices: np.ndarray, devi
     firsts = np.cumsum(lengths) - lengths
     sizes, places, counts = np.unique(lengths, return_index=True, return_counts=True)
 
-    def line(values: list[list[int]]) -> Tensor:
+    def flat(values: list[list[int]]) -> Tensor:
         return torch.tensor([v for row in values for v in row], device=device)
 
     return Packed(
-        tokens=line(rows),
-        positions=line([list(range(offset, offset + len(row))) for row in rows]),
-        types=line(types),
+        tokens=flat(rows),
+        positions=flat([positions_of(architecture, row) for row in rows]),
+        types=flat(types),
         groups=list(
             zip(*(array.tolist() for array in (places, firsts[places], counts, sizes)), strict=True)
         ),
@@ -79,21 +85,38 @@ def pack_batch(architecture: Architecture, batch: Mapping[str, Tensor]) -> Packe
     if not batch["attention_mask"].all():
         raise ValueError("a batch of examples of one length is expected, this one is padded")
     examples, length = ids.shape
-    positions = torch.arange(length, device=ids.device) + architecture.first_position
+    positions = torch.tensor(
+        [positions_of(architecture, row) for row in ids.tolist()], device=ids.device
+    )
     types = batch.get("token_type_ids")
     if types is None or architecture.type_vocab_size <= 1:
         types = torch.zeros_like(ids)
     return Packed(
         tokens=ids.flatten(),
-        positions=positions.repeat(examples),
+        positions=positions.flatten(),
         types=types.flatten(),
         groups=[(0, 0, examples, length)],
         firsts=torch.arange(examples, device=ids.device) * length,
     )
 
 
+def positions_of(architecture: Architecture, ids: list[int]) -> list[int]:
+    """Position of each token of an example.
+
+    RoBERTa does not count a padding token, even within a text: its position is its own id.
+    """
+    first, padding = architecture.first_position, architecture.pad_token_id
+    if first == 0 or padding not in ids:
+        return list(range(first, first + len(ids)))
+    counted = accumulate(token != padding for token in ids)
+    return [
+        padding if token == padding else padding + count
+        for token, count in zip(ids, counted, strict=True)
+    ]
+
+
 @cache
 def has_onednn(dtype: torch.dtype) -> bool:
     """Whether PyTorch's build has oneDNN's products, and this processor those of the type."""
-    there = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    return there and (dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    built = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return built and (dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported())

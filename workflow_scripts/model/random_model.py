@@ -1,4 +1,4 @@
-"""Small models with random weights, and a tokenizer for them: for tests and trial runs."""
+"""Small models with random weights, and their tokenizer, for tests and trial runs."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from workflow_scripts.model.families import FAMILIES
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _PADDING_SECOND_SPECIAL = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
 
-# Frequent English words; everything else is spelt out in bytes.
+# Frequent English words; everything else is split into bytes.
 _WORDS = """
 the of and to a in is it that was for on are with as he she they we you i his her their our be at
 by this had not but from or have an which one were all there when who will more no if out so said
@@ -88,16 +88,18 @@ def special_tokens(architecture: str) -> list[str]:
 
 
 def random_tokenizer(architecture: str, vocab_size: int | None):
-    """Tokenizer of some frequent words and of all bytes, so that no text is unknown to it.
+    """Tokenizer with some frequent words and all bytes, so that it knows every text.
 
     Parameters
     ----------
-    architecture : decides the order of the special tokens, and so their ids.
-    vocab_size : most tokens, the least frequent words are left out; None for all.
+    architecture : str
+        Decides the order of the special tokens, and so their ids.
+    vocab_size : int, optional
+        Largest number of tokens, without the least frequent words; None for all.
 
     Raises
     ------
-    UserError : if ``vocab_size`` leaves no room for the special tokens and the bytes (517).
+    UserError : if ``vocab_size`` is too small for the special tokens and the bytes (517).
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

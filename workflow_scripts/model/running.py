@@ -22,7 +22,6 @@ from workflow_scripts.model.architecture import Classifier, architecture_of
 from workflow_scripts.model.encoder import check_own_layers, layer_count, layer_modules
 from workflow_scripts.model.families import Architecture
 from workflow_scripts.model.network import (
-    PLAIN,
     Operations,
     attention_weights,
     embed,
@@ -54,9 +53,7 @@ def padded_forward(module: nn.Module, pad_id: int, device: torch.device) -> Forw
     return lambda encoded, indices: module(**collate(encoded, indices, pad_id, device)).logits
 
 
-def packed_forward(
-    module: nn.Module, device: torch.device, operations: Operations = PLAIN
-) -> Forward:
+def packed_forward(module: nn.Module, device: torch.device, operations: Operations) -> Forward:
     """The same without padding, for a module that has an ``architecture_of``.
 
     The weights may change between calls; the parameters must stay the same objects.

@@ -1,4 +1,4 @@
-"""From a model source to the encoder's weights, configuration and tokenizer."""
+"""Read the encoder's weights, configuration and tokenizer of a model source."""
 
 import hashlib
 import inspect
@@ -8,23 +8,26 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from workflow_scripts.common.errors import UserError, one_line
+from workflow_scripts.common.errors import UserError, in_one_line, one_line
 from workflow_scripts.model.checks import (
     INDEX,
     TOKENIZER_EXTRAS,
     TOKENIZERS,
     WEIGHTS,
     Source,
+    depends_on_padding,
     local_folder,
     model_files,
+    no_attention,
     no_weights,
     parse_source,
     random_settings,
@@ -33,6 +36,7 @@ from workflow_scripts.model.checks import (
     weight_files,
 )
 from workflow_scripts.model.encoder import (
+    check_supported,
     classifier_class,
     classifier_of,
     draw_encoder,
@@ -42,7 +46,7 @@ from workflow_scripts.model.encoder import (
     read_config,
 )
 from workflow_scripts.model.random_model import random_config, random_tokenizer
-from workflow_scripts.model.text import Tokenizer, encode, tokenizer_of
+from workflow_scripts.model.text import Tokenizer, collate, encode, tokenizer_of
 
 log = logging.getLogger("tunescape")
 
@@ -69,6 +73,8 @@ _FOREIGN_KEYS = (
     "problem_type",
     "torch_dtype",
 )
+# Largest change of the logits by padding, as a share of the largest logit.
+_MOST_BY_PADDING = 1e-3
 # Texts on which readings of a tokenizer's files are compared: case, accents, signs, scripts.
 _PROBES = (
     "The House isn't WHITE.",
@@ -77,6 +83,8 @@ _PROBES = (
     "東京 и Ελλάδα 🙂 ½ ﬁ",
     "e-mail@example.org, 3.14%",
 )
+# Tokens such as [CLS] and <s>.
+_SPECIAL = re.compile(r"\[.*\]|<.*>")
 _FOREIGN_TOKENIZER_KEYS = (
     "_name_or_path",
     "auto_map",
@@ -94,11 +102,24 @@ _FOREIGN_TOKENIZER_KEYS = (
 class Pretrained:
     """A model as the workflow uses it.
 
-    ``config`` is the content of ``config.json``, ``weights`` the float32 encoder by names without
-    prefix, ``tokenizer_text`` and ``tokenizer_settings`` the contents of ``tokenizer.json`` and
-    ``tokenizer_config.json``, ``tokenizer`` what these two give, ``drawn`` the names of the
-    weights that the source lacks, ``ignored`` the names of what else it holds, ``sha256`` the
-    digest of the source's weights (None for random ones).
+    Parameters
+    ----------
+    config : dict
+        Content of ``config.json``.
+    weights : dict of str to Tensor
+        The encoder in float32, by names without prefix.
+    tokenizer_text : str
+        Content of ``tokenizer.json``.
+    tokenizer_settings : dict
+        Content of ``tokenizer_config.json``.
+    drawn : list of str
+        Names of the weights that the source lacks; they were drawn with a fixed seed.
+    ignored : list of str
+        Names of the source's other weights, such as those of a head.
+    sha256 : str or None
+        Digest of the source's weights; None for random ones.
+    revision, license : str or None
+        Commit of a hub source; license that the model's README names.
     """
 
     config: dict[str, Any]
@@ -113,10 +134,11 @@ class Pretrained:
 
     @property
     def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the two files."""
         return tokenizer_of(self.tokenizer_text, self.tokenizer_settings)
 
     def card(self) -> dict[str, Any]:
-        """What is known of the model: plain values for ``card.json``."""
+        """What is known of the model, as plain values for ``card.json``."""
         config = _as_config(self.config)
         return {
             "revision": self.revision,
@@ -141,42 +163,87 @@ def _as_config(values: dict[str, Any]):
     return AutoConfig.for_model(**values)
 
 
-def fetch(source: str, sha256: str | None = None) -> Pretrained:
+def fetch(source: str, sha256: str | None = None, attention: bool = False) -> Pretrained:
     """Read a model from its source.
 
     Parameters
     ----------
-    source : ``package:NAME/FOLDER``, ``hub:OWNER/NAME@COMMIT``, ``dir:/FOLDER`` or
+    source : str
+        ``package:NAME/FOLDER``, ``hub:OWNER/NAME@COMMIT``, ``dir:/FOLDER`` or
         ``random:ARCHITECTURE:key=value,…`` (see ``checks.RANDOM_DEFAULTS``).
-    sha256 : what the digest of the source's weights must be; None for no check.
+    sha256 : str, optional
+        Expected digest of the source's weights; by default they are not checked.
+    attention : bool
+        Whether the attention of two such models is to be compared.
 
     Raises
     ------
-    UserError : if the source cannot be found or read, or its weights are not the expected ones.
+    UserError
+        In one line: if the source cannot be found or read, its weights are not the expected ones
+        or not finite, its logits depend on padding, or its attention cannot be compared.
     """
-    parsed = parse_source(source)
-    if parsed.scheme == "random":
-        return _random(parsed)
-    if parsed.scheme == "hub":
-        parsed = parsed._replace(revision=_full_commit(parsed))
-    folder = local_folder(parsed) or _download(parsed)
-    model_files(folder)
-    found = weights_digest(folder)
-    if sha256 is not None and found != sha256:
-        raise UserError(f"{source}: weights have sha256 {found}, expected {sha256}")
-    module, weights, drawn = _load_encoder(folder)
-    text, settings = _stored(_fitted(_load_tokenizer(folder), module))
-    return Pretrained(
-        config=_clean_config(folder),
-        weights=weights,
-        tokenizer_text=text,
-        tokenizer_settings=settings,
-        drawn=drawn,
-        ignored=_unused(folder, module.base_model_prefix, set(weights)),
-        sha256=found,
-        revision=parsed.revision,
-        license=_license(folder),
-    )
+    with in_one_line():
+        parsed = parse_source(source)
+        if parsed.scheme == "random":
+            return _random(parsed)
+        if parsed.scheme == "hub":
+            parsed = replace(parsed, revision=_full_commit(parsed))
+        folder = local_folder(parsed) or _download(parsed)
+        model_files(folder)
+        digest = weights_digest(folder)
+        if sha256 is not None and digest != sha256:
+            raise UserError(f"{source}: weights have sha256 {digest}, expected {sha256}")
+        module, weights, drawn = _load_encoder(folder)
+        _check_finite(weights, folder)
+        text, settings = _stored(_fitted(_load_tokenizer(folder), module))
+        tokenizer, config = tokenizer_of(text, settings), _clean_config(folder)
+        if module.config.pad_token_id is None:
+            # A classifier that reads the last token finds it by the padding behind it.
+            config["pad_token_id"] = module.config.pad_token_id = tokenizer.pad_token_id
+        _check_forward(module, tokenizer, attention, source)
+        return Pretrained(
+            config=config,
+            weights=weights,
+            tokenizer_text=text,
+            tokenizer_settings=settings,
+            drawn=drawn,
+            ignored=_unused(folder, module.base_model_prefix, set(weights)),
+            sha256=digest,
+            revision=parsed.revision,
+            license=_license(folder),
+        )
+
+
+def _check_finite(weights: dict[str, Tensor], folder: Path) -> None:
+    for name, tensor in weights.items():
+        if count := int((~torch.isfinite(tensor)).sum()):
+            raise UserError(
+                f"{folder}: weights: {name} has {count} of {tensor.numel()} values that are not "
+                "finite (NaN or infinite)"
+            )
+
+
+def _check_forward(module, tokenizer: Tokenizer, attention: bool, source: str) -> None:
+    """Check that padding changes no logits and, if asked for, that attention can be compared."""
+    kind = module.config.model_type
+    table = pd.DataFrame({"sentence": ["The", _PROBES[0]], "label": 0})
+    encoded = encode(tokenizer, table, min(64, tokenizer.model_max_length))
+    short = collate(encoded, np.arange(1), tokenizer.pad_token_id)
+    both = collate(encoded, np.arange(2), tokenizer.pad_token_id)
+    try:
+        with torch.no_grad(), quiet():
+            alone, padded = module(**short).logits[0], module(**both).logits[0]
+            layers = module(**short, output_attentions=True).attentions if attention else None
+    except Exception as error:
+        # Each architecture has requirements of its own.
+        raise UserError(
+            f"{source}: architecture {kind!r} is not supported: {one_line(error)[:200]}"
+        ) from None
+    if not (padded - alone).abs().max() <= _MOST_BY_PADDING * alone.abs().max() + 1e-6:
+        raise UserError(f"{source}: {depends_on_padding(kind)}")
+    square = short["input_ids"].shape[-1:] * 2
+    if attention and not (layers and all(a is not None and a.shape[2:] == square for a in layers)):
+        raise UserError(f"{source}: {no_attention(kind)}")
 
 
 def _random(source: Source) -> Pretrained:
@@ -283,7 +350,8 @@ def weights_digest(folder: Path) -> str:
 
     Raises
     ------
-    UserError : if the folder has no safetensors weights, or a part is missing.
+    UserError
+        If the folder has no safetensors weights, or a part is missing.
     """
     parts = [file for file in weight_files(folder) if file.name != INDEX]
     digests = {}
@@ -313,6 +381,7 @@ def _load_encoder(folder: Path) -> tuple[Any, dict[str, Tensor], list[str]]:
                 folder,
                 config=config,
                 dtype=torch.float32,
+                attn_implementation="eager",  # which can return the attention
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
@@ -322,6 +391,7 @@ def _load_encoder(folder: Path) -> tuple[Any, dict[str, Tensor], list[str]]:
     except Exception as error:
         # Whatever a broken file makes transformers raise.
         raise UserError(f"{folder}: weights: {one_line(error)[:300]}") from None
+    check_supported(module)
     prefix = module.base_model_prefix
     weights = {
         name: tensor.detach()
@@ -371,7 +441,8 @@ def read_tokenizer(folder: Path):
 
     Raises
     ------
-    UserError : if the folder has no tokenizer files, they cannot be read, or the tokenizer is not
+    UserError
+        If the folder has no tokenizer files, they cannot be read, or the tokenizer is not
         a fast one or has no padding token.
     """
     from transformers import AutoTokenizer
@@ -380,7 +451,11 @@ def read_tokenizer(folder: Path):
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False, use_fast=True
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_fast=True,
+                **_case(Path(folder)),
             )
     except Exception as error:
         # transformers and tokenizers raise whatever the file makes them raise.
@@ -392,10 +467,25 @@ def read_tokenizer(folder: Path):
     return tokenizer
 
 
+def _case(folder: Path) -> dict[str, bool]:
+    """``do_lower_case`` of a ``vocab.txt`` whose folder does not say.
+
+    A vocabulary with upper case is cased; transformers would make all text lower case.
+    """
+    vocabulary, settings = folder / "vocab.txt", folder / "tokenizer_config.json"
+    if (folder / "tokenizer.json").is_file() or not vocabulary.is_file():
+        return {}
+    if settings.is_file() and "do_lower_case" in json.loads(settings.read_text("utf-8")):
+        return {}
+    words = vocabulary.read_text("utf-8").splitlines()
+    cased = any(word != word.lower() for word in words if not _SPECIAL.fullmatch(word))
+    return {"do_lower_case": False} if cased else {}
+
+
 def _load_tokenizer(folder: Path):
     """The tokenizer of a folder, as its ``tokenizer.json`` says.
 
-    transformers 5 builds some tokenizers anew from the vocabulary and its classes' defaults, so
+    transformers 5 rebuilds some tokenizers from the vocabulary and its classes' defaults, so
     that a cased vocabulary without a ``tokenizer_config.json`` would be given lower-case words.
     Where the two differ, the file is taken as it is, unless ``do_lower_case`` is stated.
     """
@@ -473,7 +563,8 @@ def _check_stored(tokenizer, stored: Tokenizer) -> None:
 
     Raises
     ------
-    UserError : if it does not.
+    UserError
+        If it does not.
     """
     pairs = pd.DataFrame({"sentence1": _PROBES, "sentence2": _PROBES[::-1], "label": 0})
     singles = pd.DataFrame({"sentence": _PROBES, "label": 0})

@@ -15,8 +15,14 @@ from workflow_scripts.common.tables import read_json
 class Encoded:
     """Tokens of N examples, without padding.
 
-    ``input_ids``, and ``token_type_ids`` where the model takes them: a list of N lists;
-    ``lengths`` (N,) tokens with the special ones; ``labels`` (N,) int64.
+    Attributes
+    ----------
+    input_ids : list of N lists of int
+    token_type_ids : list of N lists of int, or None
+        None where the model takes none.
+    lengths : ndarray of shape (N,)
+        Tokens, with the special ones.
+    labels : ndarray of shape (N,), int64
     """
 
     input_ids: list[list[int]]
@@ -32,10 +38,17 @@ class Encoded:
 class Tokenizer:
     """A model's tokenizer, from ``load_tokenizer``.
 
-    ``backend`` is a ``tokenizers.Tokenizer``; the ids are those of its special tokens, None where
-    it has none; ``model_max_length`` is the longest input in tokens; ``truncation_side`` the end,
-    "right" or "left", at which a longer one is cut; ``takes_types`` whether the model is given
-    ``token_type_ids``.
+    Attributes
+    ----------
+    backend : tokenizers.Tokenizer
+    pad_token_id, cls_token_id, sep_token_id : int
+        Ids of special tokens; the last two are None where there are none.
+    model_max_length : int
+        Longest input in tokens.
+    truncation_side : str
+        "right" or "left": the end at which a longer input is cut.
+    takes_types : bool
+        Whether the model takes ``token_type_ids``.
     """
 
     backend: Any
@@ -50,12 +63,12 @@ class Tokenizer:
 def load_tokenizer(model_dir: Path) -> Tokenizer:
     """The tokenizer that ``fetch_model`` stored in a model's folder.
 
-    It is read by the library beneath transformers' fast tokenizers: importing transformers takes
-    longer than encoding most tasks. ``source.fetch`` sees to it that both give the same tokens.
+    The library of transformers' fast tokenizers reads it: importing transformers takes longer than
+    encoding most tasks. ``source.fetch`` makes sure that both give the same tokens.
 
     Raises
     ------
-    UserError : if a file of it is missing or cannot be read.
+    UserError : if one of its files is missing or cannot be read.
     """
     file = Path(model_dir) / "tokenizer.json"
     try:
@@ -64,7 +77,7 @@ def load_tokenizer(model_dir: Path) -> Tokenizer:
     except UserError:
         raise
     except Exception as error:
-        # tokenizers raises whatever the file makes it raise.
+        # tokenizers raises errors of many types.
         raise UserError(
             f"{file}: cannot be read as a tokenizer ({one_line(error)[:200]})"
         ) from None
@@ -99,10 +112,13 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
 
     Parameters
     ----------
-    tokenizer : from ``load_tokenizer``.
-    table : columns ``sentence`` or ``sentence1`` and ``sentence2``, and ``label``.
-    max_length : longest input in tokens, special ones included. What is longer is cut at its
-        end; of a pair, tokens go from the longer sentence first.
+    tokenizer : Tokenizer
+        From ``load_tokenizer``.
+    table : DataFrame
+        Columns ``sentence`` or ``sentence1`` and ``sentence2``, and ``label``.
+    max_length : int
+        Longest input in tokens, special ones included. A longer one is cut at its end; a pair
+        first loses tokens of the longer sentence.
 
     Raises
     ------
@@ -145,8 +161,10 @@ def token_batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:
 
     Parameters
     ----------
-    lengths : (N,) tokens of each example.
-    budget : most tokens of a batch with its padding; a longer example is a batch of its own.
+    lengths : ndarray of shape (N,)
+        Tokens of each example.
+    budget : int
+        Most tokens of a batch with its padding; a longer example is a separate batch.
     """
     order = np.argsort(lengths, kind="stable")
     batches, first = [], 0
@@ -163,8 +181,12 @@ def collate(encoded: Encoded, indices: np.ndarray, pad_id: int, device="cpu") ->
 
     Parameters
     ----------
-    indices : places in ``encoded``, one or more; they give the order of the rows.
-    pad_id : token that fills up shorter examples.
+    encoded : Encoded
+    indices : ndarray of shape (n,)
+        Indices in ``encoded``, in the order of the batch; one or more.
+    pad_id : int
+        Token that fills up shorter examples.
+    device : torch.device
 
     Returns
     -------

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def read_settings(configfiles: list[Path]) -> Config:
-    """The configuration as the workflow sees it: ``config.yaml``, and each file laid over it.
+    """The configuration as the workflow sees it: ``config.yaml``, with each file merged into it.
 
     Raises
     ------

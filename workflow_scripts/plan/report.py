@@ -28,7 +28,7 @@ def text(
     lengths : by model and task.
     note : a line on the choice of the machine; may be empty.
     ends : when each job ends, seconds.
-    other_versions : library and versions -> files that were made with it (``adopt``).
+    other_versions : library and versions -> files that were made with it (``rebuilds.libraries``).
     submit : seconds, counted in ``jobs``, that a cluster adds to each job it runs.
     """
     lines = [f"plan of experiment {settings.experiment.name}, from nothing to all figures", ""]

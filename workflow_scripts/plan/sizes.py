@@ -81,10 +81,10 @@ def lengths_of(
             f"--examples {task}=TRAIN,DEV,TOKENS (TOKENS: mean of an example)"
         )
     splits = KNOWN_TASKS[name]
-    wanted = definition.train, definition.dev
+    requested = definition.train, definition.dev
     drawn = [
         drawn_lengths(size or split.examples, split.mean, split.spread, longest)
-        for size, split in zip(wanted, splits, strict=True)
+        for size, split in zip(requested, splits, strict=True)
     ]
     return Lengths(*drawn, f"known sizes of {name}")
 
@@ -143,7 +143,7 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
             from workflow_scripts.common.tables import read_table
 
             return read_table(folder / "train.parquet"), read_table(folder / "dev.parquet")
-        return read_task(
+        read = read_task(
             definition.source,
             definition.label,
             definition.text,
@@ -151,7 +151,9 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
             definition.dev,
             definition.dev_split,
             definition.seed,
-        )[:2]
+            unlabeled=definition.unlabeled,
+        )
+        return read.train, read.dev
     except UserError as error:
         raise UserError(f"task {task}: {error}") from None
 

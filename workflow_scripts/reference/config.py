@@ -90,7 +90,7 @@ def _type_words(shape: dict[str, Any]) -> str:
 _HEADER = """\
 # The embedded default: real MiniLM on four synthetic tasks, on a CPU, without a network.
 # Every key is explained here and, with types and limits, in docs/reference/config.md.
-# Another experiment is a file of differences laid over this one: see experiments/.
+# Another experiment is a file of differences from this one: see experiments/.
 # The comments are written by `python -m workflow_scripts.reference`; the values are edited here.
 """
 _WIDTH = 100

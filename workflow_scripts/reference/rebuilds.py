@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "experiments/smoke.yaml"
 
 _MORE = {"continues": "finetune", "learning_rate": 1e-3, "epochs": 1}
-# Another valid value, or what to lay over the configuration, where a larger number would not do.
+# Another valid value, or what to merge into the configuration, where a larger number would not do.
 OTHER: dict[str, Any] = {
     "experiment.name": "other",
     "experiment.tasks": ["sentiment", "entailment"],
@@ -38,6 +38,7 @@ OTHER: dict[str, Any] = {
     "tasks.*.label": "other",
     "tasks.*.text": ["other"],
     "tasks.*.dev_split": "other",
+    "tasks.*.unlabeled": "drop",
     "finetune.seeds": [{"init": 1, "order": 0}],
     "finetune.recipes.*.optimizer": "adam",
     "finetune.recipes.*.schedule": "cosine",
@@ -87,14 +88,14 @@ Answers = dict[Key, set[str]]
 def smoke_config() -> dict[str, Any]:
     """The smoke experiment's whole configuration, as the workflow sees it."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    _lay_over(config, yaml.safe_load(SMOKE.read_text(encoding="utf-8")))
+    _merge(config, yaml.safe_load(SMOKE.read_text(encoding="utf-8")))
     return validated(config).model_dump(mode="json")
 
 
-def _lay_over(base: dict, over: dict) -> None:
+def _merge(base: dict, over: dict) -> None:
     for key, value in over.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _lay_over(base[key], value)
+            _merge(base[key], value)
         else:
             base[key] = copy.deepcopy(value)
 
@@ -109,7 +110,7 @@ def leaves(value: Any, path: Key = ()) -> Iterator[tuple[Key, Any]]:
 
 
 def overlay_of(path: Key, value: Any) -> dict[str, Any]:
-    """What to lay over the configuration so that one key has another value."""
+    """What to merge into the configuration so that one key has another value."""
     name = ".".join(map(str, path))
     patterns = [pattern for pattern in OTHER if fnmatchcase(name, pattern)]
     if patterns:
@@ -126,7 +127,7 @@ def overlay_of(path: Key, value: Any) -> dict[str, Any]:
 
 
 def script_rule(rule: str) -> str:
-    """A rule's name without the number that tells rules of one script apart."""
+    """A rule's name without the number in which rules of one script differ."""
     for stage in STAGES:
         for common in stage.several:
             if rule.startswith(f"{common}_") and common != "finetune":
@@ -135,7 +136,7 @@ def script_rule(rule: str) -> str:
 
 
 def planned_answers() -> Answers:
-    """For each key of the smoke experiment the rules that would run again of themselves."""
+    """For each key of the smoke experiment the rules that it makes stale."""
     with tempfile.TemporaryDirectory() as folder:
         before = _jobs(Path(folder), {})
         answers = {}
@@ -172,7 +173,7 @@ def table(answers: Answers) -> str:
     Parameters
     ----------
     answers : dict of tuple to set of str
-        By key, as a path; the rules that run again of themselves.
+        By key, as a path; the rules that it makes stale.
     """
     used = {path: rules for path, rules in answers.items() if _is_used(path, answers)}
     by_pattern: dict[str, dict[Key, frozenset[str]]] = {}
@@ -187,7 +188,7 @@ def table(answers: Answers) -> str:
             if name not in names:
                 names.append(name)
     order = [rule for stage in STAGES for rule in (*stage.costs, *_drawn(stage))]
-    lines = ["| change of | runs again of itself |", "|---|---|"]
+    lines = ["| change of | rules that it makes stale |", "|---|---|"]
     for (_, rules), names in rows.items():
         keys = ", ".join(f"`{name}`" for name in names)
         lines.append(f"| {keys} | {_words(rules, order)} |")

@@ -11,15 +11,7 @@ PRODUCTS = (
         "and `dynamics_claims.csv` (Hao et al. 2020): one row per number; `claims.md` and"
         " `dynamics_claims.md` the same as a page.",
         (
-            Column(
-                "claim",
-                "`wider_optimum`, `easier_optimisation`, `straight_path`, `free_path`, "
-                "`robust_to_overfitting`, `consistent_surfaces`, `invariant_low_layers`; "
-                "of the dynamics `attention_changes_last`, "
-                "`representations_change_later`, `low_layers_back`, "
-                "`seeds_share_low_layers`, `tasks_share_low_layers`, "
-                "`unlike_tasks_differ_more`",
-            ),
+            Column("claim", "the claim's name; `text` is its sentence"),
             Column("text", "what the paper says, with its section"),
             Column("task", ""),
             Column("measure", "what the number is, with its unit"),
@@ -30,7 +22,7 @@ PRODUCTS = (
             ),
             Column(
                 "verdict",
-                "`holds`, `contradicted`, `undecided`, `shown beside`; see "
+                "`supported`, `contradicted`, `inconclusive`, `reported only`; see "
                 "[methods](../explanation/methods.md#claims-and-verdicts)",
             ),
         ),

@@ -12,9 +12,14 @@ T = TypeVar("T")
 class Draw:
     """A stream of choices fixed by its key.
 
-    ``random.Random`` seeds itself from text through SHA-512 and promises that ``random()`` gives
-    the same sequence in every version of Python; ``choice`` and ``shuffle`` promise no such
-    thing, so the methods here use ``random()`` alone.
+    ``random.Random`` seeds itself from text through SHA-512, and its ``random()`` is documented to
+    give the same sequence in every version of Python. That is not so for ``choice`` and
+    ``shuffle``, so the methods here use ``random()`` alone.
+
+    Parameters
+    ----------
+    key : object
+        Anything with a text; another key gives another stream.
     """
 
     def __init__(self, *key: object) -> None:
@@ -46,5 +51,5 @@ class Draw:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """A word list: parts between bars, or words between blanks where there is no bar."""
+    """A word list: the parts between bars or, without any bar, the words between blanks."""
     return tuple(" ".join(p.split()) for p in (text.split("|") if "|" in text else text.split()))

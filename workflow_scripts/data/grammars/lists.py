@@ -96,4 +96,5 @@ def sentence(draw: Draw, scene: str, clause: str) -> str:
 
 
 def capital(text: str) -> str:
+    """A text with its first letter as a capital."""
     return text[0].upper() + text[1:]

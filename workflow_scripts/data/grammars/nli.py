@@ -156,6 +156,8 @@ liked/enjoyed mentioned/named described/portrayed
 
 
 class Scale(NamedTuple):
+    """Words for the two ends of one quality; ``held_out`` if training has none of them."""
+
     topic: str
     ends: tuple[tuple[str, ...], tuple[str, ...]]
     held_out: bool

@@ -117,6 +117,7 @@ def example(draw: Draw, label: int, fresh: bool) -> tuple[str]:
 
 
 def article(noun: str) -> str:
+    """A noun behind its indefinite article."""
     return ("an " if noun[0] in "aeiou" else "a ") + noun
 
 

@@ -1,0 +1,154 @@
+"""An experiment for one's own task and model, written after a look at their files."""
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.data.conftest import singles, write_rows
+from tests.workflow.conftest import ROOT
+from workflow_scripts.common.errors import UserError
+from workflow_scripts.data.tasks import read_task
+from workflow_scripts.experiment.own import main, own_experiment, write_experiment
+from workflow_scripts.experiment.yaml_file import read_yaml
+from workflow_scripts.model.fetch_model import fetch_model
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    folder = tmp_path / "my data, {v2}" / "reviews"
+    folder.mkdir(parents=True)
+    write_rows(folder / "train.tsv", singles(["good", "bad", "good"] * 4))
+    write_rows(folder / "dev.tsv", singles(["good", "bad", "good", "good"]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny bert"
+    names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+    paths = (folder / name for name in (*names, "card.json"))
+    fetch_model(*paths, name="tiny", source="random:bert:num_hidden_layers=3")
+    return folder
+
+
+def comments(text: str) -> str:
+    return "\n".join(line for line in text.split("\n") if line.startswith("#"))
+
+
+def test_two_lines_are_the_whole_experiment(reviews):
+    name, text = own_experiment(str(reviews))
+    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
+    assert name == "reviews"
+    assert lines == [
+        "experiment: {name: reviews, tasks: [reviews]}",
+        f'tasks: {{reviews: {{source: "dir:{reviews}"}}}}',
+    ]
+
+
+def test_the_comments_say_what_is_in_the_files(reviews):
+    told = comments(own_experiment(str(reviews))[1])
+    assert "Task reviews: 12 training and 4 dev examples" in told
+    assert "columns: sentence, label" in told
+    assert "text: sentence; label: label" in told
+    assert "2 classes (training, dev): bad (4, 1), good (8, 3)" in told
+    assert "always answering good is right for 75.0% of the dev examples" in told
+    assert "words of an example: 4 (median), 4 (longest)" in told
+
+
+def test_a_model_is_the_third_line(reviews, model):
+    _, text = own_experiment(str(reviews), str(model), "mine")
+    assert yaml.safe_load(text) == {
+        "experiment": {"name": "mine", "tasks": ["reviews"], "models": ["tiny_bert"]},
+        "tasks": {"reviews": {"source": f"dir:{reviews}"}},
+        "models": {"tiny_bert": {"source": f"dir:{model}"}},
+    }
+    assert "Model tiny_bert: bert, 3 layers, width 32" in comments(text)
+
+
+def test_what_is_written_can_be_read_as_a_task(reviews, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(reviews.parent)
+    path = tmp_path / "my own.yaml"
+    with pytest.raises(SystemExit, match=r"own: NAME: got 'my own', allowed: letters"):
+        main(["--task", "reviews", "--name", str(path)])
+    path = tmp_path / "mine.yaml"
+    main(["--task", "reviews", "--name", str(path)])
+    values = read_yaml(path).values
+    assert values["experiment"]["name"] == "mine"
+    assert read_task(values["tasks"]["reviews"]["source"]).card["train"] == 12
+    out = capsys.readouterr().out
+    assert path.read_text() in out
+    assert f"make plan EXPERIMENT={path}\n" in out
+    assert f"make figures EXPERIMENT={path}\n" in out
+
+
+def test_nothing_is_overwritten(reviews, tmp_path):
+    (tmp_path / "mine.yaml").write_text("kept")
+    with pytest.raises(SystemExit, match="exists and is not overwritten"):
+        main(["--task", str(reviews), "--name", str(tmp_path / "mine.yaml")])
+    assert (tmp_path / "mine.yaml").read_text() == "kept"
+    with pytest.raises(UserError, match="cannot be written"):
+        write_experiment("", tmp_path / "mine.yaml" / "below.yaml")
+
+
+def test_unusual_columns_are_written_down(tmp_path):
+    folder = tmp_path / "nli"
+    folder.mkdir()
+    rows = [{"premise": f"p {i}", "hypothesis": "h", "gold_label": y, "note": "n"}
+            for i, y in enumerate(["yes", "no", "-", "yes"])]  # fmt: skip
+    for split in ("train", "test"):
+        write_rows(folder / f"{split}.jsonl", [*rows, *rows])
+    columns = {"dev_split": "test", "unlabeled": "drop", "text": ["hypothesis", "premise"]}
+    _, text = own_experiment(str(folder), columns=columns)
+    # The name is taken by a task of config.yaml, whose keys would stay.
+    assert yaml.safe_load(text)["tasks"] == {
+        "my_nli": {"source": f"dir:{folder}", "label": "gold_label", **columns}
+    }
+    assert "without a label, left out: 2 and 2" in comments(text)
+    assert "text: hypothesis and premise; label: gold_label" in comments(text)
+
+
+def test_two_files_and_names_that_yaml_would_not_read_as_text(tmp_path):
+    folder = tmp_path / "no"
+    folder.mkdir()
+    for name in ("all.tsv", "part.tsv"):
+        write_rows(folder / name, singles("abab"))
+    _, text = own_experiment(f"{folder}/all.tsv,part.tsv")
+    assert yaml.safe_load(text) == {
+        "experiment": {"name": "no", "tasks": ["no"]},
+        "tasks": {"no": {"source": f"dir:{folder}/all.tsv,part.tsv"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--task", "/no/such"], "no folder /no/such"),
+        (["--task", "{reviews}", "--model", "/no/such"], "/no/such: no such folder"),
+        (["--task", "{reviews}", "--label", "lable"], "did you mean 'label'?"),
+        (["--task", "{reviews}", "--text", "text"], "no text column 'text'"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(arguments, words, reviews, tmp_path):
+    arguments = [str(reviews) if a == "{reviews}" else a for a in arguments]
+    with pytest.raises(SystemExit) as error:
+        main([*arguments, "--name", str(tmp_path / "mine.yaml")])
+    message = str(error.value)
+    assert words in message
+    assert message.splitlines() == [message]
+    assert not (tmp_path / "mine.yaml").exists()
+
+
+def test_it_runs_as_a_command(reviews, tmp_path):
+    command = [sys.executable, "-m", "workflow_scripts.experiment.own", "--task", str(reviews)]
+    done = subprocess.run(
+        [*command, "--name", str(tmp_path / "mine.yaml")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith(f"make figures {shlex.quote(f'EXPERIMENT={tmp_path}/mine.yaml')}\n")
+    assert read_yaml(tmp_path / "mine.yaml").values["tasks"]
