@@ -11,7 +11,11 @@ from workflow_scripts.common.gpus import gpus_of_a_job
 from workflow_scripts.common.paths import as_inputs
 from workflow_scripts.common.wiring import benchmark_file, log_file, needs, needs_of_job
 from workflow_scripts.experiment import start
-from workflow_scripts.experiment.checks import cache_folder, check_configfiles, check_inputs
+from workflow_scripts.experiment.checks import (
+    cache_folder,
+    check_configfiles,
+    check_inputs,
+)
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_targets, local_rules
 from workflow_scripts.plan.limits import Limits
@@ -33,6 +37,7 @@ def checked(function, *arguments):
 
 
 checked(check_configfiles, workflow.overwrite_configfiles)
+checked(start.check_checkout, workflow.basedir)
 SETTINGS = checked(validated, config)
 # Files on this machine that tasks and models are read from.
 TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
