@@ -10,6 +10,7 @@ import yaml
 
 from envs import setup_venv
 from envs.setup_venv import canonical
+from workflow_scripts.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
 PINS = setup_venv.pins(ROOT / "constraints.txt")
@@ -39,10 +40,14 @@ def rules():
                 continue
             conda = re.search(r'^\s*conda:\s*"([^"]+)"', part, flags=re.M)
             name = re.match(r"(?:rule|checkpoint)\s+(\w+)", part)
-            # A script that the params name may be any of its room.
-            pattern = re.sub(r"{params\.\w+}", "draw_*", script.group(1))
-            paths = sorted((file.parent / pattern).resolve().parent.glob(Path(pattern).name))
-            assert paths, f"{file.name}: no script {script.group(1)}"
+            # A script that the params name is that of any figure.
+            names = {
+                script.group(1).replace("{params.drawing}", figure.script)
+                for stage in STAGES
+                for figure in stage.figures
+            }
+            paths = sorted((file.parent / name).resolve() for name in names)
+            assert all(path.is_file() for path in paths), f"{file.name}: no script {script[1]}"
             env = conda and (file.parent / conda.group(1)).resolve()
             found += [(name.group(1) if name else path.stem, env, path) for path in paths]
     return found

@@ -61,13 +61,16 @@ class _Checked(Section):
 
     @model_validator(mode="after")
     def _names_refer_and_values_fit(self) -> "_Checked":
-        references = [
+        chosen = [
             Reference("experiment.models", self.experiment.models, self.models),
             Reference("experiment.tasks", self.experiment.tasks, self.tasks),
-            *(reference for stage in STAGES for reference in stage.references(self)),
         ]
-        mistakes = [line for one in references[:2] for line in duplicates(one.key, one.names)]
-        mistakes += [line for one in references for line in _unknown(one)]
+        mistakes = [line for one in chosen for line in duplicates(one.key, one.names)]
+        mistakes += [line for one in chosen for line in _unknown(one)]
+        # What follows is about names that are known so far.
+        if not mistakes:
+            references = (one for stage in STAGES for one in stage.references(self))
+            mistakes = [line for one in references for line in _unknown(one)]
         if not mistakes:
             mistakes = [line for stage in STAGES for line in stage.problems(self)]
         if mistakes:

@@ -235,7 +235,7 @@ class Control:
 def controls(
     x: np.ndarray, labels: np.ndarray, states: np.ndarray, shuffles: int = 10, seed: int = 0
 ) -> tuple[Control, ...]:
-    """The control of each "linear": would labels without meaning be separable as well?
+    """Controls of each "linear": whether labels without meaning are separable as well.
 
     Parameters
     ----------

@@ -831,7 +831,7 @@ def _unit(values: np.ndarray) -> np.ndarray:
 
 
 def _from_greiner(value: float) -> float:
-    """tau from sin(pi tau / 2)."""
+    """Tau from sin(pi tau / 2)."""
     return float(2 / np.pi * np.arcsin(np.clip(value, -1, 1)))
 
 

@@ -203,7 +203,7 @@ def compare_failures(
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """p values adjusted for their number, by Holm's step-down method; NaN stays and counts not.
+    """P values adjusted for their number, by Holm's step-down method; NaN stays and counts not.
 
     Parameters
     ----------
