@@ -1,8 +1,12 @@
 """Progress of a run: the line that is shown, and the time left against a schedule by hand."""
 
+import logging
+from types import SimpleNamespace
+
 import pytest
 
 from workflow_scripts.common.costs import Cost, Job
+from workflow_scripts.plan import progress as progress_module
 from workflow_scripts.plan.jobs import PricedJob, schedule
 from workflow_scripts.plan.progress import TRUST, Progress
 
@@ -113,3 +117,22 @@ def test_a_job_that_the_plan_does_not_know_is_no_error():
     shown.end("all", {}, now=1.0)
     shown.fail("all", {})
     assert shown.line(now=1.0).startswith("0 of 5 jobs done, ")
+
+
+class Handler:
+    def show_progress(self, *arguments):
+        self.shown = arguments
+
+
+def test_a_run_starts_although_its_time_is_not_known(monkeypatch, caplog):
+    def unknown(workflow, settings):
+        raise KeyError("new_rule")
+
+    monkeypatch.setattr(progress_module, "progress_of", unknown)
+    handler, other = Handler(), object()
+    manager = SimpleNamespace(get_log_handlers=lambda: [other, handler])
+    workflow = SimpleNamespace(logger_manager=manager, dag=[1, 2, 3], nodes=None)
+    logging.getLogger("snakemake.logging").propagate = True
+    progress_module.show_progress(workflow, None)
+    assert handler.shown == (None, 3, False)
+    assert "the time left is not known (KeyError: 'new_rule')" in caplog.text

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.costs import Lengths
-from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.experiment.products import all_tasks
 from workflow_scripts.model.pricing import Pricing
 from workflow_scripts.model.sizes import shape_of
@@ -141,10 +141,16 @@ def show_progress(workflow: Any, settings: Any) -> None:
     workflow : snakemake.workflow.Workflow
     settings : Config
     """
+    from snakemake.logging import logger
+
     for handler in workflow.logger_manager.get_log_handlers():
         if hasattr(handler, "show_progress"):
-            progress, cluster = progress_of(workflow, settings), workflow.nodes is not None
-            handler.show_progress(progress, len(workflow.dag), cluster)
+            try:
+                progress = progress_of(workflow, settings)
+            except Exception as error:  # a rule without costs, say: no reason not to run
+                logger.warning(f"Tunescape: the time left is not known ({one_line(error)})")
+                progress = None
+            handler.show_progress(progress, len(workflow.dag), workflow.nodes is not None)
 
 
 def progress_of(workflow: Any, settings: Any) -> Progress | None:
