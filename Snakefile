@@ -21,8 +21,8 @@ workflow.localrules(*local_rules(SETTINGS))
 
 if workflow.is_main_process:
     checked(start.check_results)
-    for line in start.library_warnings(SETTINGS):
-        logger.warning(f"Tunescape: {line}")
+    for line in start.result_warnings(SETTINGS):
+        logger.warning(line)
     start.share_gpus(workflow, GPUS)
 
 

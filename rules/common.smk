@@ -2,7 +2,7 @@
 
 import os
 import sys
-from functools import partial
+from functools import cache, partial
 
 from snakemake.logging import logger
 
@@ -25,6 +25,7 @@ from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.rebuilds.explain import keep_sources
 from workflow_scripts.rebuilds.recover import remember
 from workflow_scripts.rebuilds.records import source_digests
+from workflow_scripts.rebuilds.warnings import trigger_warning
 from workflow_scripts.stages import STAGES
 
 
@@ -63,7 +64,17 @@ def tracked(script, inputs, output, spec):
     """Params of a rule that make its outputs stale; see ``rebuilds.tracking.tracked``."""
     SCRIPTS.append(f"workflow_scripts/{script}.py")
     renew = SETTINGS.rebuild.on_library_change
-    return tracking.tracked(HASHES, script, inputs, spec, output, renew)
+    params = tracking.tracked(HASHES, script, inputs, spec, output, renew)
+    code = params["code"]
+    return {**params, "code": lambda wildcards: warn_of_triggers() or code(wildcards)}
+
+
+@cache
+def warn_of_triggers():
+    """Warn once of a run without the profile, when Snakemake first asks for params."""
+    if workflow.is_main_process:
+        if line := trigger_warning(workflow.dag_settings.rerun_triggers):
+            logger.warning(line)
 
 
 def context(wildcards, threads):
