@@ -30,9 +30,13 @@ onstart:
     remember(sys.argv, workflow.rundir)
     keep_code()
     start.disable_job_rate_limiter(workflow)
+    show_progress(workflow, SETTINGS)
 
 
 onsuccess:
+    if all(map(os.path.exists, TARGETS)):
+        folder = os.path.relpath("results/figures", workflow.rundir)
+        logger.info(f"Tunescape: every figure and table is in {folder}")
     start.delete_unneeded_checkpoints(SETTINGS)
 
 

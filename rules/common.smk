@@ -1,5 +1,6 @@
 """What all rules share. No rules here, and no logic that a unit test cannot reach."""
 
+import os
 import sys
 from functools import cache, partial
 
@@ -17,6 +18,8 @@ from workflow_scripts.experiment.checks import (
 )
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_targets, local_rules
+from workflow_scripts.plan.limits import Limits
+from workflow_scripts.plan.progress import show_progress
 from workflow_scripts.rebuilds import tracking
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.rebuilds.explain import keep_sources
@@ -35,11 +38,13 @@ def checked(function, *arguments):
 
 
 checked(check_configfiles, workflow.overwrite_configfiles)
+checked(start.check_checkout, workflow.basedir)
 SETTINGS = checked(validated, config)
 # Files on this machine that tasks and models are read from.
 TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
 CACHE = checked(cache_folder, SETTINGS)
 GPUS = gpus_of_a_job(SETTINGS.compute.device)
+LIMITS = Limits(SETTINGS, GPUS)
 TARGETS = all_targets(SETTINGS)
 HASHES = CodeHashes(".snakemake/tunescape_code.json")
 SCRIPTS = []

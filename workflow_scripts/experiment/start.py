@@ -15,6 +15,27 @@ from workflow_scripts.rebuilds.libraries import other_versions
 from workflow_scripts.rebuilds.warnings import edited_warning
 
 
+def check_checkout(folder: str) -> None:
+    """Refuse to run with the code of another checkout.
+
+    Parameters
+    ----------
+    folder : str
+        Of the Snakefile.
+
+    Raises
+    ------
+    UserError
+        If ``workflow_scripts`` is imported from elsewhere.
+    """
+    used = Path(__file__).resolve().parents[2]
+    if used != Path(folder).resolve():
+        raise UserError(
+            f"got the package workflow_scripts of {used}, expected that of {folder}; another copy "
+            "is installed in this environment: pip uninstall tunescape"
+        )
+
+
 def check_results() -> None:
     """Refuse to start where Snakemake would not notice changes.
 

@@ -2,7 +2,7 @@
 
 import heapq
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -37,10 +37,18 @@ def planned_jobs(configfiles: list[Path]) -> list[Job]:
     """
     with tempfile.TemporaryDirectory() as folder:
         dag = planned_dag("results/figures/all", Path(folder), configfiles, forceall=True)
-        jobs = [_job_of(dag, job) for job in dag.jobs if job.output]
+        return in_order(jobs_in(dag, dag.jobs))
+
+
+def jobs_in(dag: Any, jobs: Iterable[Any]) -> list[Job]:
+    """Those of Snakemake's jobs that make files."""
+    return [_job_of(dag, job) for job in jobs if job.output]
+
+
+def in_order(jobs: list[Job]) -> list[Job]:
+    """Jobs by stage, as data flow; within a stage what is needed first."""
     needs = {job.name: job.needs for job in jobs}
     place = {name: i for i, name in enumerate(TopologicalSorter(needs).static_order())}
-    # By stage, as data flow; within a stage what is needed first.
     return sorted(jobs, key=lambda job: (_ORDER[cost_of(job.rule)[0]], place[job.name]))
 
 
