@@ -26,6 +26,10 @@ PUBLIC = [
     "dynamics.svcca.linear_cka",
     "dynamics.svcca.unbiased_cka",
     "dynamics.svcca.procrustes",
+    "stability.statistics.spread",
+    "probing.direct_probe.cluster",
+    "probing.direct_probe.separable",
+    "probing.direct_probe.hull_distance",
 ]
 
 
