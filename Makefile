@@ -8,6 +8,13 @@
 #   CORES=4                   processor cores for `make figures` (default: all)
 #   EXPERIMENT=experiments/smoke.yaml
 #                             `make figures` for another experiment, in runs/smoke
+#   PROFILE=profiles/slurm    `make figures` on a cluster, with this profile of Snakemake's
+#   VERBOSE=1                 `make figures` with all of Snakemake's own output
+#   TASK=/data/reviews MODEL=/models/bert NAME=mine OWN="--label stars"
+#                             `make own`: your task, your model (default: the embedded one), a name
+#                             for the experiment (default: the task's), and more arguments
+#   OUTPUT=results/figures/minilm/figure1.pdf
+#                             the file that `make explain` is about
 #   PLAN="--gpu h100 --gpus 4"
 #                             more arguments for `make plan`: another machine than this one
 #   BENCH=name                `make bench` for benchmarks/name.py alone
@@ -16,6 +23,13 @@ PYTHON ?=
 TORCH_INDEX ?=
 CORES ?= all
 EXPERIMENT ?=
+PROFILE ?=
+VERBOSE ?=
+TASK ?=
+MODEL ?=
+NAME ?=
+OWN ?=
+OUTPUT ?=
 BENCH ?= *
 PLAN ?=
 PYTEST ?=
@@ -27,7 +41,7 @@ STAMP := $(VENV)/tunescape-setup
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup plan figures recover test pytest lint format bench clean
+.PHONY: help setup own plan figures explain import recover test pytest lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,14 +58,47 @@ $(STAMP): pyproject.toml constraints.txt
 	@python=$$(sh envs/find_python.sh "$(PYTHON)") && \
 	"$$python" envs/setup_venv.py --torch-index "$(TORCH_INDEX)"
 
+# A word for the shell, whatever characters a path has.
+quote = '$(subst ','\'',$(1))'
+experiment = $(call quote,$(EXPERIMENT))
+# Where an experiment's results are: `runs/` and the name of its file.
+folder = $(shell name=$(experiment); name=$${name##*/}; printf %s "runs/$${name%.*}")
+DIRECTORY = $(if $(EXPERIMENT),--directory $(call quote,$(folder)))
+RUN_IN = $(if $(EXPERIMENT),$(DIRECTORY) --configfile $(experiment))
+# $(call check,TARGET) refuses an experiment that is not there; $(call need,TARGET,VARIABLE,EXAMPLE)
+# a variable that is not set.
+comma := ,
+no_file = $(1): EXPERIMENT: got $(EXPERIMENT)$(comma) no such file
+check = $(if $(EXPERIMENT),@test -f $(experiment) || \
+	{ echo $(call quote,$(call no_file,$(1))) >&2; exit 1; })
+need = $(if $($(2)),,@echo "$(1): expected $(2), such as: make $(1) $(2)=$(3)" >&2; exit 1)
+
+own: $(STAMP) ## write an experiment for your own task (TASK=..., MODEL=..., NAME=..., OWN=...)
+	$(call need,own,TASK,/data/reviews)
+	@$(BIN)/python -m workflow_scripts.experiment.own --task $(call quote,$(TASK)) \
+	    $(if $(MODEL),--model $(call quote,$(MODEL))) $(if $(NAME),--name $(call quote,$(NAME))) $(OWN)
+
 # The target comes first: options such as --configfile take every word that follows.
-DIRECTORY = $(if $(EXPERIMENT),--directory runs/$(basename $(notdir $(EXPERIMENT))))
-RUN_IN = $(if $(EXPERIMENT),$(DIRECTORY) --configfile $(EXPERIMENT))
 plan: $(STAMP) ## jobs, hours, disk and memory before a run (EXPERIMENT=..., CORES=..., PLAN=...)
+	$(call check,plan)
 	@$(BIN)/python -m workflow_scripts.plan $(RUN_IN) $(if $(filter-out all,$(CORES)),--cores $(CORES)) $(PLAN)
 
-figures: $(STAMP) ## every figure and table (EXPERIMENT=..., CORES=...)
-	@$(BIN)/snakemake results/figures/all --cores $(CORES) $(RUN_IN)
+# A cluster's profile says how many jobs run at a time, so that CORES counts only if it is set.
+HOW = $(if $(PROFILE),--workflow-profile $(call quote,$(PROFILE)) \
+    $(if $(filter-out all,$(CORES)),--cores $(CORES)),--cores $(CORES))
+# The plugin that shows progress is a package of this checkout.
+LOGGER = $(if $(VERBOSE),,--logger tunescape)
+figures: $(STAMP) ## every figure and table (EXPERIMENT=..., CORES=..., PROFILE=..., VERBOSE=1)
+	$(call check,figures)
+	@PYTHONPATH=$(call quote,$(CURDIR)) $(BIN)/snakemake results/figures/all $(HOW) $(LOGGER) $(RUN_IN)
+
+explain: $(STAMP) ## why a result is stale or fresh (OUTPUT=..., EXPERIMENT=...)
+	$(call need,explain,OUTPUT,results/figures/minilm/figure1.pdf)
+	$(call check,explain)
+	@$(BIN)/python -m workflow_scripts.rebuilds explain $(call quote,$(OUTPUT)) $(RUN_IN)
+
+import: $(STAMP) ## results that Snakemake has no record of, by their own records (EXPERIMENT=...)
+	@$(BIN)/python -m workflow_scripts.rebuilds import $(DIRECTORY)
 
 recover: $(STAMP) ## after a kill: end what is left of a run, and unlock it (EXPERIMENT=...)
 	@$(BIN)/python -m workflow_scripts.rebuilds.recover $(DIRECTORY)

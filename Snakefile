@@ -21,8 +21,8 @@ workflow.localrules(*local_rules(SETTINGS))
 
 if workflow.is_main_process:
     checked(start.check_results)
-    for line in start.library_warnings(SETTINGS):
-        logger.warning(f"Tunescape: {line}")
+    for line in start.result_warnings(SETTINGS):
+        logger.warning(line)
     start.share_gpus(workflow, GPUS)
 
 
@@ -30,9 +30,13 @@ onstart:
     remember(sys.argv, workflow.rundir)
     keep_code()
     start.disable_job_rate_limiter(workflow)
+    show_progress(workflow, SETTINGS)
 
 
 onsuccess:
+    if all(map(os.path.exists, TARGETS)):
+        folder = os.path.relpath("results/figures", workflow.rundir)
+        logger.info(f"Tunescape: every figure and table is in {folder}")
     start.delete_unneeded_checkpoints(SETTINGS)
 
 

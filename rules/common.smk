@@ -1,7 +1,8 @@
 """What all rules share. No rules here, and no logic that a unit test cannot reach."""
 
+import os
 import sys
-from functools import partial
+from functools import cache, partial
 
 from snakemake.logging import logger
 
@@ -10,14 +11,21 @@ from workflow_scripts.common.gpus import gpus_of_a_job
 from workflow_scripts.common.paths import as_inputs
 from workflow_scripts.common.wiring import benchmark_file, log_file, needs, needs_of_job
 from workflow_scripts.experiment import start
-from workflow_scripts.experiment.checks import cache_folder, check_configfiles, check_inputs
+from workflow_scripts.experiment.checks import (
+    cache_folder,
+    check_configfiles,
+    check_inputs,
+)
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_targets, local_rules
+from workflow_scripts.plan.limits import Limits
+from workflow_scripts.plan.progress import show_progress
 from workflow_scripts.rebuilds import tracking
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.rebuilds.explain import keep_sources
 from workflow_scripts.rebuilds.recover import remember
 from workflow_scripts.rebuilds.records import source_digests
+from workflow_scripts.rebuilds.warnings import trigger_warning
 from workflow_scripts.stages import STAGES
 
 
@@ -30,11 +38,13 @@ def checked(function, *arguments):
 
 
 checked(check_configfiles, workflow.overwrite_configfiles)
+checked(start.check_checkout, workflow.basedir)
 SETTINGS = checked(validated, config, workflow.config_settings.overwrite_config)
 # Files on this machine that tasks and models are read from.
 TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
 CACHE = checked(cache_folder, SETTINGS)
 GPUS = gpus_of_a_job(SETTINGS.compute.device)
+LIMITS = Limits(SETTINGS, GPUS)
 TARGETS = all_targets(SETTINGS)
 HASHES = CodeHashes(".snakemake/tunescape_code.json")
 SCRIPTS = []
@@ -54,7 +64,17 @@ def tracked(script, inputs, output, spec):
     """Params of a rule that make its outputs stale; see ``rebuilds.tracking.tracked``."""
     SCRIPTS.append(f"workflow_scripts/{script}.py")
     renew = SETTINGS.rebuild.on_library_change
-    return tracking.tracked(HASHES, script, inputs, spec, output, renew)
+    params = tracking.tracked(HASHES, script, inputs, spec, output, renew)
+    code = params["code"]
+    return {**params, "code": lambda wildcards: warn_of_triggers() or code(wildcards)}
+
+
+@cache
+def warn_of_triggers():
+    """Warn once of a run without the profile, when Snakemake first asks for params."""
+    if workflow.is_main_process:
+        if line := trigger_warning(workflow.dag_settings.rerun_triggers):
+            logger.warning(line)
 
 
 def context(wildcards, threads):

@@ -18,8 +18,8 @@ rule compare_attention:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=more_each_time(4000),
-        runtime=more_each_time(60),
+        mem_mb=LIMITS.megabytes("compare_attention", 4000, GPUS),
+        runtime=LIMITS.minutes("compare_attention", 60),
         gpu=GPUS,
     params:
         **tracked(
@@ -49,8 +49,8 @@ rule compare_representations:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=SIMILARITY_MEMORY,
-        runtime=more_each_time(60),
+        mem_mb=LIMITS.megabytes("compare_representations", SIMILARITY_MEMORY, GPUS),
+        runtime=LIMITS.minutes("compare_representations", 60),
         gpu=GPUS,
     params:
         **tracked(

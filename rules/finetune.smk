@@ -20,8 +20,8 @@ for recipe in SETTINGS.finetune.recipes:
             "../envs/torch.yaml"
         threads: SETTINGS.compute.threads
         resources:
-            mem_mb=more_each_time(4000),
-            runtime=more_each_time(240),
+            mem_mb=LIMITS.megabytes(f"finetune_{recipe}", 4000, GPUS),
+            runtime=LIMITS.minutes(f"finetune_{recipe}", 240),
             gpu=GPUS,
         params:
             **tracked(

@@ -84,8 +84,8 @@ rule measure_directions:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=more_each_time(4000),
-        runtime=15,
+        mem_mb=LIMITS.megabytes("measure_directions", 4000),
+        runtime=LIMITS.minutes("measure_directions", 15),
     params:
         **tracked(
             "landscape/measure_directions",
@@ -113,8 +113,8 @@ rule calibrate_precision:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=more_each_time(4000),
-        runtime=more_each_time(60),
+        mem_mb=LIMITS.megabytes("calibrate_precision", 4000, GPUS),
+        runtime=LIMITS.minutes("calibrate_precision", 60),
         gpu=GPUS,
     params:
         **tracked(
@@ -153,8 +153,8 @@ for kind, first, last in row_blocks(SETTINGS):
             "../envs/torch.yaml"
         threads: SETTINGS.compute.threads
         resources:
-            mem_mb=more_each_time(4000),
-            runtime=more_each_time(120),
+            mem_mb=LIMITS.megabytes(f"evaluate_rows_{kind}_{first}_{last}", 4000, GPUS),
+            runtime=LIMITS.minutes(f"evaluate_rows_{kind}_{first}_{last}", 120),
             gpu=GPUS,
         params:
             **tracked(
@@ -184,8 +184,8 @@ rule merge_surface:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_time(2000),
-        runtime=15,
+        mem_mb=LIMITS.megabytes("merge_surface", 2000),
+        runtime=LIMITS.minutes("merge_surface", 15),
     params:
         **tracked(
             "landscape/merge_surface",
@@ -213,8 +213,8 @@ rule project_trajectory:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=more_each_time(4000),
-        runtime=more_each_time(60),
+        mem_mb=LIMITS.megabytes("project_trajectory", 4000, GPUS),
+        runtime=LIMITS.minutes("project_trajectory", 60),
         gpu=GPUS,
     params:
         **tracked(
@@ -243,8 +243,8 @@ rule measure_width:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_time(2000),
-        runtime=30,
+        mem_mb=LIMITS.megabytes("measure_width", 2000),
+        runtime=LIMITS.minutes("measure_width", 30),
     params:
         **tracked(
             "landscape/measure_width",

@@ -17,8 +17,8 @@ rule roll_back_groups:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=more_each_time(4000),
-        runtime=more_each_time(60),
+        mem_mb=LIMITS.megabytes("roll_back_groups", 4000, GPUS),
+        runtime=LIMITS.minutes("roll_back_groups", 60),
         gpu=GPUS,
     params:
         **tracked(
@@ -47,8 +47,8 @@ rule roll_back_layers:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
     resources:
-        mem_mb=SIMILARITY_MEMORY,
-        runtime=more_each_time(60),
+        mem_mb=LIMITS.megabytes("roll_back_layers", SIMILARITY_MEMORY, GPUS),
+        runtime=LIMITS.minutes("roll_back_layers", 60),
         gpu=GPUS,
     params:
         **tracked(

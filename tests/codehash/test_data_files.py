@@ -77,9 +77,9 @@ DATA = {
     ),
     "read_text of resources": (
         "from importlib import resources\ndef f(): return resources.read_text('pkg', 'words.txt')",
-        "w",
+        "wm",
     ),
-    "pkgutil": ("import pkgutil\ndef f(): return pkgutil.get_data('pkg', 'words.txt')", "w"),
+    "pkgutil": ("import pkgutil\ndef f(): return pkgutil.get_data('pkg', 'words.txt')", "wm"),
     "member chosen as it runs": (HERE + "def f(): return (HERE / input()).read_text()", "wm"),
     "member named by a constant": (
         HERE + "NAME = 'words.txt'\ndef f(): return (HERE / NAME).read_text()",
@@ -125,8 +125,8 @@ DATA = {
         HERE + "WORDS = HERE / 'words.txt'\ndef g(): return WORDS.open()\ndef f(): return 3",
         "",
     ),
-    "folder that is only compared": (HERE + "def f(p): return p.is_relative_to(HERE)", ""),
-    "name of the file": ("from pathlib import Path\ndef f(): return Path(__file__).stem", ""),
+    "folder that is only compared": (HERE + "def f(p): return p.is_relative_to(HERE)", "wm"),
+    "name of the file": ("from pathlib import Path\ndef f(): return Path(__file__).stem", "wm"),
     "results": ("def f(): return open('results/words.txt')", ""),
     "text that is too long for a path": (f"def f(): return 'a/{'b' * 300}'", ""),
     "name that happens to be a file's": ("def f(): return 'words.txt'", ""),
@@ -162,7 +162,8 @@ def test_a_new_member_of_a_folder_counts_and_the_reason_is_told(tmp_path):
     write(tmp_path, f"--- a.py\n{HERE}print([p.read_text() for p in (HERE / 'words').iterdir()])\n")
     write(tmp_path, "--- words/one.txt\none\n--- words/.hidden\n--- words/code.py\n")
     found = {r.file: r.unresolved for r in reached_by("a.py", tmp_path) if not r.name}
-    assert found == {"words/one.txt": "a file below words is read"}
+    reason = "a file below words is read"
+    assert found == {"words/.hidden": reason, "words/one.txt": reason}
     assert changed_by(tmp_path, "words/two.txt", "", "two") == "a"
 
 

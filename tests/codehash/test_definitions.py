@@ -219,9 +219,21 @@ ANNOTATIONS = {
     ),
     "annotations that stay strings": (
         "def f(x: int = 0): return x\n",
-        "a",
+        "",
         "def f",
         "from __future__ import annotations\ndef f",
+    ),
+    "annotations of a class that stay strings": (
+        "from dataclasses import dataclass\n@dataclass\nclass f:\n    x: int\n",
+        "a",
+        "from dataclasses",
+        "from __future__ import annotations\nfrom dataclasses",
+    ),
+    "annotations that stay strings and are read": (
+        "import typing\ndef g(x: int): return x\ndef f(): return typing.get_type_hints(g)\n",
+        "a",
+        "import typing",
+        "from __future__ import annotations\nimport typing",
     ),
     "docstring that is read": (
         'def g():\n    """One."""\ndef f(): return g.__doc__\n',
@@ -256,7 +268,9 @@ def test_every_definition_of_this_repository_means_the_same_without_its_layout(t
         name = path.relative_to(ROOT).as_posix().removesuffix(".py").replace("/", ".")
         plain = tmp_path / path.name
         plain.write_text(ast.unparse(ast.parse(path.read_text())))
-        own, again = (read_module(place, name).definitions for place in (path, plain))
+        own, again = (
+            read_module(place, name, place.read_bytes()).definitions for place in (path, plain)
+        )
         assert [meaning_of(d).text for d in own] == [meaning_of(d).text for d in again], path
         for definition in own:
             assert definition.label

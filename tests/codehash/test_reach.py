@@ -33,7 +33,7 @@ UNRESOLVED = {
         "--- a.py\nimport lib\ngetattr(lib, 'f')()\n--- lib.py\nfrom more import *\n"
         "--- more.py\ndef f(): return 1\n",
         "more.py",
-        "any name",
+        "all its names are imported",
     ),
     "name that the module makes": (
         "--- a.py\nimport lib\nlib.f()\n--- lib.py\ndef __getattr__(name): return 1\n",

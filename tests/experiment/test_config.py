@@ -122,10 +122,16 @@ def test_all_mistakes_are_said_at_once_a_line_each():
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     assert all(line.startswith("config: ") and len(line) < 500 for line in lines)
-    config = changed("experiment/tasks", ["nil", "nli"])
+    config = changed("figures/overfitting_task", "nil")
     config["finetune"]["runs"]["scratch"] = "scrtch"
-    with pytest.raises(UserError, match=r"(?s)got 'nil'.*got 'scrtch'"):
+    with pytest.raises(UserError, match=r"(?s)got 'scrtch'.*got 'nil'"):
         validated(config)
+
+
+def test_a_task_that_does_not_exist_is_not_blamed_on_those_that_name_it_too():
+    with pytest.raises(UserError) as caught:
+        validated(changed("experiment/tasks", ["nil", "nli"]))
+    assert str(caught.value).count("\n") == 0
 
 
 def test_a_missing_section_is_named():

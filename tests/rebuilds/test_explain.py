@@ -8,7 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from workflow_scripts.rebuilds.explain import _script_of, explain
+from tests.codehash.repositories import change, write
+from workflow_scripts.common.provenance import clear_cache, reach
+from workflow_scripts.rebuilds.explain import _script_of, changed_definitions, explain
 from workflow_scripts.rebuilds.records import TRACKED, read_output_record
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,3 +127,17 @@ def test_a_script_may_be_named_by_a_param_or_wildcard(script, expected):
         wildcards=SimpleNamespace(figure="figure2"),
     )
     assert _script_of(job) == os.path.join("workflow_scripts", f"{expected}.py")
+
+
+def test_a_module_that_counts_whole_is_named_with_the_line_that_is_the_reason(tmp_path):
+    text = "from lib import f\ndef main(): return f()\nif __name__ == '__main__':\n    main()\n"
+    write(tmp_path, f"--- a.py\n{text}--- lib.py\nKNOWN = []\nKNOWN.append(1)\n")
+    change(tmp_path, "lib.py", "", "def f(): return 1\ndef g(): return 1\n")
+    clear_cache()
+    before = reach("a.py", tmp_path).sources()
+    change(tmp_path, "lib.py", "g(): return 1", "g(): return 2")
+    clear_cache()
+    (cause,) = changed_definitions(reach("a.py", tmp_path), before)
+    assert cause.startswith("lib.py: g has changed\nreached by: ")
+    assert "(the module counts whole, it is not plain: line 2: KNOWN.append(1))" in cause
+    assert "-    return 1\n+    return 2" in cause

@@ -13,7 +13,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TARGETS = [
-    *("help", "setup", "plan", "figures", "recover", "test", "lint", "format", "bench", "clean"),
+    *("help", "setup", "own", "plan", "figures", "explain", "import", "recover"),
+    *("test", "lint", "format", "bench", "clean"),
 ]
 
 
@@ -39,7 +40,23 @@ def environment():
     """The environment without what a make above this one, or its user, hands down to it."""
     flags = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "TUNESCAPE_DATA"}
     settings = {"PYTHON", "TORCH_INDEX", "CORES", "EXPERIMENT", "BENCH", "PLAN", "PYTEST"}
+    settings |= {"PROFILE", "VERBOSE", "TASK", "MODEL", "NAME", "OWN", "OUTPUT"}
     return {k: v for k, v in os.environ.items() if k not in flags | settings}
+
+
+def called(root, *arguments):
+    """What a target passes to the program that it starts, word by word, and its PYTHONPATH."""
+    for name in ("python", "snakemake"):
+        program = root / ".venv/bin" / name
+        program.unlink(missing_ok=True)
+        words = '"$(basename "$0")" "$@" "PYTHONPATH=$PYTHONPATH"'
+        program.write_text(f"#!/bin/sh\nprintf '%s\\n' {words}\n")
+        program.chmod(0o755)
+    result = make(root, *arguments)
+    assert result.returncode == 0, result.stderr
+    *words, path = result.stdout.splitlines()
+    assert path.startswith("PYTHONPATH=")
+    return words, path.removeprefix("PYTHONPATH=")
 
 
 def make(root, *arguments):
@@ -88,30 +105,98 @@ def test_setup_without_a_python_fails_in_one_line(checkout):
     assert result.stderr.startswith("setup: needs Python 3.11 or later")
 
 
-def test_plan_takes_what_figures_takes(checkout):
-    assert make(checkout, "-n", "plan").stdout.split()[-2:] == ["-m", "workflow_scripts.plan"]
+@pytest.fixture
+def experiments(checkout):
+    """Two experiments, one of them with a name that a shell would take apart."""
+    for name in ("paper.yaml", "it's, {mine} too.v2.yaml"):
+        (checkout / "experiments").mkdir(exist_ok=True)
+        (checkout / "experiments" / name).touch()
+    return checkout
+
+
+PAPER = ["--directory", "runs/paper", "--configfile", "experiments/paper.yaml"]
+
+
+def test_plan_takes_what_figures_takes(experiments):
+    plan = ["python", "-m", "workflow_scripts.plan"]
+    assert called(experiments, "plan")[0] == plan
     arguments = "EXPERIMENT=experiments/paper.yaml", "CORES=16", "PLAN=--gpu h100"
-    assert (
-        "workflow_scripts.plan --directory runs/paper --configfile experiments/paper.yaml "
-        "--cores 16 --gpu h100"
-    ) in make(checkout, "-n", "plan", *arguments).stdout
+    machine = ["--cores", "16", "--gpu", "h100"]
+    assert called(experiments, "plan", *arguments)[0] == [*plan, *PAPER, *machine]
 
 
-def test_figures_of_the_default_and_of_another_experiment(checkout):
-    plain = make(checkout, "-n", "figures").stdout
-    assert plain.split("/bin/")[-1] == "snakemake results/figures/all --cores all \n"
-    other = make(checkout, "-n", "figures", "EXPERIMENT=experiments/smoke.yaml", "CORES=3").stdout
-    assert other.endswith(
-        "snakemake results/figures/all --cores 3 "
-        "--directory runs/smoke --configfile experiments/smoke.yaml\n"
-    )
+def test_figures_of_the_default_and_of_another_experiment(experiments):
+    snakemake = ["snakemake", "results/figures/all"]
+    words, path = called(experiments, "figures")
+    assert words == [*snakemake, "--cores", "all", "--logger", "tunescape"]
+    assert path == str(experiments), "where the logger is found"
+    words, _ = called(experiments, "figures", "EXPERIMENT=experiments/paper.yaml", "CORES=3")
+    assert words == [*snakemake, "--cores", "3", "--logger", "tunescape", *PAPER]
 
 
-def test_recover_is_for_the_same_folder(checkout):
-    plain = make(checkout, "-n", "recover").stdout
-    assert plain.rstrip().endswith("-m workflow_scripts.rebuilds.recover")
-    other = make(checkout, "-n", "recover", "EXPERIMENT=experiments/smoke.yaml").stdout
-    assert other.endswith("-m workflow_scripts.rebuilds.recover --directory runs/smoke\n")
+def test_figures_with_all_of_snakemakes_output(experiments):
+    words, _ = called(experiments, "figures", "VERBOSE=1")
+    assert words == ["snakemake", "results/figures/all", "--cores", "all"]
+
+
+def test_figures_with_a_profile_leaves_the_cores_to_it(experiments):
+    profile = ["--workflow-profile", "profiles/slurm"]
+    words, _ = called(experiments, "figures", "PROFILE=profiles/slurm", "VERBOSE=1")
+    assert words == ["snakemake", "results/figures/all", *profile]
+    words, _ = called(experiments, "figures", "PROFILE=profiles/slurm", "VERBOSE=1", "CORES=9")
+    assert words == ["snakemake", "results/figures/all", *profile, "--cores", "9"]
+
+
+@pytest.mark.parametrize("target", ["plan", "figures", "explain"])
+def test_an_experiment_may_have_any_name(experiments, target):
+    name = "experiments/it's, {mine} too.v2.yaml"
+    words, _ = called(experiments, target, f"EXPERIMENT={name}", "OUTPUT=x")
+    folder = "runs/it's, {mine} too.v2"
+    assert words[-4:] == ["--directory", folder, "--configfile", name]
+
+
+@pytest.mark.parametrize("target", ["plan", "figures", "explain"])
+def test_an_experiment_that_is_not_there_is_refused_in_one_line(experiments, target):
+    result = make(experiments, target, "EXPERIMENT=experiments/it's.yaml", "OUTPUT=x")
+    assert result.returncode != 0
+    first, *rest = result.stderr.splitlines()
+    assert first == f"{target}: EXPERIMENT: got experiments/it's.yaml, no such file"
+    assert len(rest) == 1, "make's own line"
+
+
+def test_own_passes_on_what_it_is_given(experiments):
+    own = ["python", "-m", "workflow_scripts.experiment.own", "--task"]
+    assert called(experiments, "own", "TASK=/data/my reviews")[0] == [*own, "/data/my reviews"]
+    given = "TASK=/t", "MODEL=/models/it's", "NAME=mine", "OWN=--label stars"
+    rest = ["/t", "--model", "/models/it's", "--name", "mine", "--label", "stars"]
+    assert called(experiments, "own", *given)[0] == [*own, *rest]
+
+
+def test_the_options_that_own_passes_on_exist():
+    command = [sys.executable, "-m", "workflow_scripts.experiment.own", "--help"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for option in ("--task", "--model", "--name", "--label"):
+        assert option in said
+
+
+@pytest.mark.parametrize(("target", "variable"), [("own", "TASK"), ("explain", "OUTPUT")])
+def test_what_a_target_needs_is_named_in_one_line(checkout, target, variable):
+    result = make(checkout, target)
+    assert result.returncode != 0
+    first = result.stderr.splitlines()[0]
+    assert first.startswith(f"{target}: expected {variable}, such as: make {target} {variable}=")
+
+
+def test_explain_import_and_recover_are_for_the_same_folder(experiments):
+    rebuilds = ["python", "-m", "workflow_scripts.rebuilds"]
+    smoke = "EXPERIMENT=experiments/paper.yaml"
+    output = "results/figures/minilm/figure1.pdf"
+    words, _ = called(experiments, "explain", smoke, f"OUTPUT={output}")
+    assert words == [*rebuilds, "explain", output, *PAPER]
+    assert called(experiments, "import", smoke)[0] == [*rebuilds, "import", *PAPER[:2]]
+    recover = ["python", "-m", "workflow_scripts.rebuilds.recover"]
+    assert called(experiments, "recover")[0] == recover
+    assert called(experiments, "recover", smoke)[0] == [*recover, *PAPER[:2]]
 
 
 def test_test_runs_all_checks(checkout):

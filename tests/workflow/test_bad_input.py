@@ -21,11 +21,11 @@ from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params
 from snakemake.utils import update_config
 
 from tests.workflow.conftest import ROOT
-from workflow_scripts.common import provenance
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.checks import check_inputs
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.plan.__main__ import read_settings
+from workflow_scripts.rebuilds.__main__ import main as rebuilds
 from workflow_scripts.rebuilds.records import damaged_outputs, file_digest, recorded_outputs
 from workflow_scripts.rebuilds.step import run
 
@@ -151,13 +151,13 @@ CASES = {
     ),
     "the same seeds twice": (
         lambda d: {"finetune": {"seeds": [{"init": 0, "order": 0}, {"init": 0, "order": 0}]}},
-        ["finetune.seeds", "2 times"],
+        ["finetune.seeds", "duplicate value"],
     ),
     "the same pair twice": (
         lambda d: {
             "dynamics": {"task_pairs": [["entailment", "sentiment"], ["sentiment", "entailment"]]}
         },
-        ["dynamics.task_pairs", "2 times"],
+        ["dynamics.task_pairs", "duplicate value"],
     ),
     "a layer group that is named like a line": (
         lambda d: {"landscape": {"groups": {"line": [0, 1]}}},
@@ -169,7 +169,7 @@ CASES = {
     ),
     "one column twice as text": (
         lambda d: {"tasks": {"entailment": {"text": ["a", "a"]}}},
-        ["tasks.entailment.text: 'a' stands there 2 times"],
+        ["tasks.entailment.text: duplicate value 'a'"],
     ),
     "nothing where a section should be": (
         lambda d: {"landscape": None},
@@ -177,7 +177,7 @@ CASES = {
     ),
     "a recipe that continues itself": (
         lambda d: {"finetune": {"recipes": {"finetune": {"continues": "finetune"}}}},
-        ["finetune.recipes.finetune.continues", "circle"],
+        ["finetune.recipes.finetune.continues", "cycle"],
     ),
     "a name that is no folder": (
         lambda d: {"experiment": {"name": "../elsewhere"}},
@@ -382,6 +382,7 @@ def train(max_length: int = 48) -> None:
     outputs |= {"history": f"{RUN}/history.parquet", "scores": f"{RUN}/scores.parquet"}
     outputs |= {"checkpoints_digest": f"{RUN}/weights.digest", "digest": f"{RUN}/digest"}
     recipe = read_settings([SMOKE]).finetune.recipes["finetune"].model_dump() | {"epochs": 1}
+    recipe.pop("continues")
     spec = {"recipe": recipe, "init": 0, "order": 0, "max_length": max_length}
     step(finetune, inputs, outputs, spec | {"continues": False}, state=f"{RUN}/state")
 
@@ -505,8 +506,8 @@ def test_check_names_and_deletes_what_is_damaged_and_the_step_makes_it_again(run
     flip(path)
 
     def check(*more: str) -> str:
-        sys.argv = ["provenance", "check", "--directory", str(run_folder), *more]
-        provenance.main()
+        sys.argv = ["rebuilds", "check", "--directory", str(run_folder), *more]
+        rebuilds()
         return capsys.readouterr().out
 
     with pytest.raises(SystemExit) as found:

@@ -1,25 +1,27 @@
 """Python source as definitions: what each one means, and which names it uses.
 
-A module's statements at the top level are its definitions: functions, classes, constants, and
-statements that act when the module is imported. Comments, formatting, docstrings and annotations
-that do nothing at run time are no part of what a definition means.
+The statements at the top level of a module are its definitions. Comments, formatting, docstrings
+and annotations that do nothing at run time are no part of what a definition means.
 """
 
 import ast
 import builtins
+import re
+import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Never part of what a definition means: positions are no fields, and these say nothing more.
-_SILENT = {"ctx", "type_comment", "kind", "type_ignores"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-CALLABLE = (*FUNCTIONS, ast.ClassDef)
-_DOCUMENTED = (ast.Module, *CALLABLE)
+_SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SCOPES = (*CALLABLE, ast.Lambda, *_COMPREHENSIONS)
-_LEAVES = (ast.Name, ast.Constant)
+# Fields that say nothing more; positions are no fields.
+_SILENT = {"ctx", "type_comment", "kind", "type_ignores"}
 BUILTINS = frozenset(dir(builtins))
+
+# In a string: dotted names, as in "python -m pkg.one" or "pkg.one:A.f", and paths.
+_DOTTED = re.compile(r"(?<![\w./])[^\W\d]\w*(?:[.:][^\W\d]\w*)+")
+_PATHS = re.compile(r"[^\s'\"=,;:()\[\]<>|&]*/[^\s'\"=,;:()\[\]<>|&]*")
 
 
 def words(text: str) -> frozenset[str]:
@@ -40,7 +42,7 @@ class Used:
 
     root: str
     attributes: tuple[str, ...] = ()
-    imported: Imported | None = None  # where the function itself imported the name
+    imported: Imported | None = None  # where the definition itself imports the name
 
     @property
     def dotted(self) -> str:
@@ -49,14 +51,18 @@ class Used:
 
 @dataclass(eq=False)
 class Definition:
-    """One statement at the top level of a module.
+    """A statement at the top level of a module.
 
     Parameters
     ----------
-    module : where it stands.
-    node : the statement.
-    names : what it binds.
-    main : it runs only where the module is the script itself.
+    module : Module
+        Where it is.
+    node : ast.stmt
+        The statement.
+    names : tuple of str
+        What it binds.
+    main : bool
+        Whether it runs only if the module is the script itself.
     """
 
     module: "Module"
@@ -69,22 +75,15 @@ class Definition:
         """Its names, or the start of a statement without any."""
         if self.names:
             return ", ".join(self.names)
-        text = ast.unparse(self.node).splitlines()[0]
-        return text if len(text) <= 60 else text[:57] + "..."
+        return self.module.first_line(self.node)
 
     @property
     def source(self) -> str:
         """The statement without comments, docstrings and the source's own formatting."""
-        return ast.unparse(_without_docstrings(ast.parse(ast.unparse(self.node))))
-
-
-@dataclass(frozen=True)
-class Star:
-    """``from module import *``, and the statement around it, if there is one."""
-
-    module: str
-    line: int
-    around: Definition | None
+        try:
+            return ast.unparse(_without_docstrings(ast.parse(ast.unparse(self.node))))
+        except RecursionError:  # one that is nested too deep to be printed
+            return "\n".join(self.module.lines[self.node.lineno - 1 : self.node.end_lineno])
 
 
 @dataclass(eq=False)
@@ -93,82 +92,121 @@ class Module:
 
     Parameters
     ----------
-    path : the file.
-    name : dotted name.
-    bound : what each name stands for; all of it where a name is bound more than once.
-    last_line : of the last statement that binds a name.
-    steps : what happens when the module is imported, in its order.
+    path : Path
+        The file.
+    name : str
+        Dotted name.
+    lines : list of str
+        The text.
+
+    Attributes
+    ----------
+    steps : list of Definition or Imported
+        What happens when the module is imported, in order.
+    bound : dict of str to list of Definition or Imported
+        What each name refers to: everything that binds it.
+    stars : list of str
+        Modules of which all names are imported.
+    broken : SyntaxError or None
+        Why the file is not valid Python, if it is not.
     """
 
     path: Path
     name: str
-    definitions: list[Definition] = field(default_factory=list)
-    bound: dict[str, list[Definition | Imported]] = field(default_factory=dict)
-    last_line: dict[str, int] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
     steps: list[Definition | Imported] = field(default_factory=list)
-    stars: list[Star] = field(default_factory=list)
+    bound: dict[str, list[Definition | Imported]] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
     docstring: str | None = None
+    future: bool = False  # annotations stay strings
+    broken: SyntaxError | None = None
+    tables: list[symtable.SymbolTable] = field(default_factory=list)
+
+    @property
+    def definitions(self) -> list[Definition]:
+        return [step for step in self.steps if isinstance(step, Definition)]
 
     @property
     def package(self) -> str:
         """Dotted name that relative imports start from."""
         return self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
 
+    def first_line(self, node: ast.AST) -> str:
+        """Start of the text of a statement."""
+        text = self.lines[node.lineno - 1].strip()
+        return text if len(text) <= 60 else text[:57] + "..."
 
-def read_module(path: Path, name: str) -> Module:
-    """Read a file.
+
+def read_module(path: Path, name: str, data: bytes) -> Module:
+    """Cut a file into definitions, reading its text as Python does.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        Dotted name of the module.
+    data : bytes
+        Content of the file; it may begin with a byte order mark or name its encoding.
 
     Raises
     ------
-    SyntaxError : if it is no Python.
+    SyntaxError
+        If it is not valid Python.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    module = Module(path, name, docstring=ast.get_docstring(tree))
-    _add_statements(module, tree.body)
+    try:
+        tree = ast.parse(data, filename=str(path))
+        table = symtable.symtable(data, str(path), "exec")
+    except (ValueError, RecursionError, MemoryError) as error:  # such as null bytes
+        raise SyntaxError(f"{path}: {error}") from None
+    text = data.decode("utf-8", errors="replace").removeprefix("\ufeff")
+    module = Module(path, name, text.split("\n"), docstring=ast.get_docstring(tree))
+    module.tables = table.get_children()
+    for statement in tree.body:
+        _add_statement(module, statement)
     return module
 
 
-def _add_statements(module: Module, statements: list[ast.stmt]) -> None:
-    for node in statements:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+def _add_statement(module: Module, node: ast.stmt) -> None:
+    if isinstance(node, ast.Pass) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ):
+        return
+    if isinstance(node, ast.If) and _is_type_checking(node.test, module):
+        for statement in node.orelse:
+            _add_statement(module, statement)
+        return
+    if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+        module.future |= any(alias.name == "annotations" for alias in node.names)
+        return
+    if isinstance(node, FUNCTIONS) and any(_is_overload(d, module) for d in node.decorator_list):
+        return  # the implementation follows
+    bare = isinstance(node, (ast.Import, ast.ImportFrom))
+    definition = None if bare else Definition(module, node, (), main=_is_main(node))
+    names: dict[str, None] = {}
+    for part in own_nodes(node):
+        if not isinstance(part, (ast.Import, ast.ImportFrom)):
+            names |= dict.fromkeys(bound_by(part))
             continue
-        if isinstance(node, ast.If) and _is_type_checking(node.test):
-            _add_statements(module, node.orelse)
-            continue
-        imports, names = [], {}
-        for part in _own_nodes(node):
-            if isinstance(part, (ast.Import, ast.ImportFrom)):
-                imports.append(part)
-            else:
-                names |= dict.fromkeys(_bound_by(part))
-        bare = isinstance(node, (ast.Import, ast.ImportFrom))
-        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        definition = None
-        if not bare or future:
-            definition = Definition(module, node, (), main=_is_main(node))
-        for part in imports:
-            for name, imported in imported_by(part, module.package):
-                if definition is None or not definition.main:
-                    module.steps.append(imported)
-                if name == "*":
-                    module.stars.append(Star(imported.module, node.lineno, definition))
-                    continue
+        for name, imported in imported_by(part, module.package):
+            if not bare and name.isidentifier():
+                names[name] = None  # the statement around decides what it refers to
+            if definition is not None and definition.main:
+                continue
+            module.steps.append(imported)
+            if name == "*":
+                module.stars.append(imported.module)
+            elif not bare or imported not in module.bound.get(name, ()):
                 module.bound.setdefault(name, []).append(imported)
-                module.last_line[name] = node.lineno
-                if not bare and name.isidentifier():
-                    names[name] = None  # the statement around decides what it stands for
-        if definition is None:
-            continue
+    if definition is not None:
         definition.names = tuple(names)
-        module.definitions.append(definition)
         module.steps.append(definition)
         for name in names:
             module.bound.setdefault(name, []).append(definition)
-            module.last_line[name] = node.lineno
 
 
 def imported_by(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[tuple[str, Imported]]:
-    """The names that an import statement binds, with what they stand for; ``*`` for all."""
+    """The names that an import statement binds, with what they refer to; ``*`` for all."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             if alias.asname:
@@ -192,14 +230,19 @@ def attribute_chain(node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
     """``x`` and ``("y", "z")`` of ``x.y.z``, where ``x`` is any expression but an attribute."""
     chain: list[str] = []
     while isinstance(node, ast.Attribute):
-        chain.insert(0, node.attr)
+        chain.append(node.attr)
         node = node.value
-    return node, tuple(chain)
+    return node, tuple(reversed(chain))
 
 
-def text_of(node: ast.expr | None) -> str | None:
+def text_of(node: ast.AST | None) -> str | None:
     """The value of a constant string; None for other expressions."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def values_of(call: ast.Call) -> list[ast.expr]:
+    """The arguments of a call."""
+    return [*call.args, *(word.value for word in call.keywords)]
 
 
 def defaults_of(arguments: ast.arguments) -> list[ast.expr]:
@@ -207,9 +250,29 @@ def defaults_of(arguments: ast.arguments) -> list[ast.expr]:
     return [d for d in (*arguments.defaults, *arguments.kw_defaults) if d is not None]
 
 
-def _is_type_checking(test: ast.expr) -> bool:
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
-    return name == "TYPE_CHECKING"
+def arguments_of(arguments: ast.arguments) -> list[ast.arg]:
+    """All parameters."""
+    star = [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *star]
+
+
+def _is_type_checking(test: ast.expr, module: Module) -> bool:
+    root, chain = attribute_chain(test)
+    bound = module.bound.get(getattr(root, "id", ""), [])
+    return bool(bound) and all(
+        isinstance(b, Imported)
+        and ".".join((b.module, *([b.attribute] if b.attribute else []), *chain))
+        in ("typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
+        for b in bound
+    )
+
+
+def _is_overload(decorator: ast.expr, module: Module) -> bool:
+    root, chain = attribute_chain(decorator)
+    bound = module.bound.get(getattr(root, "id", ""), [])
+    return bound in ([Imported("typing", "overload")], [Imported("typing")]) and (
+        chain in ((), ("overload",))
+    )
 
 
 def _is_main(node: ast.stmt) -> bool:
@@ -220,50 +283,37 @@ def _is_main(node: ast.stmt) -> bool:
         and isinstance(node.test, ast.Compare)
         and getattr(node.test.left, "id", None) == "__name__"
         and isinstance(node.test.ops[0], ast.Eq)
-        and getattr(node.test.comparators[0], "value", None) == "__main__"
+        and len(node.test.ops) == 1
+        and text_of(node.test.comparators[0]) == "__main__"
     )
 
 
-def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all below it that run in the same scope, in their order."""
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it that run in the same scope, in order."""
     todo = [node]
     while todo:
         part = todo.pop()
         yield part
-        if type(part) not in _LEAVES:
-            todo += reversed(_children_in_scope(part))
+        if isinstance(part, FUNCTIONS):
+            below = [*part.decorator_list, *defaults_of(part.args)]
+        elif isinstance(part, ast.ClassDef):
+            below = [*part.decorator_list, *part.bases, *(word.value for word in part.keywords)]
+        elif isinstance(part, ast.Lambda):
+            below = defaults_of(part.args)
+        elif isinstance(part, _COMPREHENSIONS):  # its first iterable, and names bound by :=
+            named = [n for n in ast.walk(part) if isinstance(n, ast.NamedExpr)]
+            below = [part.generators[0].iter, *named]
+        else:
+            below = list(ast.iter_child_nodes(part))
+        todo += reversed(below)
 
 
-def _children_in_scope(node: ast.AST) -> list[ast.AST]:
-    if type(node) not in _SCOPES:
-        return _children(node)
-    if isinstance(node, FUNCTIONS):
-        return [*node.decorator_list, *defaults_of(node.args)]
-    if isinstance(node, ast.ClassDef):
-        return [*node.decorator_list, *node.bases, *(word.value for word in node.keywords)]
-    if isinstance(node, ast.Lambda):
-        return defaults_of(node.args)
-    # The first iterable of a comprehension belongs to the scope around; names bound by := do too.
-    return [node.generators[0].iter, *(n for n in ast.walk(node) if type(n) is ast.NamedExpr)]
-
-
-def _children(node: ast.AST) -> list[ast.AST]:
-    found: list[ast.AST] = []
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if isinstance(value, list):
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST) and name not in _SILENT:
-            found.append(value)
-    return found
-
-
-def _bound_by(node: ast.AST) -> Iterator[str]:
+def bound_by(node: ast.AST) -> Iterator[str]:
     """Names that one node binds in its scope, imports aside."""
     if isinstance(node, ast.Name):
         if not isinstance(node.ctx, ast.Load):
             yield node.id
-    elif isinstance(node, CALLABLE):
+    elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
         yield node.name
     elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
         if node.name:
@@ -274,9 +324,8 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
 
 def _without_docstrings(tree: ast.AST) -> ast.AST:
     for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED):
-            body = _meaningful(node.body)
-            node.body = body or ([] if isinstance(node, ast.Module) else [ast.Pass()])
+        if isinstance(node, (ast.Module, *FUNCTIONS, ast.ClassDef)):
+            node.body = _meaningful(node.body) or [ast.Pass()]
     return tree
 
 
@@ -294,284 +343,252 @@ def _meaningful(body: list[ast.stmt]) -> list[ast.stmt]:
 class Meaning:
     """What a definition means.
 
-    Parameters
+    Attributes
     ----------
-    text : its syntax tree, the same for all versions of Python.
-    used : names of the module, or imported inside functions, that it uses, in their order.
-    loads : modules that it imports when it runs.
-    strings : constants that could be the dotted name of a module, or of something in one.
-    paths : constants that could be the path of a file.
-    mentions : all names and attributes in it, whatever they stand for.
+    text : str
+        Its syntax tree, the same for all versions of Python.
+    used : list of Used
+        Names of the module, or imported inside functions, that it uses, in order.
+    loads : list of Imported
+        Modules that it imports when it runs.
+    imports : dict of str to list of Imported
+        The names that it binds by importing.
+    names, paths : list of str
+        Dotted names, and paths, in its strings.
+    mentions : set of str
+        All names, attributes and one-word strings in it, whatever they refer to.
+    calls : list of ast.Call
+        Calls that are given something by its name.
+    typed : bool
+        Whether annotations count in it.
     """
 
-    text: str
-    used: list[Used]
-    loads: list[Imported]
-    strings: list[str]
-    paths: list[str]
-    mentions: set[str]
+    text: str = ""
+    used: list[Used] = field(default_factory=list)
+    loads: list[Imported] = field(default_factory=list)
+    imports: dict[str, list[Imported]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    mentions: set[str] = field(default_factory=set)
+    calls: list[ast.Call] = field(default_factory=list)
+    typed: bool = False
 
 
-@dataclass
-class _Scope:
-    names: set[str]
-    imported: dict[str, Imported]
-    of_module: tuple[str, ...] = ()  # names declared global
-    is_class: bool = False
-
-
-class _Reader:
-    """Walks a definition once, for its text and the names it uses."""
-
-    def __init__(self, package: str, docstrings: bool, annotations: bool):
-        self.package, self.docstrings, self.annotations = package, docstrings, annotations
-        self.out: list[str] = []
-        self.used: dict[Used, None] = {}
-        self.loads: list[Imported] = []
-        self.strings: list[str] = []
-        self.paths: list[str] = []
-        self.mentions: set[str] = set()
-        self.scopes: list[_Scope] = []
-
-    def read(self, value) -> None:
-        if isinstance(value, ast.AST):
-            special = getattr(self, "_" + type(value).__name__, None)
-            if special:
-                special(value)
-            else:
-                self._any(value)
-        elif isinstance(value, list):
-            self.out.append("[")
-            for item in value:
-                self.read(item)
-            self.out.append("]")
-        else:
-            self.out.append(f"{type(value).__name__}:{value!r};")
-
-    def _any(self, node: ast.AST, without: tuple[str, ...] = ()) -> None:
-        self.out.append(type(node).__name__ + "(")
-        for name in node._fields:
-            value = getattr(node, name, None)
-            # Fields that newer versions of Python added are empty where they are not used.
-            if name in _SILENT or name in without or value is None or value == []:
-                continue
-            self.out.append(name + "=")
-            if name == "body" and isinstance(value, list) and not self.docstrings:
-                value = _meaningful(value)
-            self.read(value)
-        self.out.append(")")
-
-    def _Constant(self, node: ast.Constant) -> None:
-        self.out.append(f"{type(node.value).__name__}:{node.value!r};")
-        if type(node.value) is not str:
-            return
-        if node.value.startswith("__"):
-            self.mentions.add(node.value)  # as in getattr(f, "__doc__")
-        if "/" in node.value:
-            self.paths.append(node.value)
-        elif "." in node.value:
-            dotted = node.value.replace(":", ".", 1)  # package.module:function
-            if all(map(str.isidentifier, dotted.split("."))):
-                self.strings.append(dotted)
-
-    def _Name(self, node: ast.Name) -> None:
-        self.out.append(f"Name({node.id})")
-        if isinstance(node.ctx, ast.Load) or not (self.scopes and self.scopes[-1].is_class):
-            self._use(node.id)  # what a class's body binds is the class's
-
-    def _Attribute(self, node: ast.Attribute) -> None:
-        below, chain = attribute_chain(node)
-        self.mentions.update(chain)
-        if isinstance(below, ast.Name):
-            self.out.append(f"Name({below.id}).{'.'.join(chain)};")
-            self._use(below.id, chain)
-        else:
-            self.read(below)
-            self.out.append(f".{'.'.join(chain)};")
-
-    def _use(self, name: str, attributes: tuple[str, ...] = ()) -> None:
-        self.mentions.add(name)
-        for depth, scope in enumerate(reversed(self.scopes)):
-            if scope.is_class and depth:
-                continue  # a class's names are not seen in its methods
-            if name in scope.imported:
-                self.used[Used(name, attributes, scope.imported[name])] = None
-                if name not in scope.of_module:
-                    return
-            if name in scope.of_module:
-                break
-            if name in scope.names:
-                return
-        self.used[Used(name, attributes)] = None
-
-    def _Import(self, node: ast.Import | ast.ImportFrom) -> None:
-        # What the names stand for follows from where they are used, so that a definition that
-        # moves to another file stays the same.
-        self.out.append("Import(")
-        for name, imported in imported_by(node, self.package):
-            self.loads.append(imported)
-            self.out.append(f"{name};")
-        self.out.append(")")
-
-    _ImportFrom = _Import
-
-    def _AnnAssign(self, node: ast.AnnAssign) -> None:
-        # In a class they may be the fields of a dataclass, a model or a typed tuple.
-        if self.annotations or (self.scopes and self.scopes[-1].is_class):
-            self._any(node)
-            self._quoted(node.annotation)
-        elif node.value is not None:
-            self.out.append("Assign(targets=[")
-            self.read(node.target)
-            self.out.append("]value=")
-            self.read(node.value)
-            self.out.append(")")
-
-    def _quoted(self, annotation: ast.expr) -> None:
-        """Read an annotation that is written as a string, or holds one."""
-        for part in ast.walk(annotation):
-            if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                try:
-                    inner = ast.parse(part.value, mode="eval")
-                except SyntaxError:
-                    continue
-                self.read(inner.body)
-
-    def _arguments(self, node: ast.arguments, annotated: bool) -> None:
-        groups = (node.posonlyargs, node.args, [node.vararg], node.kwonlyargs, [node.kwarg])
-        for group in groups:
-            self.out.append("|")
-            for argument in group:
-                if argument is not None:
-                    self.out.append(f"{argument.arg},")
-                    if annotated and argument.annotation is not None:
-                        self.read(argument.annotation)
-                        self._quoted(argument.annotation)
-        self.out.append("=")
-        for default in (*node.defaults, None, *node.kw_defaults):
-            if default is None:
-                self.out.append("None;")
-            else:
-                self.read(default)
-
-    def _FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        self.out.append(f"{type(node).__name__}({node.name}")
-        self.read(node.decorator_list)
-        annotated = self.annotations or not all(map(_is_harmless, node.decorator_list))
-        self._arguments(node.args, annotated)
-        if annotated and node.returns is not None:
-            self.read(node.returns)
-            self._quoted(node.returns)
-        self._in_scope(node.args, node.body)
-        self.out.append(")")
-
-    _AsyncFunctionDef = _FunctionDef
-
-    def _Lambda(self, node: ast.Lambda) -> None:
-        self.out.append("Lambda(")
-        self._arguments(node.args, annotated=False)
-        self._in_scope(node.args, [node.body])
-        self.out.append(")")
-
-    def _in_scope(self, arguments: ast.arguments, body: list[ast.AST]) -> None:
-        names = {argument.arg for argument in _all_arguments(arguments)}
-        elsewhere: set[str] = set()
-        of_module: list[str] = []
-        imported: dict[str, Imported] = {}
-        for statement in body:
-            for part in _own_nodes(statement):
-                if isinstance(part, ast.Global):
-                    of_module += part.names
-                elif isinstance(part, ast.Nonlocal):
-                    elsewhere.update(part.names)
-                elif isinstance(part, (ast.Import, ast.ImportFrom)):
-                    imported |= dict(imported_by(part, self.package))
-                else:
-                    names.update(_bound_by(part))
-        self.scopes.append(_Scope(names - elsewhere, imported, tuple(of_module)))
-        for name in of_module:
-            self._use(name)
-        self.read(body if self.docstrings else _meaningful(body))
-        self.scopes.pop()
-
-    def _ClassDef(self, node: ast.ClassDef) -> None:
-        self.out.append(f"ClassDef({node.name}")
-        self.read(node.decorator_list)
-        self.read(node.bases)
-        self.read(node.keywords)
-        imported: dict[str, Imported] = {}
-        for statement in node.body:
-            for part in _own_nodes(statement):
-                if isinstance(part, (ast.Import, ast.ImportFrom)):
-                    imported |= dict(imported_by(part, self.package))
-        # No names: a class's body may read a module's name before it binds its own.
-        self.scopes.append(_Scope(set(), imported, is_class=True))
-        for name in imported:
-            self._use(name)  # an attribute of the class
-        self.read(node.body if self.docstrings else _meaningful(node.body))
-        self.scopes.pop()
-        self.out.append(")")
-
-    def _comprehension_of(self, node) -> None:
-        self.out.append(type(node).__name__ + "(")
-        self.read(node.generators[0].iter)
-        names = {
-            name
-            for generator in node.generators
-            for part in ast.walk(generator.target)
-            for name in _bound_by(part)
-        }
-        self.scopes.append(_Scope(names, {}))
-        for position, generator in enumerate(node.generators):
-            self.out.append(f"for{generator.is_async}")
-            self.read(generator.target)
-            if position:
-                self.read(generator.iter)
-            self.read(generator.ifs)
-        for name in ("elt", "key", "value"):
-            if hasattr(node, name):
-                self.read(getattr(node, name))
-        self.scopes.pop()
-        self.out.append(")")
-
-    _ListComp = _SetComp = _DictComp = _GeneratorExp = _comprehension_of
-
-
-def _all_arguments(node: ast.arguments) -> Iterator[ast.arg]:
-    yield from (*node.posonlyargs, *node.args, *node.kwonlyargs)
-    yield from (argument for argument in (node.vararg, node.kwarg) if argument is not None)
-
-
-# Decorators that do not look at a function's annotations, by the last part of their names.
-_HARMLESS = words(
-    "abstractmethod asynccontextmanager cache cached_property classmethod contextmanager "
-    "field_validator final fixture inference_mode lru_cache model_validator no_grad overload "
-    "override property setter getter deleter staticmethod total_ordering wraps"
-)
-
-
-def _is_harmless(decorator: ast.expr) -> bool:
-    inner = decorator.func if isinstance(decorator, ast.Call) else decorator
-    name = inner.attr if isinstance(inner, ast.Attribute) else getattr(inner, "id", None)
-    return name in _HARMLESS
-
-
-def meaning_of(
-    definition: Definition, docstrings: bool = False, annotations: bool = False
-) -> Meaning:
+def meaning_of(definition: Definition, everything: bool = False) -> Meaning:
     """What a definition means.
 
     Parameters
     ----------
-    docstrings, annotations : count them, for code that reads them.
+    definition : Definition
+        A statement at the top level.
+    everything : bool
+        Whether docstrings and annotations count, for code that reads them.
     """
-    reader = _Reader(definition.module.package, docstrings, annotations)
-    reader.read(definition.node)
-    return Meaning(
-        "".join(reader.out),
-        list(reader.used),
-        reader.loads,
-        reader.strings,
-        reader.paths,
-        reader.mentions,
-    )
+    return _Reader(definition, everything).read()
+
+
+class _Reader:
+    """Reads a definition once, for its text and the names it uses. It does not recurse."""
+
+    def __init__(self, definition: Definition, everything: bool):
+        self.definition, self.everything = definition, everything
+        self.meaning = Meaning()
+        self.out: list[str] = []
+        self.used: list[tuple[str, tuple[str, ...], str]] = []
+        self.globals = _global_names(definition)
+        self.todo: list = []
+        self.harmless: set[ast.AST] = set()  # names of functions that count as none
+
+    def read(self) -> Meaning:
+        todo, out = self.todo, self.out
+        todo.append((self.definition.node, ""))
+        while todo:
+            item = todo.pop()
+            if isinstance(item, str):
+                out.append(item)
+                continue
+            value, scope = item
+            if isinstance(value, ast.AST):
+                getattr(self, f"_{type(value).__name__}", self._any)(value, scope)
+            elif isinstance(value, list):
+                out.append("[")
+                todo.append("]")
+                todo += [(part, scope) for part in reversed(value)]
+            else:
+                out.append(f"{type(value).__name__}:{value!r};")
+        self.meaning.text = "".join(out)
+        self.meaning.used = list(dict.fromkeys(self._resolved()))
+        return self.meaning
+
+    def _resolved(self) -> Iterator[Used]:
+        for name, attributes, scope in self.used:
+            for imported in self.meaning.imports.get(name, ()):
+                yield Used(name, attributes, imported)
+            if name in self.globals or scope == "annotation":
+                yield Used(name, attributes)
+
+    def _push(self, *items) -> None:
+        """Read these next, in this order: texts, and things with the kind of scope around them."""
+        self.todo += reversed(items)
+
+    def _any(self, node: ast.AST, scope: str) -> None:
+        items: list = [f"{type(node).__name__}("]
+        for name in node._fields:
+            value = getattr(node, name, None)
+            # Fields that newer versions of Python added are empty where they are not used.
+            if value is None or name in _SILENT:
+                continue
+            if isinstance(value, list):
+                if value and isinstance(value[0], ast.stmt) and not self.everything:
+                    value = _meaningful(value)
+                if not value:
+                    continue
+            items += (f"{name}=", (value, scope))
+        self._push(*items, ")")
+
+    def _Constant(self, node: ast.Constant, scope: str) -> None:
+        self.out.append(f"{type(node.value).__name__}:{node.value!r};")
+        if not isinstance(node.value, str):
+            return
+        if node.value.isidentifier():
+            self.meaning.mentions.add(node.value)  # as in getattr(f, "__doc__")
+        elif "." in node.value or "/" in node.value:
+            self.meaning.names += _DOTTED.findall(node.value)
+            self.meaning.paths += [node.value, *_PATHS.findall(node.value)]
+        if scope == "annotation":
+            try:
+                inner = ast.parse(node.value, mode="eval")
+            except (SyntaxError, ValueError):
+                return
+            self._push((inner.body, scope))
+
+    def _JoinedStr(self, node: ast.JoinedStr, scope: str) -> None:
+        if len(node.values) == 1 and isinstance(node.values[0], ast.Constant):
+            self._push((node.values[0], scope))  # f"text"
+        elif not node.values:
+            self.out.append("str:'';")
+        else:
+            self._any(node, scope)
+
+    def _Compare(self, node: ast.Compare, scope: str) -> None:
+        # Whether a function has a parameter: nothing else of its signature is looked at.
+        for part in node.comparators:
+            if isinstance(part, ast.Attribute) and part.attr == "parameters":
+                if isinstance(part.value, ast.Call) and isinstance(
+                    node.ops[0], (ast.In, ast.NotIn)
+                ):
+                    self.harmless.add(part.value.func)
+        self._any(node, scope)
+
+    def _Call(self, node: ast.Call, scope: str) -> None:
+        if any(isinstance(part, (ast.Name, ast.Attribute)) for part in values_of(node)):
+            self.meaning.calls.append(node)
+        self._any(node, scope)
+
+    def _Name(self, node: ast.Name, scope: str) -> None:
+        self.out.append(f"Name({node.id})")
+        if node not in self.harmless:
+            self._use(node.id, (), scope)
+
+    def _Attribute(self, node: ast.Attribute, scope: str) -> None:
+        below, chain = attribute_chain(node)
+        if node in self.harmless:
+            return self.out.append(ast.dump(node))
+        self.meaning.mentions.update(chain)
+        if isinstance(below, ast.Name):
+            self.out.append(f"Name({below.id}).{'.'.join(chain)};")
+            self._use(below.id, chain, scope)
+        else:
+            self._push((below, scope), f".{'.'.join(chain)};")
+
+    def _use(self, name: str, attributes: tuple[str, ...], scope: str) -> None:
+        self.meaning.mentions.add(name)
+        self.used.append((name, attributes, scope))
+
+    def _Global(self, node: ast.Global, scope: str) -> None:
+        self._any(node, scope)
+        for name in node.names:
+            self._use(name, (), scope)
+
+    def _Import(self, node: ast.Import | ast.ImportFrom, scope: str) -> None:
+        # What the names refer to follows from where they are used, so that a definition that
+        # moves to another file stays the same.
+        names = []
+        for name, imported in imported_by(node, self.definition.module.package):
+            names.append(name)
+            self.meaning.imports.setdefault(name, []).append(imported)
+            self.meaning.loads.append(imported)
+        self.out.append(f"Import({';'.join(names)})")
+        if scope == "class":  # they are attributes of the class
+            for name in names:
+                self._use(name, (), scope)
+
+    _ImportFrom = _Import
+
+    def _AnnAssign(self, node: ast.AnnAssign, scope: str) -> None:
+        # In a class they may be the fields of a dataclass, a model or a typed tuple.
+        if self.everything or scope == "class":
+            self.meaning.typed = True
+            value = [(node.value, scope)] if node.value is not None else []
+            annotation = (node.annotation, "annotation")
+            self._push("AnnAssign(", (node.target, scope), ":", annotation, *value, ")")
+        elif node.value is not None:
+            self._push(
+                "Assign(targets=[", (node.target, scope), "]value=", (node.value, scope), ")"
+            )
+
+    def _arguments(self, node: ast.arguments, scope: str) -> None:
+        items: list = []
+        groups = (node.posonlyargs, node.args, [node.vararg], node.kwonlyargs, [node.kwarg])
+        for group in groups:
+            items.append("|")
+            for argument in filter(None, group):
+                items.append(f"{argument.arg},")
+                if self.everything and argument.annotation is not None:
+                    items.append((argument.annotation, "annotation"))
+        items.append("=")
+        for default in (*node.defaults, None, *node.kw_defaults):
+            items.append("None;" if default is None else (default, scope))
+        self._push(*items)
+
+    def _FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: str) -> None:
+        items: list = [f"{type(node).__name__}({node.name}", (node.decorator_list, scope)]
+        items.append((node.args, scope))
+        self.meaning.typed |= self.everything
+        if self.everything and node.returns is not None:
+            items.append((node.returns, "annotation"))
+        if getattr(node, "type_params", None):
+            items.append((node.type_params, scope))
+        body = node.body if self.everything else _meaningful(node.body)
+        self._push(*items, (body, "function"), ")")
+
+    _AsyncFunctionDef = _FunctionDef
+
+    def _ClassDef(self, node: ast.ClassDef, scope: str) -> None:
+        items: list = [f"ClassDef({node.name}"]
+        items += [(part, scope) for part in (node.decorator_list, node.bases, node.keywords)]
+        if getattr(node, "type_params", None):
+            items.append((node.type_params, scope))
+        body = node.body if self.everything else _meaningful(node.body)
+        self._push(*items, (body, "class"), ")")
+
+
+def _global_names(definition: Definition) -> set[str]:
+    """Names that may be the module's, by Python's own tables of symbols."""
+    node = definition.node
+    found = {
+        name
+        for part in own_nodes(node)
+        for name in ([part.id] if isinstance(part, ast.Name) else bound_by(part))
+    }
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    todo = [t for t in definition.module.tables if first <= t.get_lineno() <= node.end_lineno]
+    while todo:
+        table = todo.pop()
+        todo += table.get_children()
+        own_class = table.get_type() == "class"
+        for symbol in table.get_symbols():
+            # The body of a class may read a name of the module before it binds its own.
+            if symbol.is_global() or (own_class and symbol.is_referenced()):
+                found.add(symbol.get_name())
+    return found

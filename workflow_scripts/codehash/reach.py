@@ -1,14 +1,19 @@
-"""Which definitions of the repository a script can reach."""
+"""Which definitions of the repository a script can reach.
+
+Of a module that is plain, see ``plain``, only what names lead to counts. Any other module counts
+whole. So does what is reached in a way that is not followed.
+"""
 
 import ast
 import hashlib
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from workflow_scripts.codehash.data_files import DataFiles
 from workflow_scripts.codehash.definitions import (
-    CALLABLE,
     Definition,
     Imported,
     Meaning,
@@ -18,32 +23,53 @@ from workflow_scripts.codehash.definitions import (
     text_of,
     words,
 )
-from workflow_scripts.codehash.effects import Effects
+from workflow_scripts.codehash.plain import Plainness
 from workflow_scripts.codehash.repository import Repository, Target
 
-# Mentioning these makes annotations, or docstrings, part of what the program does.
-_READS_ANNOTATIONS = words(
-    "__annotations__ annotation get_annotations get_type_hints getfullargspec return_annotation "
-    "singledispatch singledispatchmethod validate_call"
+# Mentioned by reached code, these make annotations and docstrings part of what the program does.
+_READ_EVERYTHING = words(
+    "__annotations__ __doc__ annotation get_annotations get_type_hints getdoc getfullargspec "
+    "jit model_json_schema return_annotation schema_json signature Signature singledispatch "
+    "singledispatchmethod TypeAdapter validate_call validate_arguments create_model "
+    "get_original_bases help pydoc"
 )
-_READS_DOCSTRINGS = words("__doc__ getdoc")
+# These make the text of the files part of it, with comments and line numbers.
+_READ_TEXT = words(
+    "co_consts co_firstlineno co_filename co_lines findsource getblock getcomments getframeinfo "
+    "getsource getsourcelines jit linecache"
+)
+# These may lead to any name of any module that is loaded.
+_LEAD_ANYWHERE = words(
+    "__builtins__ __globals__ __subclasses__ _getframe currentframe f_back f_globals f_locals "
+    "get_objects get_referents get_referrers getclasstree getclosurevars setprofile settrace"
+)
 # With these any name of the module may be used.
-_DYNAMIC = words("eval exec globals locals vars")
+_ANY_NAME_HERE = words(
+    "eval exec globals locals vars compile builtins.eval builtins.exec builtins.globals "
+    "builtins.locals builtins.vars builtins.compile"
+)
+# These tell where a definition is.
+_TELL_PLACE = words("__module__ getmodule getmodulename pickle cloudpickle dill joblib shelve")
 # With these a name or path that is only known when the program runs becomes a module.
 _IMPORTS_BY_NAME = words(
-    "builtins.__import__ importlib.import_module importlib.machinery.SourceFileLoader "
-    "importlib.util.spec_from_file_location pkgutil.iter_modules pkgutil.resolve_name "
-    "pkgutil.walk_packages pydoc.locate runpy.run_module runpy.run_path"
+    "builtins.__import__ importlib.__import__ importlib.import_module importlib.reload "
+    "importlib.machinery.SourceFileLoader importlib.metadata.entry_points "
+    "importlib.util.spec_from_file_location pickle.load pickle.loads pickle.Unpickler "
+    "pkgutil.iter_modules pkgutil.resolve_name pkgutil.walk_packages pydoc.locate "
+    "runpy.run_module runpy.run_path"
 )
-_ANY_MODULE = words("sys.modules.get sys.modules.items sys.modules.values")
+_STARTS_PROGRAMS = ("subprocess.", "os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn")
 
 # Why something counts that no name leads to.
-_ACTS = "acts on import"
 _ANY_NAME = "any name of the module may be used"
 _BELOW_PACKAGE = "any name of the package may be used"
 _MADE_AS_IT_RUNS = "code or names made as it runs"
 _IMPORTED_AS_IT_RUNS = "imported by a name made as it runs"
 _IN_A_STRING = "named in a string"
+_ALL_LOADED = "any name of any module may be used"
+_ALL_STARRED = "all its names are imported"
+_ALL_FILES = "any file of the repository may be read"
+_TEXT = "the text of the file is read"
 
 
 @dataclass(frozen=True)
@@ -52,10 +78,14 @@ class Dependency:
 
     Parameters
     ----------
-    file : relative to the repository.
-    name : of the definition, the first words of a statement, or empty for a data file.
-    by : file and name of what reaches it first; None for the script's own statements.
-    unresolved : why it counts though nothing names it; empty otherwise.
+    file : str
+        Relative to the repository.
+    name : str
+        Of the definition, the first words of a statement, or empty for a data file.
+    by : str or None
+        File and name of what reaches it first; None for the script's own statements.
+    unresolved : str
+        Why it counts although no name leads to it; empty otherwise.
     """
 
     file: str
@@ -77,11 +107,18 @@ class CodeClosure:
 
     Parameters
     ----------
-    code : 16 hex digits.
-    reached : without duplicates.
-    things : what each of them is: a definition, or a data file.
-    modules : files of the repository that the script may import, relative, sorted.
-    libraries : top-level names of the modules from elsewhere that it uses, sorted.
+    code : str
+        16 hex digits.
+    reached : tuple of Dependency
+        Without duplicates.
+    things : tuple of Definition or Path
+        What each of them is: a definition, or a file.
+    modules : tuple of str
+        Files of the repository that the script may import, relative, sorted.
+    libraries : tuple of str
+        Top-level names of the modules from elsewhere that it uses, sorted.
+    whole : dict of str to str
+        Files of modules that count whole because they are not plain, and why.
     """
 
     code: str
@@ -89,13 +126,15 @@ class CodeClosure:
     things: tuple[Definition | Path, ...]
     modules: tuple[str, ...]
     libraries: tuple[str, ...]
+    whole: dict[str, str]
 
     def sources(self) -> dict[str, str]:
         """Text of each definition, and digest of each data file, by its place."""
         found: dict[str, str] = {}
         for thing, reached in zip(self.things, self.reached, strict=True):
             if isinstance(thing, Path):
-                found[reached.place] = "sha256 " + hashlib.sha256(thing.read_bytes()).hexdigest()
+                digest = hashlib.sha256(thing.read_bytes() if thing.is_file() else b"")
+                found[reached.place] = f"sha256 {digest.hexdigest()}"
             else:  # two statements may share their first words, or bind the same name
                 text = found.get(reached.place)
                 found[reached.place] = f"{text}\n{thing.source}" if text else thing.source
@@ -107,12 +146,13 @@ class DependencyGraph:
 
     Parameters
     ----------
-    root : folder of the repository.
+    root : Path
+        Folder of the repository.
     """
 
     def __init__(self, root: Path):
         self.repository = Repository(root)
-        self.effects = Effects(self.repository)
+        self.plainness = Plainness(self.repository)
         self.data_files = DataFiles(self.repository)
 
     def of(self, script: str) -> CodeClosure:
@@ -120,84 +160,94 @@ class DependencyGraph:
 
         Parameters
         ----------
-        script : path relative to the repository's root.
+        script : str
+            Path relative to the repository's root.
 
         Raises
         ------
-        FileNotFoundError : if there is no such script.
-        SyntaxError : if a file that it reaches is no Python.
+        FileNotFoundError
+            If there is no such script.
+        SyntaxError
+            If a file that it imports is not valid Python.
         """
-        docstrings = annotations = False
-        while True:
-            walk = _Walk(self, self.repository.script(script), docstrings, annotations)
+        walk = _Walk(self, self.repository.script(script), everything=False)
+        walk.go()
+        if walk.mentioned & _READ_EVERYTHING:
+            walk = _Walk(self, self.repository.script(script), everything=True)
             walk.go()
-            # What reads them may itself be reached through an annotation: so once more, with them.
-            counted = docstrings, annotations
-            docstrings = docstrings or bool(walk.mentioned & _READS_DOCSTRINGS)
-            annotations = annotations or bool(walk.mentioned & _READS_ANNOTATIONS)
-            if (docstrings, annotations) == counted:
-                return walk.result()
+        return walk.result()
 
 
 class _Walk:
-    """Follows names from a script's own statements to all that they can reach.
+    """One walk through the code of a script."""
 
-    The hash is of parts, one for each definition in the order of discovery: its text, and its
-    edges, which say for each name in it the number of the definition that the name stands for.
-    So a definition may move to another file, and a name may not come to mean another one.
-    """
-
-    def __init__(
-        self, finder: DependencyGraph, script: Module, docstrings: bool, annotations: bool
-    ):
-        self.repository, self.effects = finder.repository, finder.effects
-        self.data_files, self.script = finder.data_files, script
-        self.docstrings, self.annotations = docstrings, annotations
-        self.reached: dict[Definition | Path, Dependency] = {}
+    def __init__(self, graph: DependencyGraph, script: Module, everything: bool):
+        self.repository, self.plainness = graph.repository, graph.plainness
+        self.data_files, self.files = graph.data_files, graph.repository.files
+        self.script, self.everything = script, everything
         self.numbers: dict[Definition, int] = {}
+        self.reached: dict[Definition | Path, Dependency] = {}
         self.todo: deque[Definition] = deque()
         self.parts: list[str] = []
-        self.loaded: dict[Module, None] = {}  # a set that keeps its order
-        self.whole: dict[Module, int] = {}  # modules of which any name may be used, numbered
-        self.packages: dict[str, None] = {}  # the packages among them, in their order
+        self.loaded: dict[Module, None] = {}
+        self.order: list[str] = []  # of modules that see, or do, more than bind names
+        self.whole: dict[tuple[Module, bool], int] = {}
+        self.reasons: dict[str, str] = {}
+        self.packages: dict[str, None] = {}
         self.libraries: set[str] = set()
         self.mentioned: set[str] = set()
+        self.sure = True  # so far everything that is reached is imported for certain
 
     def go(self) -> None:
         self._load(self.script, None)
+        order = list(self.order)
+        for definition in self.script.definitions:
+            if definition.main:
+                self._reach(definition, None)
         while self.todo:
             self._follow(self.todo.popleft())
             if not self.todo:
                 self._reach_below_packages()
+            if not self.todo and self.mentioned & _LEAD_ANYWHERE:
+                for module in list(self.loaded):
+                    self._reach_all(module, self.script_place, _ALL_LOADED)
+        self._add_files()
+        if self.reasons:  # otherwise nothing that runs on import can be seen by anything else
+            self.parts.append("\0".join(["order", *order]))
 
     def result(self) -> CodeClosure:
         return CodeClosure(
-            hashlib.sha256("\1".join(self.parts).encode()).hexdigest()[:16],
+            hashlib.sha256("\1".join(self.parts).encode(errors="surrogatepass")).hexdigest()[:16],
             tuple(self.reached.values()),
             tuple(self.reached),
-            tuple(sorted(self.repository.relative(module.path) for module in self.loaded)),
+            tuple(sorted(self.repository.files.relative(module.path) for module in self.loaded)),
             tuple(sorted(self.libraries)),
+            self.reasons,
         )
 
+    @property
+    def script_place(self) -> str:
+        return self.files.relative(self.script.path)
+
     def _follow(self, definition: Definition) -> None:
-        """CodeClosure what a definition uses."""
-        meaning = self.repository.meaning(definition, self.docstrings, self.annotations)
-        names = self.repository.targets(definition, self.docstrings, self.annotations)
-        place = self.reached[definition].place
+        """Reach what a definition uses."""
         module = definition.module
-        edges: list[str] = []
+        everything = self.everything or bool(self.plainness.reason(module))
+        meaning = self.repository.meaning(definition, everything)
+        names = self.repository.targets(definition, everything)
+        place = self.reached[definition].place
+        edges: list[str] = ["future"] if module.future and meaning.typed else []
         for imported in meaning.loads:
             self._load_imported(imported, place)
         self.mentioned |= meaning.mentions
         for used, targets in names:
-            if used.root in ("__file__", "__package__"):
-                edges.append(self.repository.relative(module.path))
+            if used.root in ("__file__", "__package__", "__name__", "__spec__", "__path__"):
+                edges.append(self.files.relative(module.path))
             elif used.root == "__doc__":
                 edges.append(str(module.docstring))
-            for target in targets:
-                edge = self._edge(target, place)
-                later = ">" if _is_rebound(definition, target) else ""
-                edges.append(f"{used.dotted}:{edge}{later}")
+            edges += [f"{used.dotted}:{self._edge(target, place)}" for target in targets]
+        if self.repository.hands_over(definition):
+            self.mentioned.add("signature")
         self._reach_dynamic(definition, meaning, names, place)
         edges += self._reach_files(definition, meaning, place)
         self.parts.append("\0".join([meaning.text, *edges]))
@@ -205,53 +255,72 @@ class _Walk:
     # What names lead to
 
     def _edge(self, target: Target, by: str, unresolved: str = "") -> str:
-        """CodeClosure what a name stands for, and say what that is."""
+        """Reach what a name refers to, and say what that is."""
         if isinstance(target, Definition):
             return str(self._reach(target, by, unresolved))
         if isinstance(target, Module):
             whole = f"module{self._reach_all(target, by, unresolved or _ANY_NAME)}"
-            return f"{whole}:{target.docstring}" if self.docstrings else whole
+            return f"{whole}:{target.docstring}" if self.everything else whole
         if self.repository.is_package(target):
             self.packages[target] = None
         else:
             self.libraries.add(target.partition(".")[0])
-        self.mentioned.add(target.rpartition(".")[2])
+        self.mentioned.update(target.split("."))
         return target
 
     def _reach(self, definition: Definition, by: str | None, unresolved: str = "") -> int:
         """Number of a definition in the order of discovery."""
         if definition not in self.numbers:
             self.numbers[definition] = len(self.numbers)
-            file = self.repository.relative(definition.module.path)
+            file = self.files.relative(definition.module.path)
             self.reached[definition] = Dependency(file, definition.label, by, unresolved)
             self.todo.append(definition)
             self._load(definition.module, self.reached[definition].place)
         return self.numbers[definition]
 
-    def _reach_all(self, module: Module, by: str, why: str) -> int:
-        """Count every definition of a module: which of them is used is not known.
+    def _reach_all(
+        self, module: Module, by: str | None, why: str, names: bool = True, sure: bool = True
+    ) -> int:
+        """Count every definition of a module.
 
-        Returns the module's number in the order of discovery.
+        With ``names`` any of its names may be used, those that it imports too, and what it does
+        as the main module. It need not be valid Python, nor what it imports, if it is not ``sure``
+        that the module is imported. Returns its number in the order of discovery.
         """
-        if module in self.whole:
-            return self.whole[module]
-        self.whole[module] = len(self.whole)
-        if module.path.name == "__init__.py":
-            self.packages[module.name] = None
+        self.sure &= sure
+        if (module, names) in self.whole:
+            return self.whole[module, names]
+        number = self.whole[module, names] = len(self.whole)
         self._load(module, by)
-        for definition in module.definitions:
-            self._reach(definition, by, why)
-        edges = []
-        for name, bound in module.bound.items():
-            if any(isinstance(part, Imported) for part in bound):
-                for target in self.repository.resolve(module, Used(name)):
-                    edges.append(f"{name}:{self._edge(target, by, why)}")
+        edges = [f"whole{number}"]
+        for step in module.steps:
+            if isinstance(step, Imported):
+                edges.append(f"import {step.module} {step.attribute}")
+            elif names or not step.main or module is self.script:
+                edges.append(str(self._reach(step, by, why)))
         for star in module.stars:
-            starred = self.repository.module(star.module)
+            starred = self.repository.module(star)
             if starred is not None:
-                edges.append(f"*:{self._reach_all(starred, by, why)}")
+                edges.append(f"*:{self._reach_all(starred, by, _ALL_STARRED)}")
+        if names:
+            if module.path.name == "__init__.py":
+                self.packages[module.name] = None
+            for name, bound in module.bound.items():
+                if any(isinstance(part, Imported) for part in bound):
+                    for target in self.repository.resolve(module, Used(name)):
+                        edges.append(f"{name}:{self._edge(target, by or '', why)}")
+            edges += self._reach_listed(module, by, why)
         self.parts.append("\0".join(edges))
-        return self.whole[module]
+        return number
+
+    def _reach_listed(self, module: Module, by: str | None, why: str) -> Iterator[str]:
+        """Modules below a package that its ``__all__`` names."""
+        for definition in module.bound.get("__all__", []):
+            if isinstance(definition, Definition):
+                for text in filter(None, map(text_of, ast.walk(definition.node))):
+                    below = self.repository.module(f"{module.name}.{text}")
+                    if below is not None:
+                        yield f"{text}:{self._reach_all(below, by, why)}"
 
     def _reach_below_packages(self) -> None:
         """What a package's modules hold can be had from the package."""
@@ -263,19 +332,27 @@ class _Walk:
     # What importing a module does
 
     def _load(self, module: Module, by: str | None) -> None:
-        """Count a module's statements that act, and those of the modules that it imports."""
+        """Count what importing a module does, and what the modules that it imports do."""
         if module in self.loaded:
             return
         self.loaded[module] = None
-        own = module is self.script
-        if not own:  # Snakemake runs a script as a file, not as a module of its package
+        if module.broken:
+            if self.sure:
+                raise module.broken
+            self.parts.append(self._reach_file(module.path, by or "", "not valid Python"))
+        if module is not self.script:  # Snakemake runs a script as a file, not as a module
             self._load_named(module.name.rpartition(".")[0], by)
+        file = self.files.relative(module.path)
         for step in module.steps:
             if isinstance(step, Imported):
-                self._load_imported(step, self.repository.relative(module.path))
-            # A main block runs where the module is the script, and only there.
-            elif own if step.main else self.effects.acts(step):
-                self._reach(step, None if own else by, "" if own else _ACTS)
+                self._load_imported(step, file)
+        reason = self.plainness.reason(module)
+        if reason:
+            self.reasons[file] = reason
+            own = module is self.script
+            self._reach_all(module, None if own else by, "" if own else _whole(reason), names=False)
+        if reason or self.plainness.reads(module):
+            self.order.append(file)
 
     def _load_imported(self, imported: Imported, by: str | None) -> None:
         self._load_named(imported.module, by)
@@ -285,12 +362,12 @@ class _Walk:
                 self._load(below, by)
 
     def _load_named(self, name: str, by: str | None) -> None:
-        """A module, and the packages that it lies in."""
-        while name:
-            module = self.repository.module(name)
+        """A module, and the packages that it is in, from the top."""
+        parts = name.split(".") if name else []
+        for end in range(1, len(parts) + 1):
+            module = self.repository.module(".".join(parts[:end]))
             if module is not None:
                 self._load(module, by)
-            name = name.rpartition(".")[0]
 
     # What is only named as the program runs
 
@@ -302,47 +379,52 @@ class _Walk:
         place: str,
     ) -> None:
         """Modules named in strings, and all that code made from strings could use."""
-        for name in meaning.strings:
-            self._reach_named(name, place)
-        last_words = set()
+        in_strings = [self._reach_named(name, place) for name in meaning.names]
         for used, targets in names:
             dotted = [target for target in targets if isinstance(target, str)]
-            last_words |= {name.rpartition(".")[2] for name in (used.dotted, *dotted)}
+            if _ANY_NAME_HERE.intersection([used.dotted, *dotted]):
+                self._reach_all(definition.module, place, _MADE_AS_IT_RUNS)
             if used.root == "__import__" or _IMPORTS_BY_NAME.intersection(dotted):
                 self._import_by_name(definition, used.dotted, place)
-            if targets and targets[0] in _ANY_MODULE:
-                self._reach_unknown("", place)
-            if targets == ["sys.modules"]:
+            if any(name.startswith("sys.modules") for name in dotted):
                 self._index_modules(definition, used.dotted, place)
-        if last_words & _DYNAMIC:
-            self._reach_all(definition.module, place, _MADE_AS_IT_RUNS)
+            if any(name.startswith(("sys.path", "sys.meta_path")) for name in dotted):
+                self._reach_unknown("", place)
+            if any(name.startswith(_STARTS_PROGRAMS) for name in dotted):
+                if "executable" in meaning.mentions or "python" in meaning.text:
+                    if not any(in_strings) and not any(self.data_files.named_by(meaning.paths)):
+                        self._reach_unknown("", place)
 
-    def _reach_named(self, name: str, place: str) -> None:
-        """The module of a dotted name, or the one that holds what it names."""
-        module = self.repository.module(name)
-        if module is None:
-            module = self.repository.module(name.rpartition(".")[0])
-            if module is not None and module.path.name == "__init__.py":
-                module = None  # a word after a package's name
-        if module is not None:
-            self._reach_all(module, place, _IN_A_STRING)
+    def _reach_named(self, name: str, place: str) -> bool:
+        """Reach the module of a dotted name, or the one that has what it names."""
+        parts = name.replace(":", ".").split(".")
+        for end in range(len(parts), 0, -1):
+            module = self.repository.module(".".join(parts[:end]))
+            if module is None:
+                continue
+            if end < len(parts) and module.path.name == "__init__.py":
+                targets = self.repository.resolve(module, Used(parts[end], tuple(parts[end + 1 :])))
+                self.parts += [self._edge(target, place, _IN_A_STRING) for target in targets]
+                return bool(targets)  # otherwise a word after a package's name
+            for found in (module, self.repository.module(f"{module.name}.__main__")):
+                if found is not None:
+                    self._reach_all(found, place, _IN_A_STRING, sure=False)
+            return True
+        return False
 
     def _reach_unknown(self, start: str, place: str) -> None:
         """Modules of the repository whose dotted names may start so."""
         folder = "" if start[:1] == "." else start.rpartition(".")[0]
         top = self.repository.root.joinpath(*folder.split("."))
-        for path in self.repository.below(top):
+        for path in self.files.below(top):
             if path.suffix != ".py":
                 continue
-            name = self.repository.relative(path).removesuffix(".py").replace("/", ".")
+            name = self.files.relative(path).removesuffix(".py").replace("/", ".")
             if folder and not name.startswith(start):
                 continue
-            try:
-                module = self.repository.module(name.removesuffix(".__init__"))
-            except SyntaxError:  # nothing can import it
-                continue
+            module = self.repository.module(name.removesuffix(".__init__"))
             if module is not None:
-                self._reach_all(module, place, _IMPORTED_AS_IT_RUNS)
+                self._reach_all(module, place, _IMPORTED_AS_IT_RUNS, sure=False)
 
     def _import_by_name(self, definition: Definition, function: str, place: str) -> None:
         """What calls of ``import_module`` and its like import; anything, where that is unknown."""
@@ -359,16 +441,29 @@ class _Walk:
             self._reach_unknown("", place)
 
     def _index_modules(self, definition: Definition, dotted: str, place: str) -> None:
-        """What stands in ``sys.modules[index]``; a constant index counts among the strings."""
+        """What ``sys.modules`` gives; a constant index counts among the strings."""
+        harmless = 0
         for node in ast.walk(definition.node):
-            if not isinstance(node, ast.Subscript) or _dotted(node.value) != dotted:
-                continue
-            if getattr(node.slice, "id", None) == "__name__":
-                self._reach_all(definition.module, place, _MADE_AS_IT_RUNS)
-            elif not isinstance(node.slice, ast.Constant):
-                self._reach_unknown("", place)
+            if isinstance(node, ast.Compare):  # whether a module is loaded
+                harmless += sum(_dotted(part) == dotted for part in node.comparators)
+            elif isinstance(node, (ast.comprehension, ast.For)):  # names of modules
+                harmless += _dotted(node.iter) == dotted
+            elif isinstance(node, ast.Subscript) and _dotted(node.value) == dotted:
+                if getattr(node.slice, "id", None) == "__name__":
+                    self._reach_all(definition.module, place, _MADE_AS_IT_RUNS)
+                    harmless += 1
+                elif text_of(node.slice) is not None:
+                    self._reach_named(text_of(node.slice), place)
+                    harmless += 1
+        if sum(_dotted(node) == dotted for node in ast.walk(definition.node)) > harmless:
+            self._reach_unknown("", place)
 
     # Files
+
+    def _reach_file(self, path: Path, place: str, unresolved: str) -> str:
+        file = self.files.relative(path)
+        self.reached.setdefault(path, Dependency(file, "", place, unresolved))
+        return f"{file}:{self.files.digest(path)}"
 
     def _reach_files(self, definition: Definition, meaning: Meaning, place: str) -> list[str]:
         """Data files that a definition reads; scripts among them may be run."""
@@ -377,22 +472,30 @@ class _Walk:
             found.setdefault(path, "")
         edges = []
         for path, unresolved in found.items():
-            file = self.repository.relative(path)
-            self.reached.setdefault(path, Dependency(file, "", place, unresolved))
-            edges.append(f"{file if unresolved else ''}:{self.data_files.digest(path)}")
+            edge = self._reach_file(path, place, unresolved)
+            edges.append(edge if unresolved else edge.rpartition(":")[2])
             if path.suffix == ".py" and path != definition.module.path:
-                self._reach_named(file.removesuffix(".py").replace("/", "."), place)
+                file = self.files.relative(path).removesuffix(".py")
+                self._reach_named(file.replace("/", ".").removesuffix(".__init__"), place)
         return edges
 
+    def _add_files(self) -> None:
+        """What can only be known at the end: files that any reached code may read."""
+        definitions = list(self.numbers)
+        leaks = not self.data_files.leaking.isdisjoint(definitions)
+        if leaks and any(map(self.data_files.climbs, definitions)):
+            for path in self.data_files.anywhere():
+                self.parts.append(self._reach_file(path, self.script_place, _ALL_FILES))
+        if self.mentioned & _READ_TEXT:
+            for module in self.loaded:
+                self.parts.append(self._reach_file(module.path, self.script_place, _TEXT))
+        if self.mentioned & _TELL_PLACE:
+            files = chain(self.files.relative(d.module.path) for d in definitions)
+            self.parts.append("\0".join(files))
 
-def _is_rebound(definition: Definition, target: Target) -> bool:
-    """Whether a name means something else by the end of a module than it does to a statement."""
-    return (
-        isinstance(target, Definition)
-        and target.module is definition.module
-        and not isinstance(definition.node, CALLABLE)
-        and target.node.lineno > definition.node.lineno
-    )
+
+def _whole(reason: str) -> str:
+    return f"the module counts whole, it is not plain: {reason}"
 
 
 def _start_of(name: ast.expr | None) -> str:

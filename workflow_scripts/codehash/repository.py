@@ -1,11 +1,11 @@
-"""The files of a repository, and what the names in them stand for."""
+"""The modules of a repository, and what the names in them refer to."""
 
 import ast
-import os
 from pathlib import Path
 
 from workflow_scripts.codehash.definitions import (
     BUILTINS,
+    FUNCTIONS,
     Definition,
     Imported,
     Meaning,
@@ -14,118 +14,160 @@ from workflow_scripts.codehash.definitions import (
     attribute_chain,
     meaning_of,
     read_module,
+    values_of,
 )
+from workflow_scripts.codehash.files import Files
 
-# Folders that hold no part of the program.
-_APART = {"results", "runs", "node_modules", "__pycache__", "build", "dist"}
-
+# Libraries that do not look at the annotations or docstring of a function that they are given.
+_DO_NOT_LOOK = (
+    "ast. asyncio. atexit. bisect. builtins. collections. concurrent. contextlib. contextvars. "
+    "copy. dataclasses. functools. heapq. itertools. logging. matplotlib. multiprocessing. numpy. "
+    "operator. os. pandas. re. scipy. signal. sys. threading. torch. types. typing. warnings. weakref."
+).split()
 Target = Definition | Module | str  # a definition, a whole module, or a name from elsewhere
 _Seen = frozenset[tuple[str, str]]  # modules and names that are being looked for
 
 
 class Repository:
-    """The Python files below a folder; each is read once.
+    """The Python modules below a folder; each is read once.
 
     Parameters
     ----------
-    root : the folder; dotted names of modules start here.
+    root : Path
+        The folder; dotted names of modules start here.
     """
 
     def __init__(self, root: Path):
-        self.root = Path(root).resolve()
+        self.files = Files(root)
+        self.root = self.files.root
         self._modules: dict[str, Module | None] = {}
-        self._meanings: dict[tuple[Definition, bool, bool], Meaning] = {}
-        self._targets: dict[tuple[Definition, bool], list[tuple[Used, list[Target]]]] = {}
+        self._paths: dict[str, Path | None] = {}
         self._packages: dict[str, bool] = {}
-        self._below: dict[Path, list[Path]] = {}
+        self._meanings: dict[tuple[Definition, bool], Meaning] = {}
+        self._hand_over: dict[Definition, bool] = {}
+        self._targets: dict[tuple[Definition, bool], list[tuple[Used, list[Target]]]] = {}
 
-    # Files
+    # Modules
 
     def module(self, name: str) -> Module | None:
         """The module or package of a dotted name; None if it is not of this repository."""
         if name not in self._modules:
-            place = self.root.joinpath(*name.split(".")) if name else self.root
-            files = [place / "__init__.py", place.with_name(place.name + ".py")] if name else []
-            found = next((path for path in files if path.is_file()), None)
-            self._modules[name] = read_module(found, name) if found else None
+            path = self.path_of(name)
+            self._modules[name] = self._read(path, name) if path else None
         return self._modules[name]
+
+    def path_of(self, name: str) -> Path | None:
+        """The file of a module or package; None if it is not of this repository."""
+        if name not in self._paths:
+            parts = name.split(".")
+            place = self.root.joinpath(*parts)
+            candidates = [place / "__init__.py", place.parent / f"{parts[-1]}.py"]
+            found = [path for path in candidates if self.files.is_file(path)]
+            self._paths[name] = found[0] if found and all(map(str.isidentifier, parts)) else None
+        return self._paths[name]
 
     def script(self, path: str) -> Module:
         """A script, by its path relative to the root.
 
         Raises
         ------
-        FileNotFoundError : if it is not there.
+        FileNotFoundError
+            If there is no such script.
+        SyntaxError
+            If it is not valid Python.
         """
         file = self.root / path
-        if not file.is_file():
+        if not self.files.is_file(file):
             raise FileNotFoundError(file)
         name = path.removesuffix(".py").replace("/", ".")
         module = self.module(name)
-        if module is None or module.path != file:  # a folder's name may hold a dot
-            module = self._modules[name] = read_module(file, name)
+        if module is None or module.path != file:  # a folder's name may have a dot
+            module = self._modules[name] = self._read(file, name)
+        if module.broken:
+            raise module.broken
         return module
 
     def is_package(self, name: str) -> bool:
         """Whether a dotted name is a folder without ``__init__.py``."""
         if name not in self._packages:
             place = self.root.joinpath(*name.split("."))
-            self._packages[name] = self.module(name) is None and place.is_dir()
+            self._packages[name] = self.path_of(name) is None and self.files.is_dir(place)
         return self._packages[name]
 
-    def below(self, folder: Path) -> list[Path]:
-        """Files of the program below a folder, sorted."""
-        if folder not in self._below:
-            found: list[Path] = []
-            for top, folders, files in os.walk(folder):
-                if "pyvenv.cfg" in files:
-                    folders.clear()
-                    continue
-                folders[:] = [f for f in folders if f not in _APART and not f.startswith(".")]
-                found += [Path(top, file) for file in files if not file.startswith(".")]
-            self._below[folder] = sorted(found)
-        return self._below[folder]
-
-    def holds(self, path: Path) -> bool:
-        """Whether a path is in the repository, and not in a folder of results."""
-        if not path.is_relative_to(self.root):
-            return False
-        parts = path.relative_to(self.root).parts
-        return not parts or (parts[0] not in _APART and not parts[0].startswith("."))
-
-    def relative(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+    def _read(self, path: Path, name: str) -> Module:
+        try:
+            return read_module(path, name, self.files.read(path))
+        except SyntaxError as error:
+            return Module(path, name, broken=error)
 
     # Names
 
-    def meaning(self, definition: Definition, docstrings: bool, annotations: bool) -> Meaning:
-        key = definition, docstrings, annotations
+    def meaning(self, definition: Definition, everything: bool) -> Meaning:
+        """What a definition means, see ``meaning_of``."""
+        key = definition, everything
         if key not in self._meanings:
-            self._meanings[key] = meaning_of(definition, docstrings, annotations)
+            self._meanings[key] = meaning_of(definition, everything)
         return self._meanings[key]
 
-    def targets(
-        self, definition: Definition, docstrings: bool, annotations: bool
-    ) -> list[tuple[Used, list[Target]]]:
-        """What each name that a definition uses stands for."""
-        key = definition, annotations  # a docstring uses no names
+    def targets(self, definition: Definition, everything: bool) -> list[tuple[Used, list[Target]]]:
+        """What each name that a definition uses refers to."""
+        key = definition, everything
         if key not in self._targets:
-            used = self.meaning(definition, docstrings, annotations).used
+            used = self.meaning(definition, everything).used
             self._targets[key] = [(name, self.resolve(definition.module, name)) for name in used]
         return self._targets[key]
 
+    def hands_over(self, definition: Definition) -> bool:
+        """Whether it gives a function or class to a library that may look at its annotations."""
+        if definition not in self._hand_over:
+            self._hand_over[definition] = any(
+                self._hands_over(definition, call) for call in self.meaning(definition, False).calls
+            )
+        return self._hand_over[definition]
+
+    def _hands_over(self, definition: Definition, call: ast.Call) -> bool:
+        function = self.resolve_in(definition, call.func)
+        if not function or not all(isinstance(target, str) for target in function):
+            return False
+        if all(target.startswith(tuple(_DO_NOT_LOOK)) for target in function):
+            return False
+        return any(
+            isinstance(target, Definition) and isinstance(target.node, (*FUNCTIONS, ast.ClassDef))
+            for value in values_of(call)
+            for target in self.resolve_in(definition, value)
+        )
+
+    def resolve_in(self, definition: Definition, node: ast.AST) -> list[Target]:
+        """What a name in a definition refers to; the definition may itself import it."""
+        root, attributes = attribute_chain(node)
+        imports = self.meaning(definition, False).imports.get(getattr(root, "id", ""), ())
+        used = [Used(root.id, attributes, imported) for imported in imports]
+        found = [target for use in used for target in self.resolve(definition.module, use)]
+        return found or self.resolve_expression(definition.module, node)
+
     def resolve(self, module: Module, used: Used) -> list[Target]:
-        """What a name stands for; empty for a builtin or a name that nothing binds."""
+        """What a name refers to; empty for a builtin or a name that nothing binds."""
         if used.imported is not None:
             return self._imported(used.imported, used.attributes, frozenset())
         return self._named(module, used.root, used.attributes, frozenset())
 
-    def resolve_expression(self, module: Module, node: ast.expr) -> list[Target]:
-        """What ``name.attribute.attribute`` stands for; empty for other expressions."""
+    def resolve_expression(self, module: Module, node: ast.AST) -> list[Target]:
+        """What ``name.attribute.attribute`` refers to; empty for other expressions."""
         root, attributes = attribute_chain(node)
         if not isinstance(root, ast.Name):
             return []
         return self.resolve(module, Used(root.id, attributes))
+
+    def library(self, module: Module, node: ast.AST) -> str:
+        """Dotted name of what ``name.attribute`` refers to in a library or among the builtins."""
+        targets = self.resolve_expression(module, node)
+        if not targets and isinstance(node, ast.Name) and node.id in BUILTINS:
+            return f"builtins.{node.id}"
+        if not targets and isinstance(node, ast.Attribute):  # such as dict.fromkeys
+            root, chain = attribute_chain(node)
+            if getattr(root, "id", "") in BUILTINS:
+                return ".".join(("builtins", root.id, *chain))
+        return targets[0] if len(targets) == 1 and isinstance(targets[0], str) else ""
 
     def _named(
         self, module: Module, name: str, attributes: tuple[str, ...], seen: _Seen
@@ -140,20 +182,11 @@ class Repository:
             else:
                 found.append(bound)
         for star in module.stars:
-            other = self.module(star.module)
+            other = self.module(star)
             if other is not None:
-                starred = self._named(other, name, attributes, seen)
-                if starred and name != "__all__":  # which decides whether it is this one
-                    starred += self._named(other, "__all__", (), seen)
+                found += self._named(other, name, attributes, seen)
             elif not found and name not in BUILTINS:
-                starred = [".".join((star.module, name, *attributes))]
-            else:
-                continue
-            if starred and star.around is not None:
-                starred.append(star.around)
-            # The last one to bind a name comes last.
-            later = star.line > module.last_line.get(name, 0)
-            found = found + starred if later else starred + found
+                found.append(".".join((star, name, *attributes)))
         return found
 
     def _imported(
@@ -163,7 +196,7 @@ class Repository:
         return self._attribute_of(imported.module, first + attributes, seen)
 
     def _attribute_of(self, name: str, attributes: tuple[str, ...], seen: _Seen) -> list[Target]:
-        """What ``module.attribute.attribute`` stands for."""
+        """What ``module.attribute.attribute`` refers to."""
         module = self.module(name)
         if module is None and not self.is_package(name):
             return [".".join((name, *attributes))]
@@ -180,7 +213,7 @@ class Repository:
                 isinstance(b, Imported) and b.module == below for b in module.bound.get(first, ())
             ):
                 return found
-        if self.module(below) is not None or self.is_package(below):
+        if self.path_of(below) is not None or self.is_package(below):
             found += self._attribute_of(below, tuple(rest), seen)
         if found:
             return found

@@ -66,6 +66,11 @@ def _graph(root: Path) -> DependencyGraph:
     return DependencyGraph(root)
 
 
+def files_seen(root: Path | None = None) -> dict[str, str]:
+    """What was looked at to find the hashes of this process, see ``codehash.files``."""
+    return dict(_graph(root or ROOT).repository.files.seen)
+
+
 def clear_cache() -> None:
     """Read all files again from now on."""
     reach.cache_clear()

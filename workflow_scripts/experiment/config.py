@@ -82,31 +82,34 @@ class _Checked(Section):
         experiment = self.experiment
         if experiment.models is None:
             experiment.models = list(self.models)
-        own = [
+        chosen = [
             Reference("experiment.models", experiment.models, self.models),
             Reference("experiment.tasks", experiment.tasks, self.tasks),
+            Reference("experiment.starts", experiment.starts, STARTS),
         ]
-        lists = [*own, Reference("experiment.starts", experiment.starts, STARTS)]
-        mistakes = [line for one in lists for line in duplicates(one.key, one.names)]
-        mistakes += [line for one in own for line in _unknown(one)]
+        mistakes = [line for one in chosen for line in duplicates(one.key, one.names)]
+        mistakes += [line for one in chosen for line in _unknown(one)]
         if "pretrained" not in experiment.starts:
             mistakes.append(
                 f"experiment.starts: got {experiment.starts}, it must contain 'pretrained'"
             )
-        if mistakes:  # all that follows looks at the tasks that exist
-            known = [task for task in dict.fromkeys(experiment.tasks) if task in self.tasks]
-            experiment.tasks = known or list(self.tasks)
-        for stage in STAGES:
-            for key, value in stage.derived.items():
-                section, name = key.split(".")
-                setattr(getattr(self, section), name, value(self))
-        references = [reference for stage in STAGES for reference in stage.references(self)]
-        mistakes += [line for one in references for line in _unknown(one)]
+        # What follows is about names that are known so far.
+        if not mistakes:
+            self._derive()
+            references = (one for stage in STAGES for one in stage.references(self))
+            mistakes = [line for one in references for line in _unknown(one)]
         if not mistakes:
             mistakes = [line for stage in STAGES for line in stage.problems(self)]
         if mistakes:
             raise ValueError("\n".join(dict.fromkeys(mistakes)))
         return self
+
+    def _derive(self) -> None:
+        """Set the values that follow from others, so that all else sees concrete ones."""
+        for stage in STAGES:
+            for key, value in stage.derived.items():
+                section, name = key.split(".")
+                setattr(getattr(self, section), name, value(self))
 
 
 def _unknown(reference: Reference) -> Iterator[str]:

@@ -12,6 +12,28 @@ from workflow_scripts.experiment.products import end_runs
 from workflow_scripts.finetune.files import checkpoint_files
 from workflow_scripts.rebuilds.import_results import unknown_outputs
 from workflow_scripts.rebuilds.libraries import other_versions
+from workflow_scripts.rebuilds.warnings import edited_warning
+
+
+def check_checkout(folder: str) -> None:
+    """Refuse to run with the code of another checkout.
+
+    Parameters
+    ----------
+    folder : str
+        Of the Snakefile.
+
+    Raises
+    ------
+    UserError
+        If ``workflow_scripts`` is imported from elsewhere.
+    """
+    used = Path(__file__).resolve().parents[2]
+    if used != Path(folder).resolve():
+        raise UserError(
+            f"got the package workflow_scripts of {used}, expected that of {folder}; another copy "
+            "is installed in this environment: pip uninstall tunescape"
+        )
 
 
 def check_results() -> None:
@@ -32,12 +54,14 @@ def check_results() -> None:
         )
 
 
-def library_warnings(settings: Any) -> Iterator[str]:
-    """A line for each library of which results were made with another version."""
+def result_warnings(settings: Any) -> Iterator[str]:
+    """A line on results edited by hand, and one for each library of another version."""
+    if line := edited_warning():
+        yield line
     renewed = settings.rebuild.on_library_change
     then = "they are made again" if renewed else "they stay (rebuild.on_library_change)"
     for library, files in other_versions().items():
-        yield f"{files} results were made with {library}; {then}"
+        yield f"Tunescape: {files} results were made with {library}; {then}"
 
 
 def share_gpus(workflow: Any, gpus: int) -> None:

@@ -16,6 +16,8 @@ GPUS = {
 }
 # Share of a data sheet's peak that large products reach; ours, not NVIDIA's.
 REACHED = 0.7
+# Of an ordinary CPU, per second: products in float32 on one thread, bytes of memory.
+CPU_FLOPS, CPU_BYTES = 30e9, 10e9
 
 
 def known_gpu(name: str, cores: int, gpus: int) -> Machine:
@@ -23,6 +25,14 @@ def known_gpu(name: str, cores: int, gpus: int) -> Machine:
     flops, half, memory = GPUS[name]
     rates = (REACHED * flops, REACHED * half, REACHED * memory)
     return Machine(f"{name.upper()}, {REACHED:.0%} of the data sheet", *rates, True, cores, gpus)
+
+
+def assumed(gpu: bool, threads: int, cores: int = 1, gpus: int = 0) -> Machine:
+    """A machine of which nothing is known but whether it has GPUs: an A100, an ordinary CPU."""
+    if gpu:
+        return known_gpu("a100", cores, gpus)
+    flops = CPU_FLOPS * threads
+    return Machine("an ordinary CPU", flops, flops, CPU_BYTES, False, cores)
 
 
 def measured(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,8 @@ class Split:
     """Examples of a split, and their length in tokens: mean, and deviation over mean."""
 
     examples: int
-    mean: float
-    spread: float
+    mean: float | None = None
+    spread: float | None = None
 
 
 # Examples: the sizes that huggingface.co/datasets/nyu-mll/glue states. Lengths: measured with the
@@ -47,7 +47,9 @@ KNOWN_TASKS = {
 }
 
 
-def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
+def lengths_of(
+    settings: Config, task: str, model: str, run: Path, by_words: bool = False
+) -> Lengths:
     """Lengths of a task's examples in a model's tokens.
 
     Measured, with the model's tokenizer or from counted words, where the examples are on this
@@ -57,6 +59,7 @@ def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
     ----------
     task, model : names in the configuration.
     run : folder of the run, which may have prepared the task already.
+    by_words : count words, which is quicker than the tokenizer.
 
     Raises
     ------
@@ -65,7 +68,8 @@ def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
     definition, longest = settings.tasks[task], settings.finetune.max_length
     tables = _tables(task, definition, run)
     if tables is not None:
-        tokenizer = _tokenizer(settings.models[model], run / "results" / "model" / model)
+        fetched = run / "results" / "model" / model
+        tokenizer = None if by_words else _tokenizer(settings.models[model], fetched)
         how = "tokens" if tokenizer else f"words x {TOKENS_PER_WORD}"
         found = [_measured(table, tokenizer, longest) for table in tables]
         return Lengths(*found, f"{how} of {definition.source}")
@@ -83,6 +87,34 @@ def lengths_of(settings: Config, task: str, model: str, run: Path) -> Lengths:
         for size, split in zip(requested, splits, strict=True)
     ]
     return Lengths(*drawn, f"known sizes of {name}")
+
+
+def known_examples(settings: Config, task: str, run: Path) -> tuple[Split, Split] | None:
+    """Sizes of a task's splits that are known without reading them; None if they are not.
+
+    Parameters
+    ----------
+    settings : Config
+    task : str
+        Its name.
+    run : Path
+        Folder of the run, which may have prepared the task already.
+    """
+    definition = settings.tasks[task]
+    place = definition.source.partition(":")[2].partition("@")[0]
+    card = run / "results" / "data" / task / "card.json"
+    splits = KNOWN_TASKS.get(place) or (Split(0), Split(0))
+    prepared = json.loads(card.read_text("utf-8")) if _prepared(card, definition) else {}
+    sizes = [
+        getattr(definition, name) or prepared.get(name) or split.examples
+        for name, split in zip(("train", "dev"), splits, strict=True)
+    ]
+    if not all(isinstance(size, int) and size for size in sizes):
+        return None
+    first, second = (
+        replace(split, examples=size) for split, size in zip(splits, sizes, strict=True)
+    )
+    return first, second
 
 
 def drawn_lengths(examples: int, mean: float, spread: float, longest: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from pathlib import Path
 from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.common.provenance import ROOT, reached_by
 from workflow_scripts.rebuilds.records import damaged_outputs, read_output_record
+from workflow_scripts.rebuilds.warnings import deleted_intermediates
 
 
 def _explain(arguments: argparse.Namespace) -> str:
@@ -39,6 +40,12 @@ def _check(arguments: argparse.Namespace) -> str:
     done = "deleted" if arguments.delete else "damaged"
     lines = [f"{done}: {o} ({read_output_record(o).get('rule')})" for o in damaged]
     lines.append(f"{checked - len(damaged)} of {checked} files are as they were written")
+    deleted = deleted_intermediates()
+    lines += [f"deleted, although what was made from it exists: {o}" for o in deleted]
+    if deleted:
+        # Snakemake does not miss them.
+        again = shlex.join(["snakemake", *deleted, "--directory", os.getcwd()])
+        lines.append(f"if they are needed, with the run's --configfile and --cores: {again}")
     if arguments.delete and damaged:
         for output in damaged:
             os.unlink(output)
@@ -73,7 +80,7 @@ def main() -> None:
     command = commands.add_parser("import", help="import results that Snakemake has no record of")
     command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
     command.set_defaults(does=_import)
-    command = commands.add_parser("check", help="find files that are not as they were written")
+    command = commands.add_parser("check", help="find files that were edited, damaged or deleted")
     command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
     command.add_argument("--delete", action="store_true", help="so that they are rebuilt")
     command.set_defaults(does=_check)

@@ -1,14 +1,13 @@
 """Hashes of scripts' code, kept between the processes of a run."""
 
-import hashlib
 import json
 import sys
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from workflow_scripts.codehash.repository import Repository
-from workflow_scripts.common.provenance import ROOT, reach
+from workflow_scripts.codehash.files import Files
+from workflow_scripts.common.provenance import ROOT, files_seen, reach
 from workflow_scripts.common.tables import write_text
 
 
@@ -20,10 +19,12 @@ class Hashed(NamedTuple):
 
 
 class CodeHashes:
-    """Hashes of the scripts of a repository, read from a file as long as the program is the same.
+    """Hashes of the scripts of a repository, read from a file as long as they are the same.
 
-    Hashing the code of all scripts takes about a second; comparing the program with that of the
-    last time takes a few hundredths.
+    Hashing the code of all scripts takes about a second. The file also says what was looked at to
+    find the hashes: contents of files, whether a file exists, names of the files below a folder.
+    The hashes are the same as long as all of that is, which takes some hundredths of a second to
+    find out.
 
     Parameters
     ----------
@@ -45,44 +46,26 @@ class CodeHashes:
 
     def save(self, scripts: list[str]) -> None:
         """Keep the hashes of these scripts for the processes that follow."""
-        found = {script: self.of(script) for script in scripts}
-        if program_digest(self.root) == self._digest:  # nothing was edited meanwhile
-            write_text(json.dumps({"program": self._digest, "scripts": found}) + "\n", self.path)
-
-    @cached_property
-    def _digest(self) -> str:
-        return program_digest(self.root)
+        if self._kept and all(script in self._kept for script in scripts):
+            return
+        found = {script: reach(script, self.root) for script in scripts}
+        hashed = {script: Hashed(c.code, list(c.libraries)) for script, c in found.items()}
+        seen = files_seen(self.root)
+        if Files(self.root).unchanged(seen):  # nothing was edited meanwhile
+            kept = {"python": sys.version, "seen": seen, "scripts": hashed}
+            write_text(json.dumps(kept) + "\n", self.path)
 
     @cached_property
     def _known(self) -> dict[str, Hashed]:
-        now = self._digest  # of the program before anything of it is walked through
+        return dict(self._kept)
+
+    @cached_property
+    def _kept(self) -> dict[str, Hashed]:
+        """Hashes in the file; empty if it does not exist or they may differ by now."""
         try:
             held = json.loads(self.path.read_text(encoding="utf-8"))
-            same = held["program"] == now
-            return {name: Hashed(*of) for name, of in held["scripts"].items()} if same else {}
+            if held["python"] == sys.version and Files(self.root).unchanged(held["seen"]):
+                return {name: Hashed(*of) for name, of in held["scripts"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
-
-
-# Larger files are no code; reading them would take longer than walking through it.
-_LARGEST = 2_000_000
-
-
-def program_digest(root: Path) -> str:
-    """SHA-256 of all that the hashes of a repository's scripts can depend on.
-
-    These are the names and contents of its files, without results, and the version of Python. For
-    files above 2 MB, such as data, size, inode and times replace the content.
-    """
-    digest = hashlib.sha256(sys.version.encode())
-    repository = Repository(root)
-    for path in repository.below(repository.root):
-        facts = path.stat()
-        content = (
-            path.read_bytes()
-            if facts.st_size <= _LARGEST
-            else repr((facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns)).encode()
-        )
-        digest.update(f"{repository.relative(path)}\0{facts.st_size}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
+            pass
+        return {}

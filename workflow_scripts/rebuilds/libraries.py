@@ -11,7 +11,10 @@ from workflow_scripts.rebuilds.records import (
     versions,
 )
 
-_installed_versions = cache(versions)
+
+@cache
+def _installed_versions() -> dict[str, str]:
+    return versions()
 
 
 def made_with(libraries: Iterable[str], output: str, renew: bool) -> dict[str, str]:

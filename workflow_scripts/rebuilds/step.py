@@ -80,10 +80,10 @@ def run(function: Callable[..., None], snakemake) -> None:
         if paths and not is_bookkeeping(name)
     }
     arguments |= dict(snakemake.params.get("spec", {}))
-    accepted = inspect.signature(function).parameters
     for name in ("context", "state"):  # parameters that never make an output stale
-        if name in accepted and snakemake.params.get(name) is not None:
-            arguments[name] = snakemake.params[name]
+        value = snakemake.params.get(name)
+        if value is not None and name in inspect.signature(function).parameters:
+            arguments[name] = value
     try:
         _refuse_damaged(map(str, snakemake.input))
         provenance = _provenance(snakemake, context)
@@ -179,7 +179,11 @@ def _write_records(snakemake, provenance: dict[str, Any]) -> None:
         "modules": _local_modules(),
     }
     for output in outputs:
-        held = {"content": content_digest(output), "bytes": file_digest(output)}
+        held = {
+            "content": content_digest(output),
+            "bytes": file_digest(output),
+            "size": os.path.getsize(output),
+        }
         write_output_record(output, {**known, **held})
 
 

@@ -1,7 +1,7 @@
-"""Statements that act when a module is imported."""
+"""Modules that do more than bind names when they are imported count whole."""
 
 from tests.codehash.repositories import USE, changed_by, parametrize, write
-from workflow_scripts.common.provenance import reached_by
+from workflow_scripts.common.provenance import reach, reached_by
 
 # Statements of lib.py, which all scripts but b.py load. What acts holds a 3; `f` needs none of it.
 ACTS = {
@@ -126,9 +126,12 @@ def test_a_statement_that_acts_counts_for_all_that_load_it(tmp_path, case):
     assert changed_by(tmp_path, "lib.py", "3", "4") == "ac"
 
 
-def test_what_acts_tells_who_loads_it(tmp_path):
+def test_what_counts_whole_names_the_line_and_who_loads_it(tmp_path):
     write(tmp_path, "--- a.py\nimport lib\nlib.f()\n--- lib.py\nimport more\ndef f(): return 1\n")
     write(tmp_path, "--- more.py\nprint('loaded')\n")
     (acting,) = [r for r in reached_by("a.py", tmp_path) if r.file == "more.py"]
-    assert (acting.name, acting.unresolved) == ("print('loaded')", "acts on import")
+    assert acting.name == "print('loaded')"
+    reason = "line 1: print('loaded')"
+    assert acting.unresolved == f"the module counts whole, it is not plain: {reason}"
     assert acting.by == "lib.py"
+    assert reach("a.py", tmp_path).whole == {"a.py": "line 2: lib.f()", "more.py": reason}
