@@ -34,7 +34,10 @@ SMALL = {
     },
     "dynamics": {"groups": 4, "resamples": 100},
 }
-TINY = "random:bert:num_hidden_layers=3,hidden_size=32,num_attention_heads=2,intermediate_size=64,seed=0"
+TINY = (
+    "random:bert:num_hidden_layers=3,hidden_size=32,num_attention_heads=2,intermediate_size=64,"
+    "seed=0"
+)
 
 
 def write_task(folder: Path) -> Path:
@@ -95,12 +98,12 @@ def test_an_own_model_from_a_folder_is_a_third_line(tmp_path):
     made = tmp_path / "made"
     first = run_snakemake(
         made,
-        "results/models/tiny/model.safetensors",
+        "results/model/tiny/model.safetensors",
         config=config | {"models": {"tiny": {"source": TINY}}},
         smoke=False,
     )
     assert first.returncode == 0, first.stderr[-3000:]
-    config |= {"models": {"mine": {"source": f"dir:{made / 'results/models/tiny'}"}}}
+    config |= {"models": {"mine": {"source": f"dir:{made / 'results/model/tiny'}"}}}
     more = {"experiment": config["experiment"] | {"starts": ["pretrained"]}}
     more |= SMALL | {"landscape": SMALL["landscape"] | {"second": "pca"}}
     more["finetune"] = SMALL["finetune"] | {"seeds": [{"init": 0, "order": 0}]}
