@@ -70,6 +70,12 @@ class TaskTitle:
         """Columns that say in a figure's numbers whose they are; the first is the name."""
         return {"task": self.name, "synthetic": self.synthetic}
 
+    def as_spec(self) -> dict[str, Any]:
+        """Fields as a rule's ``spec`` has them: without outcomes, which files give."""
+        fields = asdict(self)
+        del fields["outcomes"]
+        return fields
+
 
 @dataclass(frozen=True, kw_only=True)
 class PairTitle(TaskTitle):
@@ -124,10 +130,8 @@ def is_synthetic(settings: Any, *tasks: str) -> bool:
 def task_titles(settings: Any, tasks: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """Tasks (default: all) as the figures' scripts take them."""
     return [
-        asdict(
-            TaskTitle(
-                name=task, title=title_of(settings, task), synthetic=is_synthetic(settings, task)
-            )
-        )
+        TaskTitle(
+            name=task, title=title_of(settings, task), synthetic=is_synthetic(settings, task)
+        ).as_spec()
         for task in (settings.experiment.tasks if tasks is None else tasks)
     ]

@@ -1,7 +1,7 @@
 """Pairs of models that the learning dynamics compare, by the settings of an experiment."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from workflow_scripts.common.titles import PairTitle, is_synthetic, title_of
@@ -88,5 +88,5 @@ def pair_titles(settings: Any, pairs: list[Pair]) -> list[dict[str, Any]]:
             first=first,
             second=second,
         )
-        shown.append(asdict(title))
+        shown.append(title.as_spec())
     return shown

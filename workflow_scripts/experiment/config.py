@@ -138,7 +138,7 @@ def validated(config: dict[str, Any], written: Mapping[str, Any] | None = None) 
     Parameters
     ----------
     config : dict
-        The embedded default with the experiment's file laid over it.
+        The embedded default with the experiment's file merged into it.
     written : mapping, optional
         The experiment's file alone; everything in ``config`` by default.
 
