@@ -84,6 +84,18 @@ def test_words_are_legible_inside_the_canvas_and_apart(name, count, tables, draw
     check_words(figure)
 
 
+@pytest.mark.parametrize("count", [3, 8])
+@pytest.mark.parametrize("name", ["figure3", "figure7"])
+def test_figures_of_chosen_tasks_have_room_for_all(name, count, tables, drawn):
+    made = tables(count, points=9)
+    found = made.trajectories(made.tasks) if name == "figure3" else made.groups(made.tasks)
+    more = {"starts": STARTS} if name == "figure3" else {"groups": GROUPS}
+    script(name)(**found, **outputs(name, made), tasks=made.tasks, **more)
+    (figure,) = drawn
+    assert all(t["title"] in words_of(figure) for t in made.tasks[:7])
+    check_words(figure)
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_same_numbers_give_the_same_bytes(name, tables):
     first = {kind: path.read_bytes() for kind, path in draw(name, tables(points=9)).items()}

@@ -19,8 +19,10 @@ from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
 from workflow_scripts.figures.layout import (
     Footer,
+    blocks_of,
     broken_titles,
     head_height,
+    head_heights,
     row_margin,
     set_row_title,
     set_title,
@@ -33,6 +35,7 @@ from workflow_scripts.figures.outcomes import failed_note
 from workflow_scripts.figures.surfaces import ALPHA, BETA
 
 FRAME = {"bar": 0.98, "gap": 0.26, "widest": 2.05}
+MOST_COLUMNS = 2  # of tasks: the numbers of epochs need room
 
 
 @style.paper_style()
@@ -40,6 +43,8 @@ def loss_trajectories(
     surfaces: list[Surface], tasks: list[TaskTitle], starts: list[str]
 ) -> tuple[Figure, pd.DataFrame]:
     """Trajectories of every task (columns) and start (rows) on the training-loss surface.
+
+    More than two tasks continue in further blocks of rows.
 
     Each epoch has a marker at the paper's coordinates, filled with the loss of the checkpoint
     itself on the colour scale of the surface: where it differs from the colour around it, the
@@ -98,20 +103,28 @@ def loss_trajectories(
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−0.5"), **FRAME}
-    titles = broken_titles([task.heading for task in tasks], width_of_panels(len(tasks), **frame))
+    blocks, columns = blocks_of(len(tasks), MOST_COLUMNS)
+    titles = broken_titles([task.heading for task in tasks], width_of_panels(columns, **frame))
     rows = len(starts)
+    heads = head_heights(titles, columns)
     page = sheet(
-        len(tasks),
-        heads=[head_height(titles)] + [0.14] * (rows - 1),
-        feet=[0.0] * (rows - 1) + [0.34],
+        columns,
+        heads=[head for first in heads for head in (first, *[0.14] * (rows - 1))],
+        feet=([0.0] * (rows - 1) + [0.34]) * blocks,
         footer=Footer(keys, caption),
         aspect=(region[3] - region[2]) / (region[1] - region[0]),
+        present=[
+            [block * columns + column < len(tasks) for column in range(columns)]
+            for block in range(blocks)
+            for _ in starts
+        ],
         narrowest=3.5,
         **frame,
     )
-    for column, task in enumerate(tasks):
+    for index, task in enumerate(tasks):
+        block, column = divmod(index, columns)
         for row, start in enumerate(starts):
-            axes = page.panels[row][column]
+            axes = page.panels[block * rows + row][column]
             surface, run = chosen[task, start], runs[task, start]
             draw_map(axes, *surface.grid(LOSS.column), LOSS, scale, lines, surface.chance)
             _zoom(axes, surface, region, bottom=row == rows - 1, left=column == 0)
@@ -120,7 +133,7 @@ def loss_trajectories(
             note = draw_note(axes, _outside_words(run))
             number_epochs(axes, [(run, "black", 0)], note)
             if row == 0:
-                set_title(axes, titles[column])
+                set_title(axes, titles[index])
             if column == 0:
                 set_row_title(axes, sides[row], "−0.5")
     beyond = any(np.nanmax(values, initial=0) > scale.vmax for values in seen)
