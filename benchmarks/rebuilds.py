@@ -255,7 +255,7 @@ SAME = [
     code(
         "docstring of a module changed",
         "rebuilds/step.py",
-        swap('"""What every', '"""All that every'),
+        swap('"""The frame around', '"""What is around'),
     ),
     code(
         "docstring added",

@@ -7,24 +7,15 @@ from pathlib import Path
 
 # Folders at the top that hold no part of the program.
 _APART = {"results", "runs", "node_modules", "build", "dist"}
-# Contents of larger files, such as data, are compared by size, inode and times where that is enough.
+# Of larger files, such as data, size, inode and times are recorded instead of the content.
 _LARGEST = 2_000_000
 
 
 class Files:
     """The files of a repository.
 
-    Each answer is recorded, so that a later process can find out whether it would see the same.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the repository.
-
-    Attributes
-    ----------
-    seen : dict of str to str
-        What was looked at, such as ``"is_file lib/work.py"``, and a short form of the answer.
+    Each answer is recorded in ``seen``, such as ``{"is_file lib/work.py": "True"}``, so that a
+    later process can find out whether it would see the same.
     """
 
     def __init__(self, root: Path):

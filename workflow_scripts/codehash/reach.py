@@ -9,7 +9,6 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from workflow_scripts.codehash.data_files import DataFiles
@@ -74,24 +73,12 @@ _TEXT = "the text of the file is read"
 
 @dataclass(frozen=True)
 class Dependency:
-    """Something that a script's hash covers.
+    """Something that a script's hash covers."""
 
-    Parameters
-    ----------
-    file : str
-        Relative to the repository.
-    name : str
-        Of the definition, the first words of a statement, or empty for a data file.
-    by : str or None
-        File and name of what reaches it first; None for the script's own statements.
-    unresolved : str
-        Why it counts although no name leads to it; empty otherwise.
-    """
-
-    file: str
-    name: str
-    by: str | None = None
-    unresolved: str = ""
+    file: str  # relative to the repository
+    name: str  # of the definition, the first words of a statement, or empty for a data file
+    by: str | None = None  # file and name of what reaches it first; None for the script's own
+    unresolved: str = ""  # why it counts although no name leads to it
 
     @property
     def place(self) -> str:
@@ -103,30 +90,14 @@ class Dependency:
 
 @dataclass(frozen=True)
 class CodeClosure:
-    """All that a script reaches, in the order of discovery, and its hash.
+    """All that a script reaches, in the order of discovery, and its hash."""
 
-    Parameters
-    ----------
-    code : str
-        16 hex digits.
-    reached : tuple of Dependency
-        Without duplicates.
-    things : tuple of Definition or Path
-        What each of them is: a definition, or a file.
-    modules : tuple of str
-        Files of the repository that the script may import, relative, sorted.
-    libraries : tuple of str
-        Top-level names of the modules from elsewhere that it uses, sorted.
-    whole : dict of str to str
-        Files of modules that count whole because they are not plain, and why.
-    """
-
-    code: str
+    code: str  # 16 hex digits
     reached: tuple[Dependency, ...]
-    things: tuple[Definition | Path, ...]
-    modules: tuple[str, ...]
-    libraries: tuple[str, ...]
-    whole: dict[str, str]
+    things: tuple[Definition | Path, ...]  # what each of them is: a definition, or a file
+    modules: tuple[str, ...]  # files of modules that the script may import, relative, sorted
+    libraries: tuple[str, ...]  # top-level names of modules from elsewhere, sorted
+    whole: dict[str, str]  # files of modules that are not plain, and why
 
     def sources(self) -> dict[str, str]:
         """Text of each definition, and digest of each data file, by its place."""
@@ -142,13 +113,7 @@ class CodeClosure:
 
 
 class DependencyGraph:
-    """All that the scripts of a repository reach. Each file is read once.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the repository.
-    """
+    """All that the scripts of a repository, a folder, reach. Each file is read once."""
 
     def __init__(self, root: Path):
         self.repository = Repository(root)
@@ -390,10 +355,11 @@ class _Walk:
                 self._index_modules(definition, used.dotted, place)
             if any(name.startswith(("sys.path", "sys.meta_path")) for name in dotted):
                 self._reach_unknown("", place)
-            if any(name.startswith(_STARTS_PROGRAMS) for name in dotted):
-                if "executable" in meaning.mentions or "python" in meaning.text:
-                    if not any(in_strings) and not any(self.data_files.named_by(meaning.paths)):
-                        self._reach_unknown("", place)
+            starts = any(name.startswith(_STARTS_PROGRAMS) for name in dotted)
+            python = "executable" in meaning.mentions or "python" in meaning.text
+            named = any(in_strings) or any(self.data_files.named_by(meaning.paths))
+            if starts and python and not named:
+                self._reach_unknown("", place)
 
     def _reach_named(self, name: str, place: str) -> bool:
         """Reach the module of a dotted name, or the one that has what it names."""
@@ -441,21 +407,15 @@ class _Walk:
             self._reach_unknown("", place)
 
     def _index_modules(self, definition: Definition, dotted: str, place: str) -> None:
-        """What ``sys.modules`` gives; a constant index counts among the strings."""
-        harmless = 0
+        """Any module that ``sys.modules`` may give; whether one is loaded, and names, tell none."""
+        uses = harmless = 0
         for node in ast.walk(definition.node):
-            if isinstance(node, ast.Compare):  # whether a module is loaded
+            uses += _dotted(node) == dotted
+            if isinstance(node, ast.Compare):
                 harmless += sum(_dotted(part) == dotted for part in node.comparators)
-            elif isinstance(node, (ast.comprehension, ast.For)):  # names of modules
+            elif isinstance(node, (ast.comprehension, ast.For)):
                 harmless += _dotted(node.iter) == dotted
-            elif isinstance(node, ast.Subscript) and _dotted(node.value) == dotted:
-                if getattr(node.slice, "id", None) == "__name__":
-                    self._reach_all(definition.module, place, _MADE_AS_IT_RUNS)
-                    harmless += 1
-                elif text_of(node.slice) is not None:
-                    self._reach_named(text_of(node.slice), place)
-                    harmless += 1
-        if sum(_dotted(node) == dotted for node in ast.walk(definition.node)) > harmless:
+        if uses > harmless:
             self._reach_unknown("", place)
 
     # Files
@@ -490,8 +450,7 @@ class _Walk:
             for module in self.loaded:
                 self.parts.append(self._reach_file(module.path, self.script_place, _TEXT))
         if self.mentioned & _TELL_PLACE:
-            files = chain(self.files.relative(d.module.path) for d in definitions)
-            self.parts.append("\0".join(files))
+            self.parts += [self.files.relative(d.module.path) for d in definitions]
 
 
 def _whole(reason: str) -> str:

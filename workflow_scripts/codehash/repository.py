@@ -15,27 +15,22 @@ from workflow_scripts.codehash.definitions import (
     meaning_of,
     read_module,
     values_of,
+    words,
 )
 from workflow_scripts.codehash.files import Files
 
 # Libraries that do not look at the annotations or docstring of a function that they are given.
-_DO_NOT_LOOK = (
-    "ast. asyncio. atexit. bisect. builtins. collections. concurrent. contextlib. contextvars. "
-    "copy. dataclasses. functools. heapq. itertools. logging. matplotlib. multiprocessing. numpy. "
-    "operator. os. pandas. re. scipy. signal. sys. threading. torch. types. typing. warnings. weakref."
-).split()
+_DO_NOT_LOOK = words(
+    "ast asyncio atexit bisect builtins collections concurrent contextlib contextvars copy "
+    "dataclasses functools heapq itertools logging matplotlib multiprocessing numpy operator os "
+    "pandas re scipy signal sys threading torch types typing warnings weakref"
+)
 Target = Definition | Module | str  # a definition, a whole module, or a name from elsewhere
 _Seen = frozenset[tuple[str, str]]  # modules and names that are being looked for
 
 
 class Repository:
-    """The Python modules below a folder; each is read once.
-
-    Parameters
-    ----------
-    root : Path
-        The folder; dotted names of modules start here.
-    """
+    """The Python modules below a folder, where dotted names start; each is read once."""
 
     def __init__(self, root: Path):
         self.files = Files(root)
@@ -67,15 +62,7 @@ class Repository:
         return self._paths[name]
 
     def script(self, path: str) -> Module:
-        """A script, by its path relative to the root.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such script.
-        SyntaxError
-            If it is not valid Python.
-        """
+        """A script, by its path relative to the root; see ``DependencyGraph.of``."""
         file = self.root / path
         if not self.files.is_file(file):
             raise FileNotFoundError(file)
@@ -129,7 +116,7 @@ class Repository:
         function = self.resolve_in(definition, call.func)
         if not function or not all(isinstance(target, str) for target in function):
             return False
-        if all(target.startswith(tuple(_DO_NOT_LOOK)) for target in function):
+        if all(target.partition(".")[0] in _DO_NOT_LOOK for target in function):
             return False
         return any(
             isinstance(target, Definition) and isinstance(target.node, (*FUNCTIONS, ast.ClassDef))
@@ -160,13 +147,12 @@ class Repository:
 
     def library(self, module: Module, node: ast.AST) -> str:
         """Dotted name of what ``name.attribute`` refers to in a library or among the builtins."""
-        targets = self.resolve_expression(module, node)
-        if not targets and isinstance(node, ast.Name) and node.id in BUILTINS:
-            return f"builtins.{node.id}"
-        if not targets and isinstance(node, ast.Attribute):  # such as dict.fromkeys
-            root, chain = attribute_chain(node)
-            if getattr(root, "id", "") in BUILTINS:
-                return ".".join(("builtins", root.id, *chain))
+        root, attributes = attribute_chain(node)
+        if not isinstance(root, ast.Name):
+            return ""
+        targets = self.resolve(module, Used(root.id, attributes))
+        if not targets and root.id in BUILTINS:
+            return ".".join(("builtins", root.id, *attributes))  # such as dict.fromkeys
         return targets[0] if len(targets) == 1 and isinstance(targets[0], str) else ""
 
     def _named(
