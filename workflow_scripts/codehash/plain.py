@@ -299,9 +299,9 @@ class Plainness:
         """What an expression gives to something that goes through it at once."""
         if isinstance(node, ast.GeneratorExp):
             return self._comprehension(node, at)
-        if isinstance(node, ast.Call):
-            if self.repository.library(at.module, node.func) in _ITERATORS:
-                return min((self._iterated(n, at) for n in node.args), default=Kind.UNKNOWN)
+        function = node.func if isinstance(node, ast.Call) else None
+        if self.repository.library(at.module, function) in _ITERATORS:
+            return min((self._iterated(n, at) for n in node.args), default=Kind.UNKNOWN)
         return self._kind(node, at)
 
     def _operation(self, node: ast.expr, at: _Place) -> Kind:

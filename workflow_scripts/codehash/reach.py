@@ -121,12 +121,7 @@ class DependencyGraph:
         self.data_files = DataFiles(self.repository)
 
     def of(self, script: str) -> CodeClosure:
-        """All that a script can reach.
-
-        Parameters
-        ----------
-        script : str
-            Path relative to the repository's root.
+        """All that a script can reach, by its path relative to the repository's root.
 
         Raises
         ------
@@ -354,12 +349,11 @@ class _Walk:
             if any(name.startswith("sys.modules") for name in dotted):
                 self._index_modules(definition, used.dotted, place)
             if any(name.startswith(("sys.path", "sys.meta_path")) for name in dotted):
-                self._reach_unknown("", place)
+                self._reach_unknown(place)
             starts = any(name.startswith(_STARTS_PROGRAMS) for name in dotted)
-            python = "executable" in meaning.mentions or "python" in meaning.text
-            named = any(in_strings) or any(self.data_files.named_by(meaning.paths))
-            if starts and python and not named:
-                self._reach_unknown("", place)
+            if starts and ("executable" in meaning.mentions or "python" in meaning.text):
+                if not (any(in_strings) or any(self.data_files.named_by(meaning.paths))):
+                    self._reach_unknown(place)
 
     def _reach_named(self, name: str, place: str) -> bool:
         """Reach the module of a dotted name, or the one that has what it names."""
@@ -378,18 +372,12 @@ class _Walk:
             return True
         return False
 
-    def _reach_unknown(self, start: str, place: str) -> None:
-        """Modules of the repository whose dotted names may start so."""
-        folder = "" if start[:1] == "." else start.rpartition(".")[0]
-        top = self.repository.root.joinpath(*folder.split("."))
-        for path in self.files.below(top):
-            if path.suffix != ".py":
-                continue
+    def _reach_unknown(self, place: str) -> None:
+        """Any module of the repository."""
+        for path in self.files.below(self.repository.root):
             name = self.files.relative(path).removesuffix(".py").replace("/", ".")
-            if folder and not name.startswith(start):
-                continue
             module = self.repository.module(name.removesuffix(".__init__"))
-            if module is not None:
+            if path.suffix == ".py" and module is not None:
                 self._reach_all(module, place, _IMPORTED_AS_IT_RUNS, sure=False)
 
     def _import_by_name(self, definition: Definition, function: str, place: str) -> None:
@@ -400,11 +388,11 @@ class _Walk:
             name = call.args[0] if call.args else None
             text = text_of(name)
             if text is None or text[:1] == ".":
-                self._reach_unknown(_start_of(name), place)
+                self._reach_unknown(place)
             elif "/" not in text:  # a path counts among the files that are read
                 self._reach_named(text, place)
         if not calls:  # it has another name, or is passed on
-            self._reach_unknown("", place)
+            self._reach_unknown(place)
 
     def _index_modules(self, definition: Definition, dotted: str, place: str) -> None:
         """Any module that ``sys.modules`` may give; whether one is loaded, and names, tell none."""
@@ -416,14 +404,14 @@ class _Walk:
             elif isinstance(node, (ast.comprehension, ast.For)):
                 harmless += _dotted(node.iter) == dotted
         if uses > harmless:
-            self._reach_unknown("", place)
+            self._reach_unknown(place)
 
     # Files
 
     def _reach_file(self, path: Path, place: str, unresolved: str) -> str:
         file = self.files.relative(path)
         self.reached.setdefault(path, Dependency(file, "", place, unresolved))
-        return f"{file}:{self.files.digest(path)}"
+        return f"{file}:{hashlib.sha256(self.files.read(path)).hexdigest()}"
 
     def _reach_files(self, definition: Definition, meaning: Meaning, place: str) -> list[str]:
         """Data files that a definition reads; scripts among them may be run."""
@@ -455,12 +443,6 @@ class _Walk:
 
 def _whole(reason: str) -> str:
     return f"the module counts whole, it is not plain: {reason}"
-
-
-def _start_of(name: ast.expr | None) -> str:
-    """What is known of the start of a name that is made as the program runs."""
-    first = name.values[0] if isinstance(name, ast.JoinedStr) and name.values else None
-    return text_of(first) or ""
 
 
 def _dotted(node: ast.expr) -> str:
