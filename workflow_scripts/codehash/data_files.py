@@ -214,13 +214,11 @@ class DataFiles:
 
     def _of_package(self, call: ast.Call, scope: Definition) -> Path | None:
         """Folder of the package that a function of ``importlib.resources`` is given."""
-        if not call.args:
+        first = call.args[0] if call.args else None
+        if first is None or getattr(first, "id", None) in ("__package__", "__name__"):
             return None if call.keywords else scope.module.path.parent
-        first = call.args[0]
         if text_of(first) is not None:
             return self.root.joinpath(*text_of(first).split("."))
-        if getattr(first, "id", None) in ("__package__", "__name__"):
-            return scope.module.path.parent
         for target in self.repository.resolve_in(scope, first):
             if isinstance(target, Module):
                 return target.path.parent

@@ -65,14 +65,6 @@ class Definition:
             return ", ".join(self.names)
         return self.module.first_line(self.node)
 
-    @property
-    def source(self) -> str:
-        """The statement without comments, docstrings and the source's own formatting."""
-        try:
-            return ast.unparse(_without_docstrings(ast.parse(ast.unparse(self.node))))
-        except RecursionError:  # one that is nested too deep to be printed
-            return "\n".join(self.module.lines[self.node.lineno - 1 : self.node.end_lineno])
-
 
 @dataclass(eq=False)
 class Module:
@@ -271,14 +263,7 @@ def bound_by(node: ast.AST) -> Iterator[str]:
         yield node.rest
 
 
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, *FUNCTIONS, ast.ClassDef)):
-            node.body = _meaningful(node.body) or [ast.Pass()]
-    return tree
-
-
-def _meaningful(body: list[ast.stmt]) -> list[ast.stmt]:
+def meaningful(body: list[ast.stmt]) -> list[ast.stmt]:
     """Statements without docstrings, other lone constants and ``pass``, which do nothing."""
     return [
         node
@@ -363,7 +348,7 @@ class _Reader:
                 continue
             if isinstance(value, list):
                 if value and isinstance(value[0], ast.stmt) and not self.everything:
-                    value = _meaningful(value)
+                    value = meaningful(value)
                 if not value:
                     continue
             items += (f"{name}=", (value, scope))
@@ -479,7 +464,7 @@ class _Reader:
         items: list = [(part, scope) for part in heads]
         if self.everything and getattr(node, "returns", None) is not None:
             items.append((node.returns, "annotation"))
-        body = node.body if self.everything else _meaningful(node.body)
+        body = node.body if self.everything else meaningful(node.body)
         items.append((body, "class" if is_class else "function"))
         self._push(f"{type(node).__name__}({node.name}", *items, ")")
 

@@ -99,18 +99,6 @@ class CodeClosure:
     libraries: tuple[str, ...]  # top-level names of modules from elsewhere, sorted
     whole: dict[str, str]  # files of modules that are not plain, and why
 
-    def sources(self) -> dict[str, str]:
-        """Text of each definition, and digest of each data file, by its place."""
-        found: dict[str, str] = {}
-        for thing, reached in zip(self.things, self.reached, strict=True):
-            if isinstance(thing, Path):
-                digest = hashlib.sha256(thing.read_bytes() if thing.is_file() else b"")
-                found[reached.place] = f"sha256 {digest.hexdigest()}"
-            else:  # two statements may share their first words, or bind the same name
-                text = found.get(reached.place)
-                found[reached.place] = f"{text}\n{thing.source}" if text else thing.source
-        return found
-
 
 class DependencyGraph:
     """All that the scripts of a repository, a folder, reach. Each file is read once."""
@@ -351,9 +339,9 @@ class _Walk:
             if any(name.startswith(("sys.path", "sys.meta_path")) for name in dotted):
                 self._reach_unknown(place)
             starts = any(name.startswith(_STARTS_PROGRAMS) for name in dotted)
-            if starts and ("executable" in meaning.mentions or "python" in meaning.text):
-                if not (any(in_strings) or any(self.data_files.named_by(meaning.paths))):
-                    self._reach_unknown(place)
+            python = starts and ("executable" in meaning.mentions or "python" in meaning.text)
+            if python and not any([*in_strings, *self.data_files.named_by(meaning.paths)]):
+                self._reach_unknown(place)
 
     def _reach_named(self, name: str, place: str) -> bool:
         """Reach the module of a dotted name, or the one that has what it names."""

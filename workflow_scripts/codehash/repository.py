@@ -39,7 +39,6 @@ class Repository:
         self._paths: dict[str, Path | None] = {}
         self._packages: dict[str, bool] = {}
         self._meanings: dict[tuple[Definition, bool], Meaning] = {}
-        self._hand_over: dict[Definition, bool] = {}
         self._targets: dict[tuple[Definition, bool], list[tuple[Used, list[Target]]]] = {}
 
     # Modules
@@ -106,23 +105,15 @@ class Repository:
 
     def hands_over(self, definition: Definition) -> bool:
         """Whether it gives a function or class to a library that may look at its annotations."""
-        if definition not in self._hand_over:
-            self._hand_over[definition] = any(
-                self._hands_over(definition, call) for call in self.meaning(definition, False).calls
-            )
-        return self._hand_over[definition]
-
-    def _hands_over(self, definition: Definition, call: ast.Call) -> bool:
-        function = self.resolve_in(definition, call.func)
-        if not function or not all(isinstance(target, str) for target in function):
-            return False
-        if all(target.partition(".")[0] in _DO_NOT_LOOK for target in function):
-            return False
-        return any(
-            isinstance(target, Definition) and isinstance(target.node, (*FUNCTIONS, ast.ClassDef))
-            for value in values_of(call)
-            for target in self.resolve_in(definition, value)
-        )
+        for call in self.meaning(definition, False).calls:
+            function = self.resolve_in(definition, call.func)
+            libraries = {t.partition(".")[0] for t in function if isinstance(t, str)}
+            if len(function) == 1 and libraries - _DO_NOT_LOOK:
+                given = (self.resolve_in(definition, value) for value in values_of(call))
+                nodes = (getattr(target, "node", None) for targets in given for target in targets)
+                if any(isinstance(node, (*FUNCTIONS, ast.ClassDef)) for node in nodes):
+                    return True
+        return False
 
     def resolve_in(self, definition: Definition, node: ast.AST) -> list[Target]:
         """What a name in a definition refers to; the definition may itself import it."""
