@@ -1383,7 +1383,7 @@ UNCHANGED = {
             one: Record
             two: Record | None = None
         def words(text): return tuple(text.split())
-        NAMES = words("one two")
+        NAMES = tuple("one two".split())
         TABLE = {name: Record(len(name)) for name in ("one", "two")}
         PAIRS = [Pair(Record(1), TABLE), Pair(two=None, one=Record())]
         BOTH = {**{"one": 1}, **dict(zip("ab", range(2)))}

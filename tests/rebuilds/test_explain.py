@@ -12,6 +12,7 @@ from tests.codehash.repositories import change, write
 from workflow_scripts.common.provenance import clear_cache, reach
 from workflow_scripts.rebuilds.explain import _script_of, changed_definitions, explain
 from workflow_scripts.rebuilds.records import TRACKED, read_output_record
+from workflow_scripts.rebuilds.sources import sources_of
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = "results/joined.txt"

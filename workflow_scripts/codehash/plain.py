@@ -427,25 +427,7 @@ class Plainness:
         record = self._class_of(function, at)
         if record is not None and self._is_record(record):
             return min(Kind.KEPT, self._least(values, at))
-        return self._returned(function, at) if given is Kind.VALUE else Kind.UNKNOWN
-
-    def _returned(self, function: ast.expr, at: _Place) -> Kind:
-        """What a function of one expression returns for values."""
-        targets = self.repository.resolve_expression(at.module, function)
-        target = targets[0] if len(targets) == 1 else None
-        node = getattr(target, "node", None)
-        if not isinstance(node, ast.FunctionDef) or node.name not in target.names:
-            return Kind.UNKNOWN
-        if target not in self._kinds:
-            self._kinds[target] = Kind.UNKNOWN  # until it is known, against circles
-            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-            value = getattr(body[0], "value", None) if len(body) == 1 else None
-            once = len(target.module.bound[node.name]) == 1 and not node.decorator_list
-            if once and value is not None and isinstance(body[0], ast.Return):
-                names = {argument.arg: Kind.VALUE for argument in arguments_of(node.args)}
-                self._reading.setdefault(target.module, False)
-                self._kinds[target] = _value(self._kind(value, _Place(target.module, names)))
-        return self._kinds[target]
+        return Kind.UNKNOWN
 
 
 def _value(*kinds: Kind) -> Kind:
