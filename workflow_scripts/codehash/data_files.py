@@ -66,7 +66,7 @@ class DataFiles:
         if not self._may_read(scope) or self._only_names_a_folder(scope):
             return found
         for part in self._unresolved(scope, found):
-            library = self._library(scope, part)
+            library = self.repository.library(scope, part)
             name = getattr(part, "id", getattr(part, "attr", text_of(part)))
             if library.startswith((*_ANYWHERE, *_RESOURCES)) or name in _PLACES:
                 self._add(self.root, found)
@@ -192,7 +192,7 @@ class DataFiles:
         return place
 
     def _of_call(self, node: ast.Call, scope: Definition) -> Path | None:
-        library = self._library(scope, node.func)
+        library = self.repository.library(scope, node.func)
         if library.startswith(_RESOURCES):
             return self._of_package(node, scope)
         method = "" if library or not isinstance(node.func, ast.Attribute) else node.func.attr
@@ -225,10 +225,3 @@ class DataFiles:
             if isinstance(target, str):
                 return self.root.joinpath(*target.split("."))
         return None
-
-    def _library(self, scope: Definition, node: ast.AST) -> str:
-        """Dotted name of what a name refers to in a library or among the builtins."""
-        targets = self.repository.resolve_in(scope, node)
-        if len(targets) == 1 and isinstance(targets[0], str):
-            return targets[0]
-        return "" if targets else self.repository.library(scope.module, node)

@@ -218,15 +218,8 @@ def _is_typing(node: ast.expr, module: Module, name: str) -> bool:
 
 def _is_main(node: ast.stmt) -> bool:
     """Whether it is ``if __name__ == "__main__":`` without an else."""
-    return (
-        isinstance(node, ast.If)
-        and not node.orelse
-        and isinstance(node.test, ast.Compare)
-        and getattr(node.test.left, "id", None) == "__name__"
-        and isinstance(node.test.ops[0], ast.Eq)
-        and len(node.test.ops) == 1
-        and text_of(node.test.comparators[0]) == "__main__"
-    )
+    plain = isinstance(node, ast.If) and not node.orelse
+    return plain and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
@@ -371,10 +364,8 @@ class _Reader:
             self._push((inner.body, scope))
 
     def _JoinedStr(self, node: ast.JoinedStr, scope: str) -> None:
-        if len(node.values) == 1 and isinstance(node.values[0], ast.Constant):
-            self._push((node.values[0], scope))  # f"text"
-        elif not node.values:
-            self.out.append("str:'';")
+        if all(isinstance(part, ast.Constant) for part in node.values):  # f"text"
+            self._push((ast.Constant("".join(part.value for part in node.values)), scope))
         else:
             self._any(node, scope)
 

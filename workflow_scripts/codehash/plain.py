@@ -82,15 +82,7 @@ _STATE = ("os.environ", "os.getenv", "sys.", "logging.root")
 
 
 # Expressions that give a value if all their parts are values.
-_OPERATIONS = (
-    ast.BinOp,
-    ast.BoolOp,
-    ast.Compare,
-    ast.FormattedValue,
-    ast.JoinedStr,
-    ast.Slice,
-    ast.UnaryOp,
-)
+_OPERATIONS = words("BinOp BoolOp Compare FormattedValue JoinedStr Slice UnaryOp")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)
 
 
@@ -284,7 +276,7 @@ class Plainness:
     def _kind(self, node: ast.AST, at: _Place) -> Kind:
         if isinstance(node, ast.Constant):
             return Kind.VALUE
-        if isinstance(node, _OPERATIONS):
+        if type(node).__name__ in _OPERATIONS:
             return self._operation(node, at)
         if isinstance(node, _COMPREHENSIONS):
             return self._comprehension(node, at)
@@ -339,14 +331,14 @@ class Plainness:
         if isinstance(target, Module):
             return Kind.KEPT
         kind = Kind.CALLABLE
-        if isinstance(target.node, ast.ClassDef):
-            kind = Kind.CALLABLE if self._is_quiet_class(target) else Kind.UNKNOWN
-        elif not isinstance(target.node, FUNCTIONS):
+        if not isinstance(target.node, FUNCTIONS):
             kind = self._constant(target)
         own = isinstance(node, ast.Name) or node.attr in target.names
         return kind if own else _attribute(kind, node.attr)
 
     def _constant(self, target: Definition) -> Kind:
+        if isinstance(target.node, ast.ClassDef):
+            return Kind.CALLABLE if self._is_quiet_class(target) else Kind.UNKNOWN
         if target not in self._kinds:
             self._kinds[target] = Kind.UNKNOWN  # until it is known, against circles
             value = getattr(target.node, "value", None)

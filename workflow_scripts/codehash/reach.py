@@ -68,6 +68,7 @@ _IN_A_STRING = "named in a string"
 _ALL_LOADED = "any name of any module may be used"
 _ALL_STARRED = "all its names are imported"
 _ALL_FILES = "any file of the repository may be read"
+_NOT_PLAIN = "the module counts whole, it is not plain"
 _TEXT = "the text of the file is read"
 
 
@@ -133,6 +134,7 @@ class _Walk:
         self.repository, self.plainness = graph.repository, graph.plainness
         self.data_files, self.files = graph.data_files, graph.repository.files
         self.script, self.everything = script, everything
+        self.script_place = self.files.relative(script.path)
         self.numbers: dict[Definition, int] = {}
         self.reached: dict[Definition | Path, Dependency] = {}
         self.todo: deque[Definition] = deque()
@@ -172,10 +174,6 @@ class _Walk:
             tuple(sorted(self.libraries)),
             self.reasons,
         )
-
-    @property
-    def script_place(self) -> str:
-        return self.files.relative(self.script.path)
 
     def _follow(self, definition: Definition) -> None:
         """Reach what a definition uses."""
@@ -297,8 +295,8 @@ class _Walk:
         reason = self.plainness.reason(module)
         if reason:
             self.reasons[file] = reason
-            own = module is self.script
-            self._reach_all(module, None if own else by, "" if own else _whole(reason), names=False)
+            why = f"{_NOT_PLAIN}: {reason}" if module is not self.script else ""
+            self._reach_all(module, by if why else None, why, names=False)
         if reason or self.plainness.reads(module):
             self.order.append(file)
 
@@ -427,10 +425,6 @@ class _Walk:
                 self.parts.append(self._reach_file(module.path, self.script_place, _TEXT))
         if self.mentioned & _TELL_PLACE:
             self.parts += [self.files.relative(d.module.path) for d in definitions]
-
-
-def _whole(reason: str) -> str:
-    return f"the module counts whole, it is not plain: {reason}"
 
 
 def _dotted(node: ast.expr) -> str:

@@ -136,12 +136,13 @@ class Repository:
             return []
         return self.resolve(module, Used(root.id, attributes))
 
-    def library(self, module: Module, node: ast.AST) -> str:
+    def library(self, where: Module | Definition, node: ast.AST) -> str:
         """Dotted name of what ``name.attribute`` refers to in a library or among the builtins."""
         root, attributes = attribute_chain(node)
         if not isinstance(root, ast.Name):
             return ""
-        targets = self.resolve(module, Used(root.id, attributes))
+        look = self.resolve_in if isinstance(where, Definition) else self.resolve_expression
+        targets = look(where, node)
         if not targets and root.id in BUILTINS:
             return ".".join(("builtins", root.id, *attributes))  # such as dict.fromkeys
         return targets[0] if len(targets) == 1 and isinstance(targets[0], str) else ""
