@@ -6,6 +6,7 @@ have no effect and look at nothing that could change. In doubt a module is not p
 """
 
 import ast
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -259,17 +260,10 @@ class Plainness:
             return False
         if node.bases:
             return self._roots(node, at) == {"typing.NamedTuple"}
-        factories = [
-            part.value
-            for part in ast.walk(node)
-            if isinstance(part, ast.keyword) and part.arg == "default_factory"
-        ]
-        dataclass_ = any(
-            self.repository.library(at.module, getattr(d, "func", d)) == "dataclasses.dataclass"
-            for d in node.decorator_list
-        )
-        known = all(getattr(part, "id", "") in ("dict", "list", "set") for part in factories)
-        return dataclass_ and known and not self._roots(node, at)
+        decorators = [getattr(d, "func", d) for d in node.decorator_list]
+        made = {self.repository.library(at.module, decorator) for decorator in decorators}
+        calls = re.search(r"default_factory=(?!(dict|list|set)\b)", ast.unparse(node))
+        return "dataclasses.dataclass" in made and not calls and not self._roots(node, at)
 
     # Expressions
 

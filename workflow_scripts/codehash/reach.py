@@ -180,13 +180,12 @@ class _Walk:
         module = definition.module
         everything = self.everything or bool(self.plainness.reason(module))
         meaning = self.repository.meaning(definition, everything)
-        names = self.repository.targets(definition, everything)
         place = self.reached[definition].place
         edges: list[str] = ["future"] if module.future and meaning.typed else []
         for imported in meaning.loads:
             self._load_imported(imported, place)
         self.mentioned |= meaning.mentions
-        for used, targets in names:
+        for used, targets in self.repository.targets(definition, everything):
             if used.root in ("__file__", "__package__", "__name__", "__spec__", "__path__"):
                 edges.append(self.files.relative(module.path))
             elif used.root == "__doc__":
@@ -194,7 +193,7 @@ class _Walk:
             edges += [f"{used.dotted}:{self._edge(target, place)}" for target in targets]
         if self.repository.hands_over(definition):
             self.mentioned.add("signature")
-        self._reach_dynamic(definition, meaning, names, place)
+        self._reach_dynamic(definition, everything, place)
         edges += self._reach_files(definition, meaning, place)
         self.parts.append("\0".join([meaning.text, *edges]))
 
@@ -317,16 +316,11 @@ class _Walk:
 
     # What is only named as the program runs
 
-    def _reach_dynamic(
-        self,
-        definition: Definition,
-        meaning: Meaning,
-        names: list[tuple[Used, list[Target]]],
-        place: str,
-    ) -> None:
+    def _reach_dynamic(self, definition: Definition, everything: bool, place: str) -> None:
         """Modules named in strings, and all that code made from strings could use."""
+        meaning = self.repository.meaning(definition, everything)
         in_strings = [self._reach_named(name, place) for name in meaning.names]
-        for used, targets in names:
+        for used, targets in self.repository.targets(definition, everything):
             dotted = [target for target in targets if isinstance(target, str)]
             if _ANY_NAME_HERE.intersection([used.dotted, *dotted]):
                 self._reach_all(definition.module, place, _MADE_AS_IT_RUNS)
@@ -368,17 +362,15 @@ class _Walk:
 
     def _import_by_name(self, definition: Definition, function: str, place: str) -> None:
         """What calls of ``import_module`` and its like import; anything, where that is unknown."""
-        nodes = ast.walk(definition.node)
-        calls = [n for n in nodes if isinstance(n, ast.Call) and _dotted(n.func) == function]
-        for call in calls:
-            name = call.args[0] if call.args else None
-            text = text_of(name)
-            if text is None or text[:1] == ".":
-                self._reach_unknown(place)
-            elif "/" not in text:  # a path counts among the files that are read
-                self._reach_named(text, place)
-        if not calls:  # it has another name, or is passed on
+        calls = [n for n in ast.walk(definition.node) if _dotted(getattr(n, "func", n)) == function]
+        calls = [call for call in calls if isinstance(call, ast.Call)]
+        texts = [text_of(call.args[0]) if call.args else None for call in calls]
+        # It may have another name, or be passed on.
+        if not calls or any(text is None or text.startswith(".") for text in texts):
             self._reach_unknown(place)
+        for text in filter(None, texts):
+            if "/" not in text:  # a path counts among the files that are read
+                self._reach_named(text, place)
 
     def _index_modules(self, definition: Definition, dotted: str, place: str) -> None:
         """Any module that ``sys.modules`` may give; whether one is loaded, and names, tell none."""
