@@ -174,19 +174,18 @@ class Plainness:
         return function in known and self._least(values, at) is Kind.VALUE
 
     def _annotation(self, node: ast.expr, at: _Place) -> bool:
-        reading = self._reading[at.module]
-        try:
-            if text_of(node) is not None:
-                node = ast.parse(node.value, mode="eval").body
-            elif not at.module.future:
-                return isinstance(node, ast.Name) or bool(self._kind(node, at))
-        except (SyntaxError, ValueError):
-            return True
-        finally:
-            self._reading[at.module] = reading  # only code that reads annotations could see it
-        # It may name what only type checkers know.
-        calls = [part for part in ast.walk(node) if isinstance(part, (ast.Call, ast.NamedExpr))]
-        return all(self._kind(call, at) for call in calls)
+        reading = self._reading[at.module]  # only code that reads annotations could see it
+        parts: list[ast.AST] = [node]
+        if text_of(node) is not None or at.module.future:
+            # It may name what only type checkers know.
+            try:
+                node = ast.parse(text_of(node) or ast.unparse(node), mode="eval").body
+            except (SyntaxError, ValueError):
+                return True
+            parts = [n for n in ast.walk(node) if isinstance(n, (ast.Call, ast.NamedExpr))]
+        known = all(isinstance(part, ast.Name) or self._kind(part, at) for part in parts)
+        self._reading[at.module] = reading
+        return known
 
     # Classes
 
@@ -240,7 +239,7 @@ class Plainness:
 
     def _class_of(self, node: ast.expr, at: _Place) -> Definition | None:
         """The class of the repository that an expression names."""
-        targets = self.repository.resolve_expression(at.module, node)
+        targets = self.repository.resolve_in(at.module, node)
         is_class = len(targets) == 1 and isinstance(getattr(targets[0], "node", None), ast.ClassDef)
         return targets[0] if is_class else None
 
@@ -309,12 +308,12 @@ class Plainness:
     def _Attribute(self, node: ast.Attribute, at: _Place) -> Kind:
         if self.repository.library(at.module, node).startswith("builtins."):
             return Kind.CALLABLE  # a method of a builtin class
-        if self.repository.resolve_expression(at.module, node):
+        if self.repository.resolve_in(at.module, node):
             return self._named(node, at)
         return _attribute(self._kind(node.value, at), node.attr)
 
     def _named(self, node: ast.expr, at: _Place) -> Kind:
-        targets = self.repository.resolve_expression(at.module, node)
+        targets = self.repository.resolve_in(at.module, node)
         if len(targets) != 1:
             return Kind.UNKNOWN
         target = targets[0]

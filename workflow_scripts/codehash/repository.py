@@ -115,13 +115,16 @@ class Repository:
                     return True
         return False
 
-    def resolve_in(self, definition: Definition, node: ast.AST) -> list[Target]:
-        """What a name in a definition refers to; the definition may itself import it."""
+    def resolve_in(self, where: Module | Definition, node: ast.AST) -> list[Target]:
+        """What ``name.attribute`` refers to; a definition may itself import the name."""
         root, attributes = attribute_chain(node)
-        imports = self.meaning(definition, False).imports.get(getattr(root, "id", ""), ())
-        used = [Used(root.id, attributes, imported) for imported in imports]
-        found = [target for use in used for target in self.resolve(definition.module, use)]
-        return found or self.resolve_expression(definition.module, node)
+        if not isinstance(root, ast.Name):
+            return []
+        own = isinstance(where, Definition)
+        imports = self.meaning(where, False).imports.get(root.id, ()) if own else ()
+        used = [Used(root.id, attributes, i) for i in imports] or [Used(root.id, attributes)]
+        module = where.module if own else where
+        return [target for use in used for target in self.resolve(module, use)]
 
     def resolve(self, module: Module, used: Used) -> list[Target]:
         """What a name refers to; empty for a builtin or a name that nothing binds."""
@@ -129,20 +132,12 @@ class Repository:
             return self._imported(used.imported, used.attributes, frozenset())
         return self._named(module, used.root, used.attributes, frozenset())
 
-    def resolve_expression(self, module: Module, node: ast.AST) -> list[Target]:
-        """What ``name.attribute.attribute`` refers to; empty for other expressions."""
-        root, attributes = attribute_chain(node)
-        if not isinstance(root, ast.Name):
-            return []
-        return self.resolve(module, Used(root.id, attributes))
-
     def library(self, where: Module | Definition, node: ast.AST) -> str:
         """Dotted name of what ``name.attribute`` refers to in a library or among the builtins."""
         root, attributes = attribute_chain(node)
         if not isinstance(root, ast.Name):
             return ""
-        look = self.resolve_in if isinstance(where, Definition) else self.resolve_expression
-        targets = look(where, node)
+        targets = self.resolve_in(where, node)
         if not targets and root.id in BUILTINS:
             return ".".join(("builtins", root.id, *attributes))  # such as dict.fromkeys
         return targets[0] if len(targets) == 1 and isinstance(targets[0], str) else ""
