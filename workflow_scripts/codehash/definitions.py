@@ -1,7 +1,6 @@
-"""Python source as definitions: what each one means, and which names it uses.
+"""Python source as definitions, the statements at the top level of a module.
 
-The statements at the top level of a module are its definitions. Comments, formatting, docstrings
-and annotations that do nothing at run time are no part of what a definition means.
+Comments, formatting, docstrings and annotations that do nothing are no part of what one means.
 """
 
 import ast
@@ -99,13 +98,7 @@ class Module:
 
 
 def read_module(path: Path, name: str, data: bytes) -> Module:
-    """Cut a file into definitions, reading its bytes as Python does.
-
-    Raises
-    ------
-    SyntaxError
-        If it is not valid Python.
-    """
+    """Cut a file into definitions, reading its bytes as Python does; SyntaxError if it is none."""
     try:
         tree = ast.parse(data, filename=str(path))
         table = symtable.symtable(data, str(path), "exec")

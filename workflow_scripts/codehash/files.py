@@ -14,7 +14,7 @@ _LARGEST = 2_000_000
 class Files:
     """The files of a repository.
 
-    Each answer is recorded in ``seen``, such as ``{"is_file lib/work.py": "True"}``, so that a
+    Each answer is recorded in ``seen``, such as ``{"isfile lib/work.py": "True"}``, so that a
     later process can find out whether it would see the same.
     """
 
@@ -25,10 +25,10 @@ class Files:
         self._below: dict[Path, list[Path]] = {}
 
     def is_file(self, path: Path) -> bool:
-        return self._ask("is_file", path) == "True"
+        return self._ask("isfile", path) == "True"
 
     def is_dir(self, path: Path) -> bool:
-        return self._ask("is_dir", path) == "True"
+        return self._ask("isdir", path) == "True"
 
     def read(self, path: Path) -> bytes:
         """Content of a file; empty if it cannot be read."""
@@ -73,10 +73,8 @@ class Files:
         return self._answers[kind, path]
 
     def _look(self, kind: str, path: Path) -> str:
-        if kind == "is_file":
-            return str(os.path.isfile(path))  # a long text is no path
-        if kind == "is_dir":
-            return str(os.path.isdir(path))
+        if kind in ("isfile", "isdir"):
+            return str(getattr(os.path, kind)(path))  # a long text is no path
         try:
             if kind == "below":
                 names = sorted(os.path.relpath(file, self.root) for file in self._walk(path))

@@ -273,6 +273,8 @@ class Plainness:
             return self._operation(node, at)
         if isinstance(node, _COMPREHENSIONS):
             return self._comprehension(node, at)
+        if isinstance(node, ast.GeneratorExp):
+            return min(Kind.KEPT, self._comprehension(node, at))
         method = getattr(self, f"_{type(node).__name__}", None)
         return method(node, at) if method else Kind.UNKNOWN
 
@@ -359,10 +361,6 @@ class Plainness:
     def _Starred(self, node: ast.Starred, at: _Place) -> Kind:
         return _value(self._iterated(node.value, at))
 
-    def _IfExp(self, node: ast.IfExp, at: _Place) -> Kind:
-        test = _value(self._kind(node.test, at))
-        return test and self._least([node.body, node.orelse], at)
-
     def _Subscript(self, node: ast.Subscript, at: _Place) -> Kind:
         below, index = self._kind(node.value, at), self._kind(node.slice, at)
         if index and below is Kind.CALLABLE:  # of a class, in an annotation
@@ -373,9 +371,6 @@ class Plainness:
 
     def _Lambda(self, node: ast.Lambda, at: _Place) -> Kind:
         return min(Kind.CALLABLE, self._least(defaults_of(node.args), at))
-
-    def _GeneratorExp(self, node: ast.GeneratorExp, at: _Place) -> Kind:
-        return min(Kind.KEPT, self._comprehension(node, at))
 
     def _comprehension(self, node, at: _Place) -> Kind:
         inner = _Place(at.module, dict(at.names))

@@ -110,15 +110,7 @@ class DependencyGraph:
         self.data_files = DataFiles(self.repository)
 
     def of(self, script: str) -> CodeClosure:
-        """All that a script can reach, by its path relative to the repository's root.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such script.
-        SyntaxError
-            If a file that it imports is not valid Python.
-        """
+        """All that a script can reach, by its path relative to the repository's root."""
         walk = _Walk(self, self.repository.script(script), everything=False)
         walk.go()
         if walk.mentioned & _READ_EVERYTHING:
