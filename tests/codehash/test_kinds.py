@@ -6,6 +6,7 @@ import pytest
 
 from tests.codehash.repositories import change, changed_by, codes, parametrize, write
 from workflow_scripts.common.provenance import clear_cache, code_of, reach
+from workflow_scripts.rebuilds.sources import sources_of
 
 # A repository with a script a.py, and an edit that changes what the script does: file, text before,
 # text after. Further edits, each of the repository as it was, follow.
@@ -1209,7 +1210,7 @@ def test_a_file_is_read_as_python_reads_it(tmp_path, data):
     write(tmp_path, "--- a.py\nfrom lib import f\nf()\n")
     (tmp_path / "lib.py").write_bytes(data)
     before = codes(tmp_path)
-    assert reach("a.py", tmp_path).sources()
+    assert sources_of(reach("a.py", tmp_path))
     (tmp_path / "lib.py").write_bytes(data.replace(b"return 1", b"return 2"))
     assert codes(tmp_path) != before
 
@@ -1382,7 +1383,7 @@ UNCHANGED = {
             one: Record
             two: Record | None = None
         def words(text): return tuple(text.split())
-        NAMES = words("one two")
+        NAMES = tuple("one two".split())
         TABLE = {name: Record(len(name)) for name in ("one", "two")}
         PAIRS = [Pair(Record(1), TABLE), Pair(two=None, one=Record())]
         BOTH = {**{"one": 1}, **dict(zip("ab", range(2)))}
