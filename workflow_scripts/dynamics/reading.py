@@ -50,7 +50,8 @@ def read_examples(
 
     Raises
     ------
-    UserError : if a task has fewer examples than ``count``.
+    UserError
+        If a task has fewer examples than ``count``.
     """
     parts = []
     for path, card in zip(dev, cards, strict=True):
@@ -83,7 +84,8 @@ def load_pair(
 
     Raises
     ------
-    UserError : if a file cannot be read, or the weights do not fit the architecture.
+    UserError
+        If a file cannot be read, or the weights do not fit the architecture.
     """
     pair = []
     for card, path in zip((cards[0], cards[-1]), weights, strict=True):
@@ -160,7 +162,8 @@ def chosen_rows(lengths: np.ndarray, tokens: str) -> tuple[Tensor, Tensor]:
 
     Raises
     ------
-    UserError : for another choice.
+    UserError
+        For another choice.
     """
     if tokens not in TOKENS:
         raise UserError(f"tokens: got {tokens!r}, allowed: {', '.join(TOKENS)}")

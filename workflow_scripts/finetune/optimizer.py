@@ -78,7 +78,8 @@ def make_optimizer(
 
     Raises
     ------
-    KeyError : for an optimizer other than the three.
+    KeyError
+        For an optimizer other than the three.
 
     References
     ----------

@@ -99,7 +99,8 @@ class Training:
 
         Raises
         ------
-        UserError : if it was asked to stop; ``state`` then holds every step so far.
+        UserError
+            If it was asked to stop; ``state`` then holds every step so far.
         """
         if state.epoch < 0:
             scores = {"epoch": 0, "step": 0, "train_loss": math.nan, **self._dev_scores()}

@@ -79,7 +79,8 @@ def pack_batch(architecture: Architecture, batch: Mapping[str, Tensor]) -> Packe
 
     Raises
     ------
-    ValueError : if it is padded.
+    ValueError
+        If it is padded.
     """
     ids = batch["input_ids"]
     if not batch["attention_mask"].all():

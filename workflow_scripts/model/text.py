@@ -68,7 +68,8 @@ def load_tokenizer(model_dir: Path) -> Tokenizer:
 
     Raises
     ------
-    UserError : if one of its files is missing or cannot be read.
+    UserError
+        If one of its files is missing or cannot be read.
     """
     file = Path(model_dir) / "tokenizer.json"
     try:
@@ -122,8 +123,10 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
 
     Raises
     ------
-    UserError : if ``max_length`` is more than the model takes.
-    KeyError : if a column is missing.
+    UserError
+        If ``max_length`` is more than the model takes.
+    KeyError
+        If a column is missing.
     """
     if max_length > tokenizer.model_max_length:
         raise UserError(

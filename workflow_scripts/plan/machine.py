@@ -53,7 +53,8 @@ def measured(
 
     Raises
     ------
-    UserError : for ``cuda`` where PyTorch finds no GPU.
+    UserError
+        For ``cuda`` where PyTorch finds no GPU.
     """
     import torch
 

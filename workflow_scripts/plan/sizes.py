@@ -63,7 +63,8 @@ def lengths_of(
 
     Raises
     ------
-    UserError : if the examples cannot be read, or nothing is known of the task without a network.
+    UserError
+        If the examples cannot be read, or nothing is known of the task without a network.
     """
     definition, longest = settings.tasks[task], settings.finetune.max_length
     tables = _tables(task, definition, run)
@@ -201,7 +202,8 @@ def given_lengths(text: str, longest: int) -> Lengths:
 
     Raises
     ------
-    UserError : for anything else.
+    UserError
+        For anything else.
     """
     parts = text.split(",")
     try:
