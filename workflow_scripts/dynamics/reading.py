@@ -74,12 +74,13 @@ def load_pair(
     model_dir : Path
         Folder with the model's ``config.json``.
     cards : list of Path
-        Card of the first model's task and of the second's; one where they are the same.
+        Card of the first model's task and of the second's; one if they are the same.
     weights : tuple of Path
-        Checkpoint of either model.
+        Checkpoints of the first and the second model.
     device : torch.device
+        Where both models are placed.
     attention : str
-        "sdpa", or "eager" if attention weights are needed of an architecture that runs its own
+        "sdpa", or "eager" if attention weights are needed and the architecture runs its own
         forward pass.
 
     Raises
@@ -163,7 +164,7 @@ def chosen_rows(lengths: np.ndarray, tokens: str) -> tuple[Tensor, Tensor]:
     Raises
     ------
     UserError
-        For another choice.
+        If ``tokens`` has another value.
     """
     if tokens not in TOKENS:
         raise UserError(f"tokens: got {tokens!r}, allowed: {', '.join(TOKENS)}")

@@ -79,7 +79,7 @@ def make_optimizer(
     Raises
     ------
     KeyError
-        For an optimizer other than the three.
+        If the recipe's optimizer is not one of the three.
 
     References
     ----------

@@ -42,7 +42,7 @@ def factor(step: int, steps: int, schedule: str, warmup: float) -> float:
     Raises
     ------
     ValueError
-        For another schedule, once the warm-up is over.
+        If ``schedule`` is not one of the above; not raised during the warm-up.
 
     References
     ----------

@@ -46,6 +46,7 @@ class Training:
     order : int
         Seed of the order of the examples and of dropout.
     device : torch.device
+        Where the training runs.
     token_budget : int
         Tokens, with padding, in one forward pass over the dev set.
     asked_to_stop : callable

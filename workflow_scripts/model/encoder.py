@@ -133,8 +133,8 @@ def build_classifier(
     Raises
     ------
     UserError
-        For fewer than 2 classes or another ``attention``, if the configuration cannot be read, or
-        if the architecture is not supported.
+        If there are fewer than 2 classes, ``attention`` has another value, the configuration
+        cannot be read, or the architecture is not supported.
     """
     if labels < 2:
         raise UserError(f"got {labels} classes, a classifier needs at least 2")
@@ -173,8 +173,8 @@ def classifier_of(
     Raises
     ------
     UserError
-        If the architecture has no sequence classifier, keeps weights that are no parameters, or has
-        no separate encoder.
+        If the architecture has no sequence classifier, keeps weights that are not parameters, or
+        has no separate encoder.
     """
     from transformers.initialization import no_init_weights
 
@@ -268,10 +268,11 @@ def load_classifier(
     labels : int
         Number of classes, 2 or more.
     weights : mapping of str to Tensor
-        Of the whole classifier with its head, by full name.
+        All weights of the classifier, head included, by full name.
     device : torch.device
+        Where the classifier is placed.
     attention : str
-        Of a module of transformers, as in ``build_classifier``.
+        As in ``build_classifier``; only modules of transformers use it.
 
     Raises
     ------

@@ -378,7 +378,7 @@ def read_architecture(facts: Mapping[str, Any]) -> Architecture:
     Raises
     ------
     UserError
-        If a size is no positive whole number.
+        If a size is not a positive whole number.
     """
     family = FAMILIES[facts["model_type"]]
     values = {name: family.setting(facts, name) for name in _DEFAULTS | dict(family.defaults)}

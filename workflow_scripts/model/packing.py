@@ -20,6 +20,7 @@ class Packed:
     Attributes
     ----------
     tokens, positions, types : Tensor of shape [T]
+        Id, position and token type of each token, int64.
     groups : list of tuple of int
         Examples of one length: first example, first token, number of examples, length.
     firsts : Tensor of shape [N]
@@ -80,7 +81,7 @@ def pack_batch(architecture: Architecture, batch: Mapping[str, Tensor]) -> Packe
     Raises
     ------
     ValueError
-        If it is padded.
+        If the batch is padded.
     """
     ids = batch["input_ids"]
     if not batch["attention_mask"].all():

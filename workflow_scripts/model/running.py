@@ -185,7 +185,8 @@ class Runner:
 
         Raises
         ------
-        torch.OutOfMemoryError : if a GPU has too little memory for the longest example alone.
+        torch.OutOfMemoryError
+            If the GPU's memory does not hold even the longest example alone.
         """
         while True:
             try:

@@ -165,7 +165,7 @@ def shape_from(facts: Mapping[str, Any]) -> Shape:
     Raises
     ------
     UserError
-        If it lacks a size, or a size is no positive whole number.
+        If it lacks a size, or a size is not a positive whole number.
     """
     kind = facts["model_type"]
     known = known_architecture(facts)

@@ -18,11 +18,13 @@ class Encoded:
     Attributes
     ----------
     input_ids : list of N lists of int
+        Token ids of each example.
     token_type_ids : list of N lists of int, or None
-        None where the model takes none.
+        None if the model takes none.
     lengths : ndarray of shape (N,)
-        Tokens, with the special ones.
+        Tokens of each example, special ones included.
     labels : ndarray of shape (N,), int64
+        Label id of each example.
     """
 
     input_ids: list[list[int]]
@@ -190,6 +192,7 @@ def collate(encoded: Encoded, indices: np.ndarray, pad_id: int, device="cpu") ->
     pad_id : int
         Token that fills up shorter examples.
     device : torch.device
+        Where the tensors are placed.
 
     Returns
     -------
