@@ -22,7 +22,8 @@ def read_settings(configfiles: list[Path]) -> Config:
 
     Raises
     ------
-    UserError : if a file cannot be read, or something in it is wrong.
+    UserError
+        If a file cannot be read, or something in it is wrong.
     """
     from snakemake.common.configfile import load_configfile
     from snakemake.utils import update_config
@@ -63,8 +64,9 @@ def plan(arguments: argparse.Namespace) -> str:
 
     Raises
     ------
-    UserError : if something in the configuration or the arguments is wrong, or the size of a model
-        or task is not known.
+    UserError
+        If something in the configuration or the arguments is wrong, or the size of a model or task
+        is not known.
     """
     from workflow_scripts.experiment.products import all_tasks
     from workflow_scripts.model.pricing import Pricing

@@ -76,6 +76,7 @@ class TaskEvidence:
     Attributes
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : RunEvidence
         From the pre-trained start and from scratch, over the same examples.
     chance_loss : float
@@ -101,6 +102,7 @@ class ContinuationEvidence:
     Attributes
     ----------
     task : str
+        Name of the task.
     before, after : DataFrame
         Scores of the first run and of the run that continues it: ``epoch`` and ``accuracy``
         (0 to 1).
@@ -121,10 +123,10 @@ class RollbackEvidence:
     Attributes
     ----------
     task : str
+        Name of the task.
     table : DataFrame
         From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
-        the
-        fine-tuned model with its interval ``low``, ``high`` (points).
+        the fine-tuned model with its interval ``low``, ``high`` (points).
     """
 
     task: str
@@ -142,6 +144,7 @@ def wider_optimum(
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : Line
         Of the task's two runs, over the same examples.
     tolerances : list of float
@@ -190,6 +193,7 @@ def easier_optimisation(
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : DataFrame
         Histories with ``step`` (from 1) and ``loss`` (nats), a row per step.
     chance_loss : float
@@ -253,6 +257,7 @@ def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) ->
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : DataFrame
         Trajectories with ``epoch`` and ``cosine`` (see ``projection.Coordinates``).
 
@@ -284,6 +289,7 @@ def no_loss_barrier(task: str, pretrained: Line, scratch: Line, resamples: int) 
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : Line
         Of the task's two runs.
     resamples : int
@@ -331,6 +337,7 @@ def robust_to_overfitting(
     Parameters
     ----------
     task : str
+        Name of the task.
     before, after : DataFrame
         Scores of the run and of the run that continues it, with ``epoch`` and ``accuracy`` (0 to
         1); the last row counts.
@@ -363,6 +370,7 @@ def consistent_surfaces(
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : Plane
         Of the task's two runs.
     resamples : int
@@ -417,10 +425,10 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
     Parameters
     ----------
     task : str
+        Name of the task.
     rollback : DataFrame
         From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
-        the
-        fine-tuned model with its interval ``low``, ``high`` (points).
+        the fine-tuned model with its interval ``low``, ``high`` (points).
 
     Raises
     ------
