@@ -24,6 +24,7 @@ _PATHS = re.compile(r"[^\s'\"=,;:()\[\]<>|&]*/[^\s'\"=,;:()\[\]<>|&]*")
 
 
 def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
