@@ -1181,8 +1181,8 @@ RULES = [
         "run time",
         "rules/rollback.smk",
         swap(
-            "mem_mb=more_each_time(4000),\n        runtime=more_each_time(60)",
-            "mem_mb=more_each_time(4000),\n        runtime=90",
+            'runtime=LIMITS.minutes("roll_back_groups", 60)',
+            'runtime=LIMITS.minutes("roll_back_groups", 90)',
         ),
     ),
     other(
