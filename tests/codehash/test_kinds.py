@@ -934,6 +934,41 @@ MISSED = {
         """,
         ("pkg/one.py", "print(1)", "print(2)"),
     ),
+    "module imported by a function that is looked up": (
+        """
+        --- a.py
+        import importlib
+        getattr(importlib, "import_module")("pk" + "g.one").f()
+        --- pkg/one.py
+        def f(): return 1
+        """,
+        ("pkg/one.py", "return 1", "return 2"),
+    ),
+    "files of a pattern": (
+        """
+        --- a.py
+        import glob
+        print([open(path).read() for path in glob.glob("pkg/*.txt")])
+        --- pkg/w.txt
+        one
+        """,
+        ("pkg/w.txt", "one", "two"),
+    ),
+    "member of a mixin that enters itself": (
+        """
+        --- a.py
+        from lib import KNOWN
+        print(KNOWN)
+        --- lib.py
+        import enum
+        KNOWN = []
+        class Mixin:
+            def __init__(self, n): KNOWN.append(n)
+        class E(Mixin, enum.Enum):
+            ONE = 1
+        """,
+        ("lib.py", "ONE = 1", "ONE = 2"),
+    ),
     # Names of another function, frame or module
     "globals of a function": (
         """

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class DataFiles:
 
     def named_by(self, texts: list[str]) -> Iterator[Path]:
         """Files whose paths, relative to the root, are among these constants."""
-        for text in texts:
+        for text in (re.sub(r"[^/]*[*?{%].*", "", text) for text in texts):  # a pattern's start
             path = Path(os.path.normpath(self.root / text))
             if "/" not in text or path == self.root or not self.files.holds(path):
                 continue

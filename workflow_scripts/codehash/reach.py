@@ -311,6 +311,8 @@ class _Walk:
     def _reach_dynamic(self, definition: Definition, everything: bool, place: str) -> None:
         """Modules named in strings, and all that code made from strings could use."""
         meaning = self.repository.meaning(definition, everything)
+        if "str:'import_module';" in meaning.text or "str:'__import__';" in meaning.text:
+            self._reach_unknown(place)  # by getattr
         in_strings = [self._reach_named(name, place) for name in meaning.names]
         for used, targets in self.repository.targets(definition, everything):
             dotted = [target for target in targets if isinstance(target, str)]
