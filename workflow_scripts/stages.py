@@ -9,4 +9,13 @@ from workflow_scripts.model.stage import STAGE as model
 from workflow_scripts.report.stage import STAGE as report
 from workflow_scripts.rollback.stage import STAGE as rollback
 
-STAGES = (data, model, finetune, landscape, dynamics, rollback, report, figures)
+STAGES = (
+    data,
+    model,
+    finetune,
+    landscape,
+    dynamics,
+    rollback,
+    report,
+    figures,
+)

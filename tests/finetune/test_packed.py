@@ -12,7 +12,7 @@ from workflow_scripts.model.text import Encoded, collate
 
 CPU = torch.device("cpu")
 PACKED = [name for name in CONFIGS if FAMILIES[name].computed]
-TYPES = {"bert", "albert", "electra"}  # architectures with token types for pairs
+TYPES = {name for name, family in FAMILIES.items() if family.token_types > 1}
 
 
 def with_dropout(module: torch.nn.Module, probability: float) -> torch.nn.Module:
@@ -37,7 +37,7 @@ def examples_of(kind: str, architecture: str) -> Encoded:
 
 def padded_logits(module, encoded, indices) -> torch.Tensor:
     return module(
-        **collate(encoded, indices, 0 if module.config.model_type != "roberta" else 1)
+        **collate(encoded, indices, int(FAMILIES[module.config.model_type].positions_after_padding))
     ).logits
 
 

@@ -13,7 +13,7 @@ from transformers import (
 
 from workflow_scripts.model.architecture import Classifier
 from workflow_scripts.model.encoder import classifier_of, draw_encoder, load_weights, start_weights
-from workflow_scripts.model.families import known_architecture
+from workflow_scripts.model.families import FAMILIES, known_architecture
 from workflow_scripts.model.text import Encoded
 
 SIZES = {"vocab_size": 99, "max_position_embeddings": 40}
@@ -49,6 +49,11 @@ def light(module: torch.nn.Module) -> torch.nn.Module:
     own = Classifier(architecture, module.config.num_labels)
     load_weights(own, dict(module.named_parameters()))
     return own
+
+
+def takes_pairs(module: torch.nn.Module) -> bool:
+    """Whether the model's family has a token type for the second sentence of a pair."""
+    return FAMILIES[module.config.model_type].token_types > 1
 
 
 def moved(weights: dict, seed: int, length: float = 0.05) -> dict:

@@ -17,12 +17,13 @@ from workflow_scripts.model.encoder import (
     load_weights,
     start_weights,
 )
+from workflow_scripts.model.families import FAMILIES
 from workflow_scripts.model.network import read_layers
 from workflow_scripts.model.packing import has_onednn
 from workflow_scripts.model.source import fetch
 from workflow_scripts.model.text import Encoded
 
-TYPES = {"bert", "albert", "electra"}  # architectures with token types for pairs
+TYPES = {name for name, family in FAMILIES.items() if family.token_types > 1}
 
 
 @torch.inference_mode()

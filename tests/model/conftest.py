@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 
 from tests.hub_server import hub
+from workflow_scripts.model.families import FAMILIES
 from workflow_scripts.model.fetch_model import fetch_model
-
-ARCHITECTURES = ("bert", "roberta", "albert", "electra", "distilbert")
 
 SENTENCES = [
     "The farmer sold her old horse.",
@@ -40,7 +39,7 @@ def fetched(tmp_path_factory):
     return fetch
 
 
-@pytest.fixture(scope="session", params=ARCHITECTURES)
+@pytest.fixture(scope="session", params=FAMILIES)
 def model_dir(request, fetched) -> Path:
     """Folder of a random model with 3 layers, of each architecture in turn."""
     return fetched(f"random:{request.param}:num_hidden_layers=3,seed=5")

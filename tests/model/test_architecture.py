@@ -9,7 +9,7 @@ import torch
 from transformers import AlbertConfig, AutoConfig, ElectraConfig
 from transformers.activations import ACT2FN
 
-from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, sentences
+from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, sentences, takes_pairs
 from tests.landscape.test_engine import plain_logits, weights_of
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.landscape.engine import Evaluator
@@ -84,8 +84,8 @@ def test_a_loaded_model_gives_the_logits_of_transformers(name, tmp_path, monkeyp
     theirs = classifier(name)
     theirs.config.save_pretrained(tmp_path)
     own = load_classifier(tmp_path, 3, weights_of(theirs), torch.device("cpu"))
-    assert isinstance(own, Classifier) == (name != "distilbert")
-    examples = sentences(30, pairs=name not in ("roberta", "distilbert"))
+    assert isinstance(own, Classifier) == FAMILIES[theirs.config.model_type].computed
+    examples = sentences(30, pairs=takes_pairs(theirs))
     got = Evaluator(own, {"train": examples}, 0, 128).logits().numpy()
     assert np.abs(got - plain_logits(theirs, examples)).max() < 1e-5
 

@@ -5,7 +5,15 @@ import pytest
 import torch
 from transformers import AlbertConfig
 
-from tests.landscape.conftest import BERT_LIKE, CONFIGS, SIZES, classifier, moved, sentences
+from tests.landscape.conftest import (
+    BERT_LIKE,
+    CONFIGS,
+    SIZES,
+    classifier,
+    moved,
+    sentences,
+    takes_pairs,
+)
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.model import running
 from workflow_scripts.model.encoder import layer_modules, layer_of, load_weights, shares_layers
@@ -134,7 +142,7 @@ ALBERT_OF_GROUPS = AlbertConfig(
 def test_hidden_states_are_those_of_transformers(architecture, pairs, monkeypatch):
     monkeypatch.setitem(CONFIGS, "albert of groups", ALBERT_OF_GROUPS)
     module = classifier(architecture)
-    examples = sentences(5, pairs and architecture not in ("roberta", "distilbert"))
+    examples = sentences(5, pairs and takes_pairs(module))
     states = hidden_states(module, examples, ORDER, 0)
     assert len(states) == (7 if architecture == "albert of groups" else 4)
     assert len(set(examples.lengths)) > 1

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.model.encoder import build_classifier
+from workflow_scripts.model.families import FAMILIES
 from workflow_scripts.model.text import collate, encode, load_tokenizer, token_batches
 
 
@@ -43,7 +44,7 @@ def test_a_batch_is_as_wide_as_its_longest_example(bert_dir, singles):
 def test_types_are_given_where_the_model_takes_them(model_dir, pairs):
     encoded = encode(load_tokenizer(model_dir), pairs, 64)
     kind = build_classifier(model_dir, 2).config.model_type
-    if kind in ("roberta", "distilbert"):
+    if FAMILIES[kind].token_types < 2:
         assert encoded.token_type_ids is None
     else:
         assert {t for row in encoded.token_type_ids for t in row} == {0, 1}
@@ -68,7 +69,8 @@ def test_no_text_is_unknown_to_the_random_models_tokenizer(model_dir, pairs):
 
 def test_the_model_limits_the_length(model_dir, singles):
     tokenizer = load_tokenizer(model_dir)
-    longest = 128 if build_classifier(model_dir, 2).config.model_type == "roberta" else 130
+    kind = build_classifier(model_dir, 2).config.model_type
+    longest = 128 if FAMILIES[kind].positions_after_padding else 130
     encode(tokenizer, singles, longest)
     with pytest.raises(UserError, match=f"max_length: got 131, .* at most {longest}"):
         encode(tokenizer, singles, 131)

@@ -12,10 +12,10 @@ from workflow_scripts.finetune.costs import training
 from workflow_scripts.model.pricing import Pricing
 from workflow_scripts.model.sizes import shape_of
 from workflow_scripts.plan.__main__ import read_settings
-from workflow_scripts.plan.jobs import dag_of
 from workflow_scripts.plan.limits import EXAMPLES, HEADROOM, Limits, bounded_lengths
 from workflow_scripts.plan.machine import assumed, known_gpu
 from workflow_scripts.plan.sizes import lengths_of
+from workflow_scripts.rebuilds.dag import planned_dag
 
 PAPER = ROOT / "experiments" / "paper.yaml"
 LARGE = 333_579_264  # parameters of BERT-large (cased) without a head
@@ -120,7 +120,7 @@ def test_a_machine_of_which_nothing_is_known():
 
 def test_the_jobs_of_a_run_have_these_limits(paper, tmp_path):
     run = "results/finetune/bert_large_cased/rte/pretrained/finetune/init0_order0"
-    dag = dag_of(tmp_path, [PAPER], f"{run}/digest")
+    dag = planned_dag(f"{run}/digest", tmp_path, [PAPER])
     (job,) = (job for job in dag.jobs if job.rule.name == "finetune_finetune")
     limits = Limits(paper, 1, tmp_path)
     wildcards = dict(job.wildcards_dict)

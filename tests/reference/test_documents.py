@@ -1,9 +1,12 @@
 """Generated documents are those that the stages' declarations give."""
 
+import re
+
 import pytest
 
 from tests.workflow.conftest import ROOT
 from workflow_scripts.reference.__main__ import documents, filled
+from workflow_scripts.report import claims, dynamics_claims
 
 DOCUMENTS = documents()
 
@@ -19,3 +22,10 @@ def test_a_part_that_a_page_lacks_is_an_error():
     assert filled(page, "one", "new") == "a\n<!-- generated: one -->\n\nnew\n\n<!-- end -->\nb\n"
     with pytest.raises(ValueError, match="no part"):
         filled(page, "two", "new")
+
+
+def test_the_methods_describe_every_claim_and_no_other():
+    page = (ROOT / "docs/explanation/methods.md").read_text(encoding="utf-8")
+    section = page.split("## Claims and verdicts")[1].split("\n## ")[0]
+    described = re.findall(r"^\| `(\w+)` \(", section, re.MULTILINE)
+    assert described == [claim.name for claim in (*claims.CLAIMS, *dynamics_claims.CLAIMS)]

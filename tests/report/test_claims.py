@@ -8,8 +8,8 @@ from workflow_scripts.report.ledger import (
     Claim,
     LedgerRow,
     as_markdown,
+    finite_interval,
     ledger_table,
-    percentile_interval,
 )
 
 ALPHA = np.round(np.linspace(-4, 4, 81), 12)
@@ -138,8 +138,8 @@ def test_an_interval_on_one_side_of_the_bound_decides(value, low, high, claimed,
 
 def test_an_interval_holds_the_middle_95_percent_of_the_finite_draws():
     draws = np.append(np.arange(1001.0), [np.nan, np.inf])
-    assert percentile_interval(draws) == (25.0, 975.0)
-    assert np.isnan(percentile_interval(np.array([np.nan]))).all()
+    assert finite_interval(draws) == (25.0, 975.0)
+    assert np.isnan(finite_interval(np.array([np.nan]))).all()
 
 
 def test_a_ledger_evaluates_each_claim_on_the_evidence_that_it_reads():

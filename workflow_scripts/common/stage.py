@@ -160,8 +160,8 @@ class Stage:
         rule -> (pricing, wildcards) -> cost of a job; see ``model/pricing.py``.
     local : tuple of str
         Rules that run where Snakemake runs, on a cluster too.
-    several : mapping of str to str
-        Rules of one script that differ in a number: their common name -> the pattern of theirs.
+    numbered : tuple of str
+        Common names of rules that differ in numbers alone, such as ``evaluate_rows_plane_0_3``.
     """
 
     name: str
@@ -176,4 +176,4 @@ class Stage:
     products: tuple[Product, ...] = ()
     costs: Mapping[str, Callable[..., Cost]] = field(default_factory=dict)
     local: tuple[str, ...] = ()
-    several: Mapping[str, str] = field(default_factory=dict)
+    numbered: tuple[str, ...] = ()

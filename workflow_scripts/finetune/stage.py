@@ -146,5 +146,4 @@ STAGE = Stage(
     problems=_problems,
     products=PRODUCTS,
     costs={"finetune": training},
-    several={"finetune": "finetune_R"},
 )

@@ -145,5 +145,5 @@ STAGE = Stage(
         "measure_width": costs.measuring_width,
     },
     local=("choose_examples", "encode_examples", "merge_surface", "measure_width"),
-    several={"evaluate_rows": "evaluate_rows"},
+    numbered=("evaluate_rows",),
 )

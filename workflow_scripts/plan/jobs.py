@@ -1,8 +1,6 @@
 """The jobs of Snakemake's own dry run, their costs by the stages, and when each would end."""
 
-import contextlib
 import heapq
-import io
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.costs import BETWEEN, Cost, Job, figure_cost
-from workflow_scripts.common.errors import UserError
+from workflow_scripts.rebuilds.dag import planned_dag
 from workflow_scripts.stages import STAGES
 
-ROOT = Path(__file__).resolve().parents[2]
 STAGE_OF = {rule: stage.name for stage in STAGES for rule in stage.costs}
 _ORDER = {stage.name: place for place, stage in enumerate(STAGES)}
-_MOST_CORES = 4096  # so that Snakemake leaves a job the threads that it asks for
 
 
 @dataclass(frozen=True)
@@ -27,60 +23,6 @@ class PricedJob:
     job: Job
     stage: str
     cost: Cost
-
-
-def dag_of(folder: Path, configfiles: list[Path], target: str, **settings: Any) -> Any:
-    """Snakemake's own plan of what would make a target; nothing is run or downloaded.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    configfiles : list of Path
-        As of ``--configfile``.
-    target : str
-        A file, or the name of a rule.
-    **settings
-        Of Snakemake's ``DAGSettings``.
-
-    Returns
-    -------
-    snakemake.dag.DAG
-
-    Raises
-    ------
-    UserError
-        If the workflow refuses its configuration, or no rule makes the target.
-    """
-    from snakemake.api import SnakemakeApi
-    from snakemake.settings.types import (
-        ConfigSettings,
-        DAGSettings,
-        OutputSettings,
-        Quietness,
-        ResourceSettings,
-    )
-
-    quiet = OutputSettings(quiet={Quietness.ALL}, dryrun=True)
-    said = io.StringIO()
-    with (
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(said),
-        SnakemakeApi(quiet) as api,
-    ):
-        try:
-            workflow = api.workflow(
-                ResourceSettings(cores=_MOST_CORES),
-                config_settings=ConfigSettings(configfiles=[Path(p) for p in configfiles]),
-                snakefile=ROOT / "Snakefile",
-                workdir=folder,
-            )
-            plan = workflow.dag(DAGSettings(targets={target}, **settings))
-            plan.execute_workflow(executor="dryrun")
-        except (Exception, SystemExit) as error:
-            text = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(text.removeprefix("Tunescape: ")) from error
-        return workflow._workflow.dag
 
 
 def planned_jobs(configfiles: list[Path]) -> list[Job]:
@@ -94,7 +36,7 @@ def planned_jobs(configfiles: list[Path]) -> list[Job]:
         As of ``--configfile``.
     """
     with tempfile.TemporaryDirectory() as folder:
-        dag = dag_of(Path(folder), configfiles, "results/figures/all", forceall=True)
+        dag = planned_dag("results/figures/all", Path(folder), configfiles, forceall=True)
         return in_order(jobs_in(dag, dag.jobs))
 
 

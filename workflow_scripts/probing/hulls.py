@@ -69,7 +69,7 @@ class Hulls:
     scale: float
 
     def __bool__(self) -> bool:
-        """Whether the hulls are separated; ask ``state`` to tell overlapping from undecided."""
+        """Whether the hulls are separated; ``state`` distinguishes overlapping from undecided."""
         return self.state == "separated"
 
     @property

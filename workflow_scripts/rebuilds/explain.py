@@ -1,8 +1,6 @@
 """Explanation, in words, of why an output is stale or fresh."""
 
-import contextlib
 import difflib
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -15,8 +13,8 @@ from workflow_scripts.codehash.reach import CodeClosure, Dependency
 from workflow_scripts.common.errors import UserError, nearest
 from workflow_scripts.common.provenance import ROOT, reach
 from workflow_scripts.common.tables import write_text
+from workflow_scripts.rebuilds.dag import planned_dag
 from workflow_scripts.rebuilds.records import (
-    LARGEST_CHECKED,
     TRACKED,
     read_output_record,
     small_file_digest,
@@ -123,62 +121,15 @@ def explain(
     UserError
         If no rule makes such a file, or the workflow cannot be read.
     """
-    dag = _dag(output, configfiles, snakefile)
+    try:
+        dag = planned_dag(output, Path.cwd(), configfiles, snakefile=snakefile)
+    except UserError as error:
+        if type(error.__cause__).__name__ == "MissingRuleException":
+            others = [str(path) for path in Path("results").rglob(Path(output).name)][:1]
+            hint = f"; did you mean {others[0]!r}?" if others else ""
+            raise UserError(f"{output}: no rule makes this file{hint}") from None
+        raise
     return _answer(dag, _job_of(dag, output), output, set())
-
-
-def _dag(output: str, configfiles: list[Path], snakefile: Path):
-    """Snakemake's own plan for an output, with the rerun triggers of the profiles."""
-    from snakemake.api import SnakemakeApi
-    from snakemake.settings.enums import RerunTrigger
-    from snakemake.settings.types import (
-        ConfigSettings,
-        DAGSettings,
-        OutputSettings,
-        Quietness,
-        ResourceSettings,
-    )
-
-    triggers = {
-        RerunTrigger.MTIME,
-        RerunTrigger.PARAMS,
-        RerunTrigger.INPUT,
-        RerunTrigger.SOFTWARE_ENV,
-    }
-    said = io.StringIO()
-    quiet = OutputSettings(quiet={Quietness.ALL}, dryrun=True)
-    with (
-        contextlib.redirect_stderr(said),
-        contextlib.redirect_stdout(said),
-        SnakemakeApi(quiet) as api,
-    ):
-        try:
-            workflow = api.workflow(
-                ResourceSettings(cores=1),
-                config_settings=ConfigSettings(configfiles=[Path(p) for p in configfiles]),
-                snakefile=snakefile,
-                workdir=Path.cwd(),
-            )
-            plan = workflow.dag(
-                DAGSettings(
-                    targets={output},
-                    rerun_triggers=frozenset(triggers),
-                    max_checksum_file_size=LARGEST_CHECKED,
-                )
-            )
-            plan.execute_workflow(executor="dryrun")
-        except (Exception, SystemExit) as error:
-            raise UserError(_one_line_of(error, output)) from None
-        return workflow._workflow.dag
-
-
-def _one_line_of(error: BaseException, output: str) -> str:
-    text = " ".join(str(error).split())
-    if type(error).__name__ == "MissingRuleException":
-        others = [str(p) for p in Path("results").rglob(Path(output).name)][:1]
-        hint = f"; did you mean {others[0]!r}?" if others else ""
-        return f"{output}: no rule makes this file{hint}"
-    return text or type(error).__name__
 
 
 def _job_of(dag, output: str):

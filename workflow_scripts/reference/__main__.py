@@ -7,8 +7,8 @@ The second also writes the table of docs/howto/rebuilds.md, which takes minutes:
 smoke experiment for each key of the configuration.
 """
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 import yaml
@@ -61,15 +61,20 @@ def documents() -> dict[str, str]:
 
 def main() -> None:
     """Write the generated documents that differ."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workflow_scripts.reference", description="Write what is generated."
+    )
+    parser.add_argument(
+        "more", nargs="?", choices=["rebuilds"], help="also the table of docs/howto/rebuilds.md"
+    )
+    arguments = parser.parse_args()
     written = documents()
-    if sys.argv[1:] == ["rebuilds"]:
+    if arguments.more == "rebuilds":
         from workflow_scripts.reference import rebuilds
 
         path = "docs/howto/rebuilds.md"
         page = (ROOT / path).read_text(encoding="utf-8")
         written[path] = filled(page, "rebuilds", rebuilds.table(rebuilds.planned_answers()))
-    elif sys.argv[1:]:
-        sys.exit("usage: python -m workflow_scripts.reference [rebuilds]")
     for path, text in written.items():
         if (ROOT / path).read_text(encoding="utf-8") != text:
             (ROOT / path).write_text(text, encoding="utf-8")

@@ -1,6 +1,6 @@
 """The table of docs/howto/rebuilds.md: which rules run again when a configuration key changes.
 
-It is found out, not declared: for each key, Snakemake's plan of the smoke experiment with another
+It is measured, not declared: for each key, Snakemake's plan of the smoke experiment with another
 value is compared with the plan as it is.
 """
 
@@ -17,7 +17,7 @@ import yaml
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.config import validated
-from workflow_scripts.plan.jobs import dag_of
+from workflow_scripts.rebuilds.dag import planned_dag
 from workflow_scripts.rebuilds.records import TRACKED
 from workflow_scripts.stages import STAGES
 
@@ -127,10 +127,10 @@ def overlay_of(path: Key, value: Any) -> dict[str, Any]:
 
 
 def script_rule(rule: str) -> str:
-    """A rule's name without the number in which rules of one script differ."""
+    """A rule's name without the numbers in which rules of one script differ."""
     for stage in STAGES:
-        for common in stage.several:
-            if rule.startswith(f"{common}_") and common != "finetune":
+        for common in stage.numbered:
+            if rule.startswith(f"{common}_"):
                 return common
     return rule
 
@@ -156,9 +156,7 @@ def planned_answers() -> Answers:
 
 def _jobs(folder: Path, overlay: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     """Output -> rule of its job, and what Snakemake compares: params and inputs."""
-    (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
-    files = [SMOKE, folder / "overlay.yaml"]
-    dag = dag_of(folder, files, "results/figures/all", forceall=True)
+    dag = planned_dag("results/figures/all", folder, [SMOKE], overlay, forceall=True)
     facts = {}
     for job in dag.jobs:
         params = json.dumps({name: job.params.get(name) for name in TRACKED}, default=str)
@@ -201,12 +199,10 @@ def _drawn(stage: Any) -> list[str]:
 
 def _is_used(path: Key, answers: Answers) -> bool:
     """Whether the smoke experiment has the task or model that a key is about."""
-    if path[0] not in ("models", "tasks") and path[:2] != ("landscape", "second"):
+    about = {"models": path[:2], "tasks": path[:2], "landscape": path}.get(str(path[0]))
+    if about is None or (path[0] == "landscape" and path[1] != "second"):
         return True
-    beside = [rules for other, rules in answers.items() if other[: len(path) - 1] == path[:-1]]
-    about_name = path[:2] if path[0] in ("models", "tasks") else path
-    own = [rules for other, rules in answers.items() if other[: len(about_name)] == about_name]
-    return any(own) if beside else False
+    return any(rules for other, rules in answers.items() if other[: len(about)] == about)
 
 
 def _pattern(path: Key) -> str:
