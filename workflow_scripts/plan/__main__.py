@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workflow_scripts.common.costs import Machine
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.experiment.checks import check_configfiles
 from workflow_scripts.experiment.config import Config, validated
 from workflow_scripts.plan.machine import GPUS, REACHED, known_gpu, measured
 
@@ -28,6 +29,7 @@ def read_settings(configfiles: list[Path]) -> Config:
     from snakemake.common.configfile import load_configfile
     from snakemake.utils import update_config
 
+    check_configfiles(configfiles)
     merged: dict = {}
     for path in (ROOT / "config.yaml", *configfiles):
         try:
