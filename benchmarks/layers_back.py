@@ -1,4 +1,4 @@
-"""Layers put back one by one: states below kept, against a whole pass for every layer.
+"""Layers rolled back one by one: lower states kept, against a whole pass for every layer.
 
     make bench BENCH=layers_back
 

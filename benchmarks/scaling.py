@@ -65,7 +65,7 @@ def growth() -> None:
 
 
 def worker(ready, points) -> None:
-    """Evaluate points from the moment that all workers are ready, and tell how many."""
+    """Evaluate points from the moment that all workers are ready, and report how many."""
     torch.set_num_threads(1)
     run = walk(minilm(lambda tokenizer: random_sentences(tokenizer, EXAMPLES)), 1)
     run()

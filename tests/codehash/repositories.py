@@ -11,7 +11,7 @@ from workflow_scripts.common.provenance import clear_cache, code_of
 
 
 def write(folder: Path, text: str) -> Path:
-    """Write the files of a repository; ``--- name`` stands above each."""
+    """Write the files of a repository; ``--- name`` precedes each."""
     for part in re.split(r"^--- ", dedent(text), flags=re.M)[1:]:
         name, _, body = part.partition("\n")
         path = folder / name.strip()

@@ -1,4 +1,4 @@
-"""What a script reaches, how it is told, and what counts because it cannot be told apart."""
+"""What a script reaches, how that is determined, and what counts because that is unknown."""
 
 from tests.codehash.repositories import PAIR, changed_by, parametrize, write
 from workflow_scripts.common.provenance import reach, reached_by
@@ -104,7 +104,7 @@ UNRESOLVED = {
         "lib.py",
         "as it runs",
     ),
-    "sys.modules of itself": (
+    "own module in sys.modules": (
         "--- a.py\nimport lib\nlib.g()\n--- lib.py\nimport sys\ndef f(): return 1\n"
         "def g(): return getattr(sys.modules[__name__], 'f')()\n",
         "lib.py",

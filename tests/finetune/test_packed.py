@@ -239,10 +239,10 @@ def test_only_four_architectures_on_a_cpu_train_without_padding(caplog):
         assert not packed.can_train_packed(module, torch.device("cuda"))
         encoded = sentences(7, False)
         found = packed.forward_of(module, 0, CPU)(encoded, np.arange(7))
-        told = (
+        how = (
             "without padding" if architecture in PACKED else "through its own forward pass, padded"
         )
-        assert f"ForSequenceClassification: trained {told}" in caplog.text
+        assert f"ForSequenceClassification: trained {how}" in caplog.text
         torch.testing.assert_close(
             found, padded_logits(module, encoded, np.arange(7)), rtol=1e-4, atol=1e-5
         )

@@ -140,9 +140,9 @@ def test_operations_are_those_that_pytorch_counts(kind, tmp_path):
     from workflow_scripts.model.random_model import random_config
     from workflow_scripts.model.text import Encoded, collate
 
-    wanted = {"num_hidden_layers": 4, "hidden_size": 96, "num_attention_heads": 3}
-    wanted |= {"intermediate_size": 320, "max_position_embeddings": 64, "vocab_size": 600}
-    module = classifier_of(random_config("bert", wanted, 600), labels=2, attention="eager")
+    sizes = {"num_hidden_layers": 4, "hidden_size": 96, "num_attention_heads": 3}
+    sizes |= {"intermediate_size": 320, "max_position_embeddings": 64, "vocab_size": 600}
+    module = classifier_of(random_config("bert", sizes, 600), labels=2, attention="eager")
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
     training = kind.startswith("training")
@@ -157,7 +157,7 @@ def test_operations_are_those_that_pytorch_counts(kind, tmp_path):
         return module(**collate(examples, indices, 0)).logits
 
     counted = counted_flops(forward, training)
-    source = "random:bert:" + ",".join(f"{key}={value}" for key, value in wanted.items())
+    source = "random:bert:" + ",".join(f"{key}={value}" for key, value in sizes.items())
     settings = read_settings([])
     shape, _ = shape_of("m", source, ROOT)
     machine = replace(GIVEN, gpu=kind == "training on a GPU")

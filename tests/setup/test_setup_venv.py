@@ -136,10 +136,10 @@ def test_a_link_to_the_environment_of_another_checkout_is_refused(project, tmp_p
 
 def test_a_folder_that_is_no_environment_is_not_deleted(project):
     project.venv.mkdir()
-    (project.venv / "letter.txt").write_text("dear")
+    (project.venv / "letter.txt").write_text("hello")
     with pytest.raises(SetupError, match="no Python environment; move it away"):
         project.setup()
-    assert (project.venv / "letter.txt").read_text() == "dear"
+    assert (project.venv / "letter.txt").read_text() == "hello"
 
 
 def test_an_extra_once_added_stays(project):

@@ -88,11 +88,11 @@ def test_a_job_is_killed(folder, smoke_run, outputs, seconds):
     time.sleep(seconds)  # while it imports; or about when it works, if it has not ended yet
     if job.is_running():
         job.kill()
-    _, told = master.communicate(timeout=120)
+    _, messages = master.communicate(timeout=120)
     if master.returncode == 0:  # it was faster
         assert held(folder) == whole
         return
-    assert "Error in rule" in told
+    assert "Error in rule" in messages
     there = held(folder)
     assert not set(outputs) & set(there)
     left = {name: digest for name, digest in there.items() if "/state/" not in name}
@@ -135,8 +135,8 @@ def test_two_snakemakes_at_once(folder, smoke_run):
     assert second.returncode == 1
     assert "locked" in second.stderr.lower(), second.stderr[-2000:]
     job.resume()
-    _, told = first.communicate(timeout=120)
-    assert first.returncode == 0, told[-3000:]
+    _, messages = first.communicate(timeout=120)
+    assert first.returncode == 0, messages[-3000:]
     assert held(folder) == held(smoke_run)
 
 

@@ -234,9 +234,9 @@ def test_results_of_another_torch_stay_unless_they_shall_be_made_again(finished,
     said = done.stdout + done.stderr
     assert "Nothing to be done" in said
     files = sum(record["rule"] in of_torch for record in records_of(run).values())
-    told = f"{files} results were made with torch 0.1 (now {version('torch')}); they stay"
+    stay = f"{files} results were made with torch 0.1 (now {version('torch')}); they stay"
     assert [line for line in said.splitlines() if "were made with" in line] == [
-        f"Tunescape: {told} (rebuild.on_library_change)"
+        f"Tunescape: {stay} (rebuild.on_library_change)"
     ]
     renew = {"rebuild": {"on_library_change": True}}
     stay, again = stale_of_themselves(repository, tmp_path, [{}, renew])

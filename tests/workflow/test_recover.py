@@ -53,13 +53,13 @@ def test_a_killed_run_is_recovered_and_goes_on_to_the_same_bits(smoke_run, tmp_p
     assert left[0].is_running()
     draft = folder / "results" / f".surface.{left[0].pid}.parquet"
     draft.write_bytes(b"half")
-    told = recover(folder)
+    lines = recover(folder)
     assert not in_folder(folder)
     assert not draft.exists()
-    assert any(line.endswith("ended") and "process" in line for line in told)
-    assert "1 half-written file deleted" in told
-    assert "unlocked" in told
-    assert told[-1] == f"start again: cd {ROOT} && {' '.join(command)}"
+    assert any(line.endswith("ended") and "process" in line for line in lines)
+    assert "1 half-written file deleted" in lines
+    assert "unlocked" in lines
+    assert lines[-1] == f"start again: cd {ROOT} && {' '.join(command)}"
     assert run_snakemake(folder, f"{RUN}/digest").returncode == 0
     made = sorted((folder / RUN).iterdir())
     assert [p.name for p in made] == sorted(p.name for p in (smoke_run / RUN).iterdir())
