@@ -168,7 +168,7 @@ def test_what_is_resolved_has_no_reason(tmp_path):
         assert not any(reached.unresolved for reached in reached_by(script, tmp_path))
 
 
-def test_the_way_to_a_definition_is_told(tmp_path):
+def test_the_path_to_a_definition_is_shown(tmp_path):
     write(tmp_path, PAIR)
     by = {reached.place: reached.by for reached in reached_by("a.py", tmp_path)}
     assert by == {

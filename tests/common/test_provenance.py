@@ -66,7 +66,7 @@ def test_a_missing_script_is_an_error(tmp_path, script):
         code_of(script, tmp_path)
 
 
-def test_a_file_that_is_no_python_is_an_error(tmp_path):
+def test_a_file_that_is_not_python_is_an_error(tmp_path):
     write(tmp_path, "--- a.py\nimport lib\n--- lib.py\ndef f(:\n--- b.py\nprint(1)\n")
     with pytest.raises(SyntaxError, match=r"lib\.py|invalid"):
         code_of("a.py", tmp_path)

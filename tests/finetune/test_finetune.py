@@ -191,7 +191,7 @@ def test_max_steps_ends_schedule_and_training(train_run):
     assert same(checkpoint(out, 3), checkpoint(out, 2))
 
 
-def test_a_diverged_run_keeps_its_nan_and_says_so(train_run):
+def test_a_diverged_run_keeps_its_nan_and_is_marked(train_run):
     recipe = recipe_of(
         optimizer="sgd", learning_rate=1e30, warmup=0.0, gradient_clip=None, epochs=3
     )
@@ -290,7 +290,7 @@ for owner, name, count in json.loads(sys.argv[2]):
 """
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(toy, tmp_path, train_run, caplog):
+def test_a_killed_run_continues_to_the_same_bits(toy, tmp_path, train_run, caplog):
     recipe = recipe_of(epochs=5)
     left_alone = train_run("left alone", recipe)
     given = arguments(toy, tmp_path / "killed", recipe)

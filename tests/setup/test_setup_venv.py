@@ -78,7 +78,7 @@ def test_another_requirement_or_version_updates_in_place(project, changed):
     assert project.setup() == "whole"
 
 
-def test_an_unfinished_environment_is_made_anew(project, capsys):
+def test_an_unfinished_environment_is_made_again(project, capsys):
     project.fails = True
     with pytest.raises(SetupError, match="no network"):
         project.setup()
@@ -101,14 +101,14 @@ def test_an_update_that_fails_is_unfinished_too(project):
     assert project.setup() == "made"
 
 
-def test_an_environment_that_was_moved_is_made_anew(project):
+def test_an_environment_that_was_moved_is_made_again(project):
     project.setup()
     stamp = project.venv / STAMP
     stamp.write_text(stamp.read_text().replace(str(project.venv), "/somewhere/else/.venv"))
     assert project.setup() == "made"
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(project):
+def test_an_environment_whose_python_is_gone_is_made_again(project):
     project.setup()
     (project.venv / "bin/python").unlink()
     (project.venv / "bin/python").symlink_to("/nowhere/python3")

@@ -69,7 +69,7 @@ def at_work(folder: Path, seconds: float = 120) -> psutil.Process:
     return found[-1]
 
 
-def goes_on_to_the_same_bits(folder: Path, target: str, smoke_run: Path) -> None:
+def continues_to_the_same_bits(folder: Path, target: str, smoke_run: Path) -> None:
     done = run_snakemake(folder, target)
     assert done.returncode == 0, done.stderr[-3000:]
     assert held(folder) == held(smoke_run)
@@ -97,7 +97,7 @@ def test_a_job_is_killed(folder, smoke_run, outputs, seconds):
     assert not set(outputs) & set(there)
     left = {name: digest for name, digest in there.items() if "/state/" not in name}
     assert left.items() <= whole.items()
-    goes_on_to_the_same_bits(folder, outputs[0], smoke_run)
+    continues_to_the_same_bits(folder, outputs[0], smoke_run)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -121,7 +121,7 @@ def test_a_run_is_asked_to_stop(folder, smoke_run, number, in_training):
     if in_training:
         assert f"stopped by {number.name} after step" in log.read_text()
     # It let go of the folder: no unlocking is needed.
-    goes_on_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
+    continues_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
     if in_training:
         assert "going on after step" in log.read_text()
 
@@ -165,7 +165,7 @@ def test_a_full_disk(small_disk, smoke_run, free):
     assert "No space left on device" in full.stderr
     filler.unlink()
     assert not (folder / RUN / "digest").exists()
-    goes_on_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
+    continues_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
 
 
 def test_a_training_diverges(folder, smoke_run):

@@ -33,7 +33,7 @@ def in_folder(folder: Path, script: str = "") -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_recovered_and_goes_on_to_the_same_bits(smoke_run, tmp_path):
+def test_a_killed_run_is_recovered_and_continues_to_the_same_bits(smoke_run, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(smoke_run, folder)
     shutil.rmtree(folder / RUN)
@@ -90,7 +90,7 @@ def command(folder: Path, name: str, text: str) -> None:
     file.chmod(0o755)
 
 
-def test_the_command_of_the_last_run_is_told(killed):
+def test_the_command_of_the_last_run_is_shown(killed):
     assert recover(killed) == [
         "unlocked",
         "start again: cd /start && snakemake 'figures all' --cores 2",
@@ -98,7 +98,7 @@ def test_the_command_of_the_last_run_is_told(killed):
     assert recover(killed)[0] == "nothing was left"
 
 
-def test_a_run_of_another_machine_is_left_alone_unless_told(killed):
+def test_a_run_of_another_machine_is_left_alone_unless_requested(killed):
     path = killed / ".snakemake/tunescape_run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"host": "login7"}))
     with pytest.raises(UserError, match=f"started on login7, and this is {socket.gethostname()}"):
@@ -128,7 +128,7 @@ def test_a_job_that_stays_keeps_the_folder_locked(killed, monkeypatch):
     assert (killed / ".snakemake/locks/0.output.lock").exists()
 
 
-def test_where_slurm_is_not_there_or_silent_nothing_is_unlocked(killed, monkeypatch):
+def test_nothing_is_unlocked_if_slurm_is_missing_or_silent(killed, monkeypatch):
     on_slurm(killed)
     monkeypatch.setenv("PATH", f"{killed}/bin")
     with pytest.raises(UserError, match="no squeue here"):
