@@ -109,7 +109,7 @@ ENCODING = TRAINING | COMPARING | {ROLLBACK, ENCODE}
 OF_SURFACES = figures(1, 3, 4, 5, 6, 7) | {WIDTH, CLAIMS}
 AFTER_RUNS = OF_SURFACES | READING | {DIRECTIONS, MERGE, TABLE1} | figures(2) | DYNAMICS
 
-# Edits: from the bytes of a file (None where there is no such file) to its new ones.
+# Edits: from the bytes of a file (None if there is no such file) to its new ones.
 
 Edit = Callable[[bytes | None], bytes | None]
 

@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def change(root: Path, file: str, *edits: str) -> None:
-    """Replace texts of a file, given in turn: what was there and what is there now."""
+    """Replace texts of a file, given as old and new in turn."""
     path = root / file
     text = path.read_text() if path.exists() else ""
     for old, new in zip(edits[::2], edits[1::2], strict=True):

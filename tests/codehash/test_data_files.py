@@ -3,7 +3,7 @@
 from tests.codehash.repositories import changed_by, parametrize, write
 from workflow_scripts.common.provenance import clear_cache, code_of, reached_by
 
-# The statements of lib.py, and whether a file beside it counts: words.txt, more/one.json
+# The statements of lib.py, and whether a file next to it counts: words.txt, more/one.json
 HERE = "from pathlib import Path\nHERE = Path(__file__).parent\n"
 DATA = {
     "with_name": (

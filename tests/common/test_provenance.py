@@ -139,7 +139,7 @@ def test_own_scripts_have_codes_of_their_own_and_read_no_documents():
 
 
 # Modules that a script reaches and that do more than bind names when they are imported: each
-# counts whole for the scripts that load it, and why that is no loss.
+# counts whole for the scripts that load it, and why that does no harm.
 NOT_PLAIN = {
     "workflow_scripts/data/grammars/classes.py": "its lists are parsed; one script uses it",
     "workflow_scripts/data/grammars/nli.py": "its scales are parsed; one script uses it",

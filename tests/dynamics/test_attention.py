@@ -227,7 +227,7 @@ def test_known_architectures_take_no_padding():
 
 
 @pytest.mark.parametrize("architecture", ["mpnet", "deberta-v2", "roformer", "xlm-roberta"])
-def test_architectures_without_their_own_attention_output_work_too(architecture):
+def test_modules_of_transformers_give_their_own_attention(architecture):
     config = AutoConfig.for_model(
         architecture,
         vocab_size=99,

@@ -61,7 +61,7 @@ def test_loss_and_all_gradients_are_those_of_the_padded_forward(architecture, ki
     assert found[0] == pytest.approx(expected[0], rel=1e-10)
     norm = sum(float(g.square().sum()) for g in expected[1].values()) ** 0.5
     for name, gradient in expected[1].items():
-        # Those of the keys' biases are zero but for rounding.
+        # Those of the keys' biases are zero except for rounding.
         scale = max(gradient.norm(), 1e-3 * norm)
         assert (found[1][name] - gradient).norm() <= 1e-10 * scale, name
 

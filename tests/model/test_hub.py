@@ -87,7 +87,7 @@ def test_a_model_comes_from_the_hub(serve, fetch, bert_dir, tmp_path):
     }
     assert set(serve.downloads()) == expected - {"card.json"}
 
-    # A second time all comes from the cache, whether the network is there or not.
+    # The second time everything comes from the cache, with or without a network.
     requests = len(serve.requests)
     errors = fetch(sources[:2], "offline", HF_HUB_OFFLINE="1")
     assert errors[0] is None
@@ -111,7 +111,7 @@ def test_an_abbreviated_commit_is_looked_up(serve, fetch, bert_dir, tmp_path):
     card = json.loads((tmp_path / "online/0/card.json").read_text())
     assert (card["revision"], card["source"]) == (commit, short)
 
-    # What is in the cache is found there, whether the network is there or not.
+    # The cache is used with or without a network.
     requests = len(serve.requests)
     errors = fetch([short, unknown], "offline", HF_HUB_OFFLINE="1")
     assert errors[0] is None

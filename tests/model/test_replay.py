@@ -1,4 +1,4 @@
-"""Passes that are launched many times; fake CUDA graphs where there is no GPU."""
+"""Passes that are launched many times; fake CUDA graphs on machines without a GPU."""
 
 import logging
 

@@ -173,7 +173,7 @@ def test_a_median_is_exact_while_the_bounds_are_above_it():
 
 
 def test_a_ratio_with_a_cut_off_denominator_cannot_support_a_larger_numerator():
-    # The review's: true widths 4 x 0.15 and 20 x 0.05; cut off at 5 the ratio comes out as 2.1.
+    # True widths 4 x 0.15 and 20 x 0.05; with the line cut off at 5 the ratio would be 2.1.
     first = [[Measured(0.525 * f) for f in (0.99, 1.0, 1.01)] for _ in range(3)]
     second = [
         [Measured(0.25, Bound.AT_LEAST), Measured(0.25, Bound.AT_LEAST), Measured(0.25)]
@@ -344,7 +344,7 @@ def test_random_walks_of_different_length_decide_nothing(short, long):
 
 
 def test_a_run_that_goes_straight_is_distinguished_from_a_walk():
-    # Every epoch goes on in the direction of the first: the ray reaches the end.
+    # Every epoch continues in the direction of the first: the ray reaches the end.
     assert statistics.share_beyond_walk(1.0, [1.0] * 6) == pytest.approx(5 / 6)
     assert statistics.share_closed(0.7, 0.1, 0.4) == pytest.approx(0.5)
     assert np.isnan(statistics.share_closed(0.1, 0.7, 0.4))

@@ -1,4 +1,4 @@
-"""Faults on one machine: nothing is lost, and the run goes on to the same bits."""
+"""Faults on one machine: nothing is lost, and the run continues to the same bits."""
 
 import os
 import shutil
@@ -130,7 +130,7 @@ def test_two_snakemakes_at_once(folder, smoke_run):
     shutil.rmtree(folder / RUN)
     first = started(folder, f"{RUN}/digest")
     job = at_work(folder)
-    job.suspend()  # so that the first is at work for as long as the second takes
+    job.suspend()  # so that the first is still running while the second starts
     second = run_snakemake(folder, f"{RUN}/digest")
     assert second.returncode == 1
     assert "locked" in second.stderr.lower(), second.stderr[-2000:]

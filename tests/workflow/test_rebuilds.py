@@ -64,7 +64,7 @@ def test_each_key_of_the_configuration_makes_stale_what_the_documentation_says(f
 
 
 def directly_stale(repository: Path, folder: Path, overlays: list[dict]) -> list[list[str]]:
-    """For each overlay of the configuration the rules that would run again of themselves."""
+    """Rules that are directly stale with each overlay of the configuration."""
     smoke = repository / "experiments/smoke.yaml"
     done = subprocess.run(
         [sys.executable, "-m", "tests.workflow.stale", folder, smoke],
@@ -247,7 +247,7 @@ def test_results_of_another_torch_stay_unless_a_rebuild_is_requested(finished, t
 
 
 def test_results_made_again_with_todays_torch_are_fresh(finished, tmp_path):
-    """With the model's checkpoints, which take seconds; the rest comes out the same and stays."""
+    """With the model's checkpoints, which take seconds; the rest is the same and stays."""
     repository, _ = finished
     imported_with_old_torch(finished, tmp_path, {"fetch_model", "draw_scratch"})
     with Edit(repository / "config.yaml", "on_library_change: false", "on_library_change: true"):

@@ -1,4 +1,4 @@
-"""A killed run on this machine: what it left is ended, and it goes on to the same bits."""
+"""A killed run on this machine: what it left is ended, and it continues to the same bits."""
 
 import json
 import shutil
