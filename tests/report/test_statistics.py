@@ -63,7 +63,7 @@ def test_measures_that_disagree_give_no_verdict():
 
 
 def test_a_plateau_is_not_an_optimum():
-    # The review's counter-example: a network that learnt nothing against a proper bowl.
+    # A counter-example: a network that learnt nothing against a proper bowl.
     unmet = statistics.unmet_optimum({"scratch": LN2 + 0.001, "pre-trained": 0.05}, LN2)
     result = verdict(Interval(0.055, 0.053, 0.056), "above", 1, 5, unmet)
     assert str(result) == "not applicable: scratch ended at 1.00 ln K"
@@ -277,7 +277,7 @@ def test_the_level_of_a_width_is_below_the_loss_of_a_constant_answer(end):
 
 
 def test_a_barrier_below_the_starts_loss_is_found():
-    # The review's: 1.2 nats that "the largest rise over the start" does not see.
+    # A barrier of 1.2 nats that "the largest rise over the start" misses.
     line = np.interp(np.linspace(0, 1, 41), [0, 0.3, 0.6, 1], [2.0, 0.4, 1.6, 0.05])
     assert statistics.barrier(line) == pytest.approx(1.2, abs=0.05)
     examples = line[:, None] + np.random.default_rng(0).normal(0, 0.3, 30)
