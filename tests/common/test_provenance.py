@@ -142,6 +142,9 @@ def test_own_scripts_have_codes_of_their_own_and_read_no_documents():
 # counts whole for the scripts that load it, and why that does no harm.
 NOT_PLAIN = {
     "workflow_scripts/data/grammars/classes.py": "its lists are parsed; one script uses it",
+    "workflow_scripts/data/grammars/entailment.py": "its words are split; one script uses it",
+    "workflow_scripts/data/grammars/lists.py": "its words are split; one script uses it",
+    "workflow_scripts/data/grammars/sentiment.py": "its words are split; one script uses it",
     "workflow_scripts/data/grammars/nli.py": "its scales are parsed; one script uses it",
     "workflow_scripts/data/grammars/paraphrase.py": "its sets are parsed; one script uses it",
 }
