@@ -1,4 +1,4 @@
-"""What a script reaches, how it is told, and what counts because it cannot be told apart."""
+"""What a script reaches, how that is determined, and what counts because that is unknown."""
 
 from tests.codehash.repositories import PAIR, changed_by, parametrize, write
 from workflow_scripts.common.provenance import reach, reached_by
@@ -104,7 +104,7 @@ UNRESOLVED = {
         "lib.py",
         "as it runs",
     ),
-    "sys.modules of itself": (
+    "own module in sys.modules": (
         "--- a.py\nimport lib\nlib.g()\n--- lib.py\nimport sys\ndef f(): return 1\n"
         "def g(): return getattr(sys.modules[__name__], 'f')()\n",
         "lib.py",
@@ -163,7 +163,7 @@ def test_what_is_resolved_has_no_reason(tmp_path):
         assert not any(reached.unresolved for reached in reached_by(script, tmp_path))
 
 
-def test_the_way_to_a_definition_is_told(tmp_path):
+def test_the_path_to_a_definition_is_shown(tmp_path):
     write(tmp_path, PAIR)
     by = {reached.place: reached.by for reached in reached_by("a.py", tmp_path)}
     assert by == {

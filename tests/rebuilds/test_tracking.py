@@ -32,7 +32,7 @@ def test_a_rule_tracks_its_settings_its_code_and_its_inputs():
     }
 
 
-def test_exchanged_inputs_are_other_params():
+def test_swapped_inputs_change_the_params():
     one, two = File("results/1"), File("results/2")
     assert params(needs(x=one, y=two), task="t") != params(needs(x=two, y=one), task="t")
     assert params(needs(x=[one, two]), task="t") != params(needs(x=[two, one]), task="t")
