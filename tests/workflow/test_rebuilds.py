@@ -105,7 +105,7 @@ class Edit:
         self.path.write_text(self.text)
 
 
-ENGINE = "workflow_scripts/landscape/engine.py"
+RUNNER = "workflow_scripts/model/running.py"
 AFTER_ROWS = {"merge_surface", "measure_width", "evaluate_claims", "draw_table1"} | {
     f"draw_figure{n}" for n in (1, 3, 4, 5, 6, 7)
 }
@@ -114,10 +114,10 @@ AFTER_ROWS = {"merge_surface", "measure_width", "evaluate_claims", "draw_table1"
 @pytest.mark.parametrize(
     ("file", "old", "new", "rules"),
     [
-        (ENGINE, '"""', '"""Other words. ', set()),
-        (ENGINE, "import ", "# a comment\nimport ", set()),
+        (RUNNER, '"""', '"""Other words. ', set()),
+        (RUNNER, "import ", "# a comment\nimport ", set()),
         (
-            ENGINE,
+            RUNNER,
             "logits = self._pass().cpu()",
             "logits = 1.0 * self._pass().cpu()",
             {"evaluate_rows", "project_trajectory", "roll_back_groups", *AFTER_ROWS},
@@ -171,9 +171,9 @@ def test_explain_names_the_definition_the_chain_and_the_line(finished):
     output = "results/figures/tiny/figure6.pdf"
     assert "is fresh" in provenance(repository, "explain", output, *where).stdout
     old, new = "logits = self._pass().cpu()", "logits = self._pass()"
-    with Edit(repository / ENGINE, old, new):
+    with Edit(repository / RUNNER, old, new):
         said = provenance(repository, "explain", output, *where).stdout
-    assert "engine.py: Evaluator has changed" in said
+    assert "running.py: Runner has changed" in said
     assert "-> workflow_scripts/landscape/setting.py: load_evaluator" in said
     assert re.search(rf"^ +- +{re.escape(old)}$", said, re.MULTILINE)
     assert said.count("has changed") == 1
