@@ -38,7 +38,7 @@ def checked(function, *arguments):
 
 checked(check_configfiles, workflow.overwrite_configfiles)
 checked(start.check_checkout, workflow.basedir)
-SETTINGS = checked(validated, config)
+SETTINGS = checked(validated, config, workflow.config_settings.overwrite_config)
 # Files on this machine that tasks and models are read from.
 TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
 CACHE = checked(cache_folder, SETTINGS)

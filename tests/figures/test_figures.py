@@ -1,6 +1,7 @@
 """Every figure drawn from invented tables: files, numbers, gaps, sizes, words in their place."""
 
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from tests.figures.words import check_words, keep_figures, words_in
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.tables import write_table
 from workflow_scripts.figures.inputs import Surface, precision_note
 
 STARTS = ["scratch", "pretrained"]
@@ -91,6 +93,46 @@ def test_the_same_numbers_give_the_same_bytes(name, tables):
     assert first["png"].startswith(b"\x89PNG")
     assert b"/FontFile2" in first["pdf"]  # TrueType fonts, embedded
     assert b"CreationDate" not in first["pdf"]
+
+
+def outcome(tables, name: str, failed: bool) -> Path:
+    path = tables.folder / f"{name}.parquet"
+    accuracy = 0.34 if failed else 0.9
+    write_table(
+        pd.DataFrame({"accuracy": [0.1, accuracy], "majority": 0.34, "failed": [True, failed]}),
+        path,
+    )
+    return path
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_failed_run_is_marked_and_its_numbers_stay(name, tables, drawn):
+    made = tables(2, points=9)
+    shown = made.tasks[:1] if name == "figure4" else made.tasks
+    scored = [
+        {"name": t["name"], "task": t["name"], "start": start, "seeds": "init0_order0"}
+        for t in shown
+        for start in STARTS
+    ]
+    learned, failed = outcome(made, "learned", False), outcome(made, "failed", True)
+    scores = [failed] + [learned] * (len(scored) - 1)
+    before = pd.read_csv(draw(name, tables(2, points=9))["csv"])
+    again = tables(2, points=9)
+    after = pd.read_csv(draw(name, again, scores=scores, scored=scored)["csv"])
+    dropped = ["majority"] if name == "table1" else []
+    pd.testing.assert_frame_equal(before.drop(columns=dropped), after.drop(columns=dropped))
+    plain, marked = (" ".join(words_of(figure).split()) for figure in drawn)
+    note = f"{shown[0]['title']} from scratch (34.0 %, majority 34.0 %)"
+    assert note not in plain
+    assert note in marked
+    assert marked.count("failed run") == (0 if name == "table1" else 1)
+    check_words(drawn[1])
+
+
+def words_of(figure) -> str:
+    from matplotlib.text import Text
+
+    return " ".join(text.get_text() for text in figure.findobj(Text))
 
 
 def test_figures_do_not_depend_on_the_users_matplotlib_settings(tables):

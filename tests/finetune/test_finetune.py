@@ -68,8 +68,13 @@ def test_a_run_learns_a_learnable_task(train_run, toy):
     lengths = encode(load_tokenizer(toy), pd.read_parquet(toy / "train.parquet"), 32).lengths
     assert history.groupby("epoch")["tokens"].sum().eq(lengths.sum()).all()
     assert list(scores) == [
-        *("epoch", "step", "train_loss", "dev_loss", "accuracy", "f1", "mcc", "diverged")
+        *("epoch", "step", "train_loss", "dev_loss", "accuracy", "majority", "f1", "mcc"),
+        *("diverged", "failed"),
     ]
+    dev = pd.read_parquet(toy / "dev.parquet")["label"]
+    assert scores["majority"].eq(dev.value_counts().max() / len(dev)).all()
+    assert scores["failed"].tolist() == (scores["accuracy"] <= scores["majority"]).tolist()
+    assert not scores["failed"].iloc[-1]
     assert scores["epoch"].tolist() == list(range(16))
     assert scores["step"].tolist() == [6 * epoch for epoch in range(16)]
     assert np.isnan(scores["train_loss"][0])
@@ -204,11 +209,23 @@ def test_a_diverged_run_keeps_its_nan_and_is_marked(train_run):
     assert scores["diverged"].tolist() == [False, True, True, True]
     assert scores["dev_loss"][1:].isna().all()
     assert scores["accuracy"][1:].isna().all()
+    assert scores["failed"][1:].all()
     end = checkpoint(out, 3)
     assert any(tensor.isnan().any() for tensor in end.values())
     assert all(
         torch.equal(end[n].isnan(), tensor.isnan()) for n, tensor in checkpoint(out, 1).items()
     )
+
+
+def test_a_run_that_learns_nothing_is_a_failed_run_and_its_log_says_so(train_run, caplog):
+    recipe = recipe_of(optimizer="sgd", learning_rate=1e-12, epochs=1)
+    with caplog.at_level("INFO", logger="tunescape"):
+        scores = tables(train_run("run", recipe))[1]
+    end = scores.iloc[-1]
+    assert end["failed"] == (end["accuracy"] <= end["majority"])
+    (line,) = [m for m in caplog.messages if m.startswith("epoch 1:")]
+    assert f"accuracy {end['accuracy']:.4f} (majority class {end['majority']:.4f})" in line
+    assert any(m.startswith("failed run: ") for m in caplog.messages) == end["failed"]
 
 
 @pytest.mark.parametrize("changes", [{"autocast": "bfloat16"}, {"optimizer": "adam"}])

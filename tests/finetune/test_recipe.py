@@ -5,8 +5,8 @@ from dataclasses import FrozenInstanceError, asdict, fields
 import pytest
 
 from tests.finetune.toy import recipe_of
-from workflow_scripts.experiment.config import Recipe as Section
 from workflow_scripts.finetune.recipe import Recipe
+from workflow_scripts.finetune.stage import Recipe as Section
 
 
 def test_a_recipe_has_the_keys_of_its_section_without_defaults_of_its_own():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from workflow_scripts.report.ledger import (
     as_markdown,
     finite_interval,
     ledger_table,
+    without_verdict,
 )
 
 ALPHA = np.round(np.linspace(-4, 4, 81), 12)
@@ -136,6 +139,15 @@ def test_an_interval_on_one_side_of_the_bound_decides(value, low, high, claimed,
     assert LedgerRow("t", "m", value, low, high, claimed, 1).verdict == verdict
 
 
+def test_no_verdict_rests_on_a_failed_run():
+    row = LedgerRow("t", "m", 2.0, 1.5, 2.5, "above", 1)
+    (failed,) = without_verdict([row], True)
+    assert (row.verdict, failed.verdict) == ("supported", "not applicable")
+    assert without_verdict([row], False) == [row]
+    assert without_verdict([failed], False) == [failed]
+    assert replace(failed, claimed="").verdict == "reported only"
+
+
 def test_an_interval_holds_the_middle_95_percent_of_the_finite_draws():
     draws = np.append(np.arange(1001.0), [np.nan, np.inf])
     assert finite_interval(draws) == (25.0, 975.0)
@@ -156,7 +168,13 @@ def test_a_ledger_evaluates_each_claim_on_the_evidence_that_it_reads():
     assert table["value"].tolist() == [6.0, 0.0, 0.0, 3.0]
     assert table["bound"].dtype == float
     assert table["verdict"].tolist() == ["supported", "contradicted", "contradicted", "supported"]
-    page = as_markdown(table, "A ledger")
+    outcomes = pd.DataFrame(
+        {"name": "t", "task": "t", "start": ["scratch", "pretrained"], "seeds": "init0_order0"}
+        | {"accuracy": [0.5, 0.75], "majority": 0.5, "failed": [True, False]}
+    )
+    page = as_markdown(table, outcomes, "A ledger")
+    assert "| t | scratch | init0_order0 | 50.0 % | 50.0 % | failed |" in page
+    assert "| t | pretrained | init0_order0 | 75.0 % | 50.0 % |  |" in page
     assert page.count("## Words are long (p. 1)") == 1
     assert "| banana | m | 6 | none | above 1 | supported |" in page
     assert "short" not in page

@@ -130,11 +130,17 @@ def test_the_ledger_has_every_claim_for_which_there_are_tables(tmp_path, with_at
     if not with_attention:
         files.pop("attention")
     targets = [tmp_path / f"ledger.{kind}" for kind in ("parquet", "csv", "md")]
+    end = {"accuracy": [0.5, 0.75], "majority": 0.5}
+    learned = written(tmp_path, "learned.parquet", pd.DataFrame(end | {"failed": [True, False]}))
+    failed = written(tmp_path, "failed.parquet", pd.DataFrame(end | {"failed": True}))
+    run = {"start": "pretrained", "seeds": "init0_order0"}
     evaluate_dynamics_claims(
         files["representations"],
         *targets,
         pairs,
         200,
+        [learned, learned, learned, failed],
+        [{"name": pair["name"], "task": pair["title"], **run} for pair in pairs],
         files.get("attention"),
         [written(tmp_path, "back.parquet", similarity(RISING))],
     )
@@ -142,7 +148,9 @@ def test_the_ledger_has_every_claim_for_which_there_are_tables(tmp_path, with_at
     names = [claim.name for claim in claims.CLAIMS]
     expected = [name for name in names if with_attention or "attention" not in name]
     assert ledger["claim"].drop_duplicates().tolist() == expected
-    assert set(ledger["verdict"]) <= {"supported", "contradicted", "inconclusive"}
+    of_failed = ledger["task"] == "b-c"
+    assert set(ledger["verdict"][~of_failed]) <= {"supported", "contradicted", "inconclusive"}
+    assert set(ledger["verdict"][of_failed]) == {"not applicable"}
     assert ledger["low"].notna().all()
     page = targets[2].read_text()
     for claim in claims.CLAIMS:

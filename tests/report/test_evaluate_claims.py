@@ -6,9 +6,11 @@ import pytest
 
 from workflow_scripts.common.tables import write_json, write_table
 from workflow_scripts.report.claims import CLAIMS
-from workflow_scripts.report.evaluate_claims import STARTS, evaluate_claims, read_run
+from workflow_scripts.report.evaluate_claims import evaluate_claims, read_run
 
 TASKS = ["nli", "sentiment"]
+STARTS = ["scratch", "pretrained"]
+LEARNED = {"majority": 0.4, "failed": [True, False]}
 LABELS = np.array([0, 1, 1, 0, 1])
 
 
@@ -62,7 +64,15 @@ def files(tmp_path):
         }
         inputs["rollbacks"].append(write(f"{task}.parquet", rollback))
     for name, accuracy in (("scores", 0.8), ("continued", 0.5)):
-        inputs[name] = write(f"{name}.parquet", {"epoch": [0, 5], "accuracy": [0.5, accuracy]})
+        inputs[name] = write(
+            f"{name}.parquet", {"epoch": [0, 5], "accuracy": [0.4, accuracy]} | LEARNED
+        )
+    inputs["run_scores"] = [write("run.parquet", {"accuracy": [0.4, 0.8]} | LEARNED)] * 4
+    inputs["scored"] = [
+        {"name": task, "task": task, "start": start, "seeds": "init0_order0"}
+        for task in TASKS
+        for start in STARTS
+    ]
     inputs["card"] = tmp_path / "card.json"
     write_json({"dev": 500}, inputs["card"])
     return inputs
@@ -73,7 +83,7 @@ def ledger_of(files, folder, **more):
         name: folder / f"claims.{kind}"
         for name, kind in (("ledger", "parquet"), ("csv", "csv"), ("markdown", "md"))
     }
-    settings = {"tolerances": [0.1, 0.5], "resamples": 20}
+    settings = {"starts": STARTS, "tolerances": [0.1, 0.5], "resamples": 20}
     evaluate_claims(
         **{**files, **paths, "tasks": TASKS, "overfitting_task": "nli", **settings, **more}
     )
@@ -104,6 +114,58 @@ def test_without_rollbacks_their_claim_is_left_out(files, tmp_path):
     ledger = ledger_of(files, tmp_path, rollbacks=None)
     expected = {claim.name for claim in CLAIMS} - {"invariant_low_layers"}
     assert set(ledger.index.get_level_values("claim")) == expected
+
+
+def test_without_runs_from_scratch_only_what_needs_none_is_evaluated(files, tmp_path):
+    pretrained = {
+        name: files[name][1::2]
+        for name in (
+            *("geometries", "lines", "planes", "trajectories", "histories"),
+            *("run_scores", "scored"),
+        )
+    }
+    ledger = ledger_of(files, tmp_path, starts=["pretrained"], **pretrained)
+    whole = ledger_of(files, tmp_path)
+    compared = {"wider_optimum", "easier_optimisation", "straight_path"}
+    left = {claim.name for claim in CLAIMS} - compared
+    assert set(ledger.index.get_level_values("claim")) == left
+    assert not ledger["measure"].str.contains("scratch").any()
+    kept = whole[~whole["measure"].str.contains("scratch")]
+    assert ledger["measure"].tolist() == kept["measure"].tolist()
+    assert ledger["value"].astype(float).tolist() == kept["value"].astype(float).tolist()
+    assert ledger["verdict"].tolist() == kept["verdict"].tolist()
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_what_rests_on_a_failed_run_has_no_verdict(files, tmp_path, start):
+    path = tmp_path / "failed.parquet"
+    write_table(pd.DataFrame({"accuracy": [0.4], "majority": 0.4, "failed": True}), path)
+    scores = list(files["run_scores"])
+    scores[STARTS.index(start)] = path  # of the first task
+    whole, ledger = ledger_of(files, tmp_path), ledger_of(files, tmp_path, run_scores=scores)
+    assert ledger["value"].tolist() == whole["value"].tolist()
+    judged = whole["verdict"] != "reported only"
+    alone = (
+        ledger.index.get_level_values("claim").isin(["no_loss_barrier", "consistent_surfaces"])
+        & ~ledger["measure"].str.contains("scratch")
+    ) | ledger.index.get_level_values("claim").isin(
+        ["robust_to_overfitting", "invariant_low_layers"]
+    )
+    of_run = ledger.index.get_level_values("task") == TASKS[0]
+    continued = ledger.index.get_level_values("claim") == "robust_to_overfitting"
+    rests = of_run & judged & ~continued & (~alone | (start == "pretrained"))
+    assert set(ledger["verdict"][rests]) == {"not applicable"}
+    assert ledger["verdict"][~rests].tolist() == whole["verdict"][~rests].tolist()
+    page = (tmp_path / "claims.md").read_text()
+    assert page.count("| failed |") == 1
+
+
+@pytest.mark.parametrize("name", ["scores", "continued"])
+def test_a_continuation_of_or_to_a_failed_run_has_no_verdict(files, tmp_path, name):
+    failed = {"epoch": [0, 5], "accuracy": [0.4, 0.4], "majority": 0.4, "failed": True}
+    write_table(pd.DataFrame(failed), files[name])
+    ledger = ledger_of(files, tmp_path)
+    assert ledger.loc["robust_to_overfitting", "verdict"].tolist() == ["not applicable"]
 
 
 def test_a_missing_file_is_refused(files, tmp_path):

@@ -3,14 +3,15 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.finetune.failed import Majority, is_failed, majority
 from workflow_scripts.stability import failed_runs
-from workflow_scripts.stability.failed_runs import Majority, is_failed, outcome
+from workflow_scripts.stability.failed_runs import outcome
 
 RTE = Majority(146, 277)  # of the dev set: 0.527
 
 
 def test_the_majority_classifier_answers_with_the_most_frequent_label():
-    result = failed_runs.majority(np.array([2, 0, 2, 1, 2]))
+    result = majority(np.array([2, 0, 2, 1, 2]))
     assert (result.correct, result.examples) == (3, 5)
     assert RTE.accuracy == pytest.approx(0.527, abs=5e-4)
 

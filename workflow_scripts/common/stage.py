@@ -142,6 +142,14 @@ class Stage:
         Of its figures in the report.
     sections : mapping of str to (type, pydantic field)
         Its sections of the configuration.
+    derived : mapping of str to callable
+        Key of the configuration, such as ``figures.group_tasks`` -> settings -> its value: the one
+        that is set, completed, or where it is null the one that follows from other keys, which are
+        as they were set or are derived before. Called before all checks, so that all else sees
+        concrete values.
+    left_out : callable
+        settings -> what the experiment leaves out since its settings do not reach for it, and the
+        key that it depends on, a line each.
     references : callable
         settings -> names that must exist elsewhere in the configuration.
     problems : callable
@@ -167,6 +175,8 @@ class Stage:
     name: str
     title: str = ""
     sections: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    derived: Mapping[str, Callable[[Settings], Any]] = field(default_factory=dict)
+    left_out: Callable[[Settings], Iterable[str]] = lambda settings: ()
     references: Callable[[Settings], Iterable[Reference]] = lambda settings: ()
     problems: Callable[[Settings], Iterable[str]] = lambda settings: ()
     figures: tuple[Figure, ...] = ()

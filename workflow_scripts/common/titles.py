@@ -15,6 +15,26 @@ COMPARISONS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunOutcome:
+    """How a run that a figure or report rests on ended.
+
+    Attributes
+    ----------
+    words : str
+        Which run it is.
+    accuracy, majority : float
+        On the dev set: of the run, and of always answering with the most frequent label, 0 to 1.
+    failed : bool
+        Whether the run is no better than that, or diverged.
+    """
+
+    words: str
+    accuracy: float
+    majority: float
+    failed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskTitle:
     """A task as figures name it.
 
@@ -26,21 +46,35 @@ class TaskTitle:
         What figures show.
     synthetic : bool
         Whether the sentences were generated.
+    outcomes : tuple of RunOutcome
+        Of the runs that are shown, as far as they are known.
     """
 
     name: str
     title: str
     synthetic: bool = False
+    outcomes: tuple[RunOutcome, ...] = ()
 
     @property
     def heading(self) -> str:
-        """The title; a second line says so where the sentences were generated."""
-        return self.title + ("\n(synthetic)" if self.synthetic else "")
+        """The title; further lines say where the sentences were generated, or a run failed."""
+        failed = any(outcome.failed for outcome in self.outcomes)
+        return (
+            self.title
+            + ("\n(synthetic)" if self.synthetic else "")
+            + ("\n(failed run)" if failed else "")
+        )
 
     @property
     def columns(self) -> dict[str, str | bool]:
         """Columns that say in a figure's numbers whose they are; the first is the name."""
         return {"task": self.name, "synthetic": self.synthetic}
+
+    def as_spec(self) -> dict[str, Any]:
+        """Fields as a rule's ``spec`` has them: without outcomes, which files give."""
+        fields = asdict(self)
+        del fields["outcomes"]
+        return fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +130,8 @@ def is_synthetic(settings: Any, *tasks: str) -> bool:
 def task_titles(settings: Any, tasks: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """Tasks (default: all) as the figures' scripts take them."""
     return [
-        asdict(
-            TaskTitle(
-                name=task, title=title_of(settings, task), synthetic=is_synthetic(settings, task)
-            )
-        )
+        TaskTitle(
+            name=task, title=title_of(settings, task), synthetic=is_synthetic(settings, task)
+        ).as_spec()
         for task in (settings.experiment.tasks if tasks is None else tasks)
     ]

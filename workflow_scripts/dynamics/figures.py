@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from workflow_scripts.common.files import Files
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.dynamics.files import pair_files
-from workflow_scripts.dynamics.pairs import pair_titles, pairs_of
+from workflow_scripts.dynamics.pairs import pair_titles, pairs_of, trained_runs
+from workflow_scripts.finetune.files import score_files, scored
 
 _PAIR = "`pair`, `comparison`, `first_model`, `second_model`, `synthetic`"
 _WHOSE = {
@@ -28,16 +30,27 @@ def _figure(
     def spec(settings: Any) -> dict[str, Any]:
         of_settings = {key: of(settings) if callable(of) else of for key, of in more.items()}
         pairs = pairs_of(settings, "{model}", *comparisons)
-        return {"pairs": pair_titles(settings, pairs), **of_settings}
+        return {
+            "pairs": pair_titles(settings, pairs),
+            **of_settings,
+            "scored": scored(trained_runs(pairs)),
+        }
 
     def tables(settings: Any) -> list:
         return pair_files(settings, pairs_of(settings, "{model}", *comparisons), table)
+
+    def inputs(settings: Any) -> Files:
+        pairs = pairs_of(settings, "{model}", *comparisons)
+        return {
+            "tables": tables(settings),
+            "scores": score_files(run for _, run in trained_runs(pairs)),
+        }
 
     return Figure(
         name,
         title,
         f"figures/{script}",
-        inputs=lambda settings: {"tables": tables(settings)},
+        inputs=inputs,
         spec=spec,
         numbers=numbers,
         drawn=lambda settings: bool(tables(settings)),

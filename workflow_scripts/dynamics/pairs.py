@@ -1,6 +1,7 @@
 """Pairs of models that the learning dynamics compare, by the settings of an experiment."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from workflow_scripts.common.titles import PairTitle, is_synthetic, title_of
@@ -38,12 +39,11 @@ def compared_run(settings: Any, model: str, task: str, seeds: int = 0) -> Run:
 
 def model_pairs(settings: Any, model: str) -> dict[str, Pair]:
     """Pairs of models by name; of those of two tasks the most alike first."""
-    of_seeds = settings.dynamics.seed_tasks
     pairs = []
     for task in settings.experiment.tasks:
         run = compared_run(settings, model, task)
         pairs.append(Pair(f"change_{task}", "change", (task,), run.first, run.last))
-        if len(settings.finetune.seeds) > 1 and (of_seeds is None or task in of_seeds):
+        if task in settings.dynamics.seed_tasks:
             other = compared_run(settings, model, task, seeds=1)
             pairs.append(Pair(f"seeds_{task}", "seeds", (task,), run.last, other.last))
     for tasks in settings.dynamics.task_pairs:
@@ -57,6 +57,16 @@ def pairs_of(settings: Any, model: str, *comparisons: str) -> list[Pair]:
     """All pairs of these kinds of comparison; of all kinds if none is named."""
     pairs = model_pairs(settings, model).values()
     return [pair for pair in pairs if not comparisons or pair.comparison in comparisons]
+
+
+def trained_runs(pairs: Iterable[Pair]) -> list[tuple[str, Run]]:
+    """Name of its pair, and run, for each fine-tuned model of these pairs."""
+    return [
+        (pair.name, checkpoint.run)
+        for pair in pairs
+        for checkpoint in (pair.first, pair.second)
+        if checkpoint.epoch
+    ]
 
 
 def pair_titles(settings: Any, pairs: list[Pair]) -> list[dict[str, Any]]:
@@ -78,5 +88,5 @@ def pair_titles(settings: Any, pairs: list[Pair]) -> list[dict[str, Any]]:
             first=first,
             second=second,
         )
-        shown.append(asdict(title))
+        shown.append(title.as_spec())
     return shown

@@ -1,6 +1,7 @@
 """The dynamics stage: attention and representations before and after, across seeds and tasks."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -25,12 +26,12 @@ class Dynamics(Section):
     seed_tasks: list[Name] | None = Field(
         None,
         description="tasks of which two models are compared that differ in their seeds, the first "
-        "two of `finetune.seeds`; all if null",
+        "two of `finetune.seeds`; all if null, none where there is one seed",
     )
-    task_pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = Field(
-        default_factory=list,
-        description="tasks whose models are compared, the most alike pair first (a claim is "
-        "about that order)",
+    task_pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
+        None,
+        description="tasks whose models are compared, the most similar pair first (a claim is "
+        "about that order); all pairs of neighbours in `experiment.tasks` if null, [] for none",
     )
     examples: Annotated[int, Field(ge=3)] | None = Field(
         None, description="dev examples of a task: all if null, else a seeded subset"
@@ -61,11 +62,40 @@ class Dynamics(Section):
     )
 
 
+def _seed_tasks(settings: Any) -> list[str]:
+    if len(settings.finetune.seeds) == 1:
+        return []
+    chosen = settings.dynamics.seed_tasks
+    return list(settings.experiment.tasks) if chosen is None else chosen
+
+
+def _task_pairs(settings: Any) -> list[list[str]]:
+    chosen = settings.dynamics.task_pairs
+    return (
+        [list(pair) for pair in pairwise(settings.experiment.tasks)] if chosen is None else chosen
+    )
+
+
+def _left_out(settings: Any) -> Iterator[str]:
+    if len(settings.finetune.seeds) == 1:
+        yield "pairs of models with different seeds, for there is one (finetune.seeds)"
+    elif not settings.dynamics.seed_tasks:
+        yield "pairs of models with different seeds (dynamics.seed_tasks)"
+    if len(settings.experiment.tasks) == 1:
+        yield "pairs of models of different tasks, for there is one (experiment.tasks)"
+    elif not settings.dynamics.task_pairs:
+        yield "pairs of models of different tasks (dynamics.task_pairs)"
+    if not settings.dynamics.attention:
+        yield "attention (dynamics.attention)"
+    if not settings.dynamics.rollback:
+        yield "single layers rolled back (dynamics.rollback)"
+
+
 def _references(settings: Any) -> Iterator[Reference]:
     dynamics, tasks = settings.dynamics, settings.experiment.tasks
     yield Reference("dynamics.recipes", dynamics.recipes, settings.tasks)
     yield Reference("dynamics.recipes", dynamics.recipes.values(), settings.finetune.recipes)
-    yield Reference("dynamics.seed_tasks", dynamics.seed_tasks or [], tasks)
+    yield Reference("dynamics.seed_tasks", dynamics.seed_tasks, tasks)
     yield Reference("dynamics.task_pairs", [t for pair in dynamics.task_pairs for t in pair], tasks)
 
 
@@ -80,7 +110,7 @@ def _problems(settings: Any) -> Iterator[str]:
                 f"dynamics.recipes.{task}: got {name!r}, which continues another recipe; "
                 "it must start from the pre-trained model"
             )
-    yield from duplicates("dynamics.seed_tasks", dynamics.seed_tasks or ())
+    yield from duplicates("dynamics.seed_tasks", dynamics.seed_tasks)
     yield from duplicates("dynamics.task_pairs", map(str, map(sorted, dynamics.task_pairs)))
     in_pairs = sorted({task for pair in dynamics.task_pairs for task in pair})
     for key, tasks in (("examples", settings.experiment.tasks), ("pair_examples", in_pairs)):
@@ -107,6 +137,8 @@ STAGE = Stage(
             ),
         )
     },
+    derived={"dynamics.seed_tasks": _seed_tasks, "dynamics.task_pairs": _task_pairs},
+    left_out=_left_out,
     references=_references,
     problems=_problems,
     figures=FIGURES,

@@ -24,6 +24,11 @@ def all_targets(settings: Any) -> list[File]:
     return targets
 
 
+def left_out(settings: Any) -> list[str]:
+    """What the experiment leaves out, and the key that it depends on, a line each."""
+    return [line for stage in STAGES for line in stage.left_out(settings)]
+
+
 def local_rules(settings: Any) -> list[str]:
     """Rules that run where Snakemake runs, on a cluster too."""
     drawn = [f"draw_{figure.name}" for figure in figures(settings)]

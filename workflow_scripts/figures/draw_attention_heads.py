@@ -1,16 +1,24 @@
 """Draw the JS divergence of attention by layer and head, a map per pair of models."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.matrices import attention_by_head
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
 
 def draw_attention_heads(
-    tables: list[Path], pdf: Path, png: Path, csv: Path, pairs: list[dict]
+    tables: list[Path],
+    pdf: Path,
+    png: Path,
+    csv: Path,
+    pairs: list[dict],
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of attention heads and its numbers; see ``matrices.attention_by_head``.
 
@@ -22,11 +30,14 @@ def draw_attention_heads(
         Files to write.
     pairs : list of dict
         Fields of a ``PairTitle`` each.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
     columns = ["example", "layer", "heads"]
-    figure, numbers = attention_by_head(
-        [read_table(path, columns) for path in tables], [PairTitle(**pair) for pair in pairs]
-    )
+    titles = with_outcomes([PairTitle(**pair) for pair in pairs], scores, scored)
+    figure, numbers = attention_by_head([read_table(path, columns) for path in tables], titles)
     save_figure(figure, numbers, pdf, png, csv)
 
 

@@ -1,10 +1,12 @@
 """Draw the JS divergence of attention over layers, a curve per pair of models."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.layers import attention_by_layer
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -16,6 +18,8 @@ def draw_attention_layers(
     csv: Path,
     pairs: list[dict],
     resamples: int = 1000,
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of attention by layer and its numbers; see ``layers.attention_by_layer``.
 
@@ -29,11 +33,15 @@ def draw_attention_layers(
         Fields of a ``PairTitle`` each, in the order of the curves.
     resamples : int
         Bootstrap samples of the examples.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
     columns = ["example", "layer", "js", "cls", "sep", "other"]
     figure, numbers = attention_by_layer(
         [read_table(path, columns) for path in tables],
-        [PairTitle(**pair) for pair in pairs],
+        with_outcomes([PairTitle(**pair) for pair in pairs], scores, scored),
         resamples,
     )
     save_figure(figure, numbers, pdf, png, csv)

@@ -1,9 +1,11 @@
 """Draw the training-loss surfaces of layer groups around the fine-tuned model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.surfaces import group_surfaces
 from workflow_scripts.rebuilds.step import run
@@ -17,6 +19,8 @@ def draw_group_surfaces(
     csv: Path,
     tasks: list[dict],
     groups: list[str],
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of layer-group surfaces and its numbers; see ``surfaces.group_surfaces``.
 
@@ -30,8 +34,12 @@ def draw_group_surfaces(
         Fields of a ``TaskTitle`` each, in the order of the rows.
     groups : list of str
         Layer groups, in the order of the columns.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
-    titles = [TaskTitle(**task) for task in tasks]
+    titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     figure, numbers = group_surfaces(read_surfaces(surfaces, geometries), titles, groups)
     save_figure(figure, numbers, pdf, png, csv)
 

@@ -1,16 +1,25 @@
 """Draw the similarity of every layer of one model and of another, a matrix per pair of models."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.matrices import layers_by_layers
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
 
 def draw_layer_matrices(
-    tables: list[Path], pdf: Path, png: Path, csv: Path, pairs: list[dict], measure: str
+    tables: list[Path],
+    pdf: Path,
+    png: Path,
+    csv: Path,
+    pairs: list[dict],
+    measure: str,
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of layer matrices and its numbers; see ``matrices.layers_by_layers``.
 
@@ -24,10 +33,13 @@ def draw_layer_matrices(
         Fields of a ``PairTitle`` each.
     measure : str
         Key of ``matrices.MEASURES``.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
-    figure, numbers = layers_by_layers(
-        [read_table(path) for path in tables], [PairTitle(**pair) for pair in pairs], measure
-    )
+    titles = with_outcomes([PairTitle(**pair) for pair in pairs], scores, scored)
+    figure, numbers = layers_by_layers([read_table(path) for path in tables], titles, measure)
     save_figure(figure, numbers, pdf, png, csv)
 
 

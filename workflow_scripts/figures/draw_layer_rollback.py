@@ -1,10 +1,12 @@
 """Draw the distance of the last layer when one layer is rolled back, a curve per task."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.layers import HEADLINE, rollback_by_layer
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -16,6 +18,8 @@ def draw_layer_rollback(
     csv: Path,
     tasks: list[dict],
     measures: list[str] = HEADLINE,
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of layers rolled back and its numbers; see ``layers.rollback_by_layer``.
 
@@ -29,10 +33,13 @@ def draw_layer_rollback(
         Fields of a ``TaskTitle`` each, in the order of the curves.
     measures : list of str
         Keys of ``layers.MEASURES``, a panel each.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
-    figure, numbers = rollback_by_layer(
-        [read_table(path) for path in tables], [TaskTitle(**task) for task in tasks], measures
-    )
+    titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
+    figure, numbers = rollback_by_layer([read_table(path) for path in tables], titles, measures)
     save_figure(figure, numbers, pdf, png, csv)
 
 

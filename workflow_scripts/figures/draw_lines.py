@@ -1,10 +1,12 @@
 """Draw the training loss along the direction from start to end."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.curves import loss_lines
 from workflow_scripts.figures.inputs import read_surfaces
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -17,6 +19,8 @@ def draw_lines(
     csv: Path,
     tasks: list[dict],
     starts: list[str],
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of losses along lines and its numbers; see ``curves.loss_lines``.
 
@@ -32,8 +36,12 @@ def draw_lines(
         Fields of a ``TaskTitle`` each, in the order of the panels.
     starts : list of str
         What to show, in this order.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
-    titles = [TaskTitle(**task) for task in tasks]
+    titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     figure, numbers = loss_lines(read_surfaces(lines, geometries), titles, starts)
     save_figure(figure, numbers, pdf, png, csv)
 

@@ -1,10 +1,12 @@
 """Draw the training loss over steps, from scratch and fine-tuned."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.curves import learning_curves
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -19,6 +21,8 @@ def draw_loss_curves(
     starts: list[str],
     runs: list[dict],
     smoothing: float = 0.25,
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of training losses and its numbers; see ``curves.learning_curves``.
 
@@ -38,13 +42,17 @@ def draw_loss_curves(
         ``task`` and ``start`` of each history.
     smoothing : float
         Width of the moving average, epochs.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
     tables = {
         (which["task"], which["start"]): read_table(path)
         for which, path in zip(runs, histories, strict=True)
     }
     labels = {card["name"]: len(card["labels"]) for card in map(read_json, cards)}
-    titles = [TaskTitle(**task) for task in tasks]
+    titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     figure, numbers = learning_curves(tables, labels, titles, starts, smoothing)
     save_figure(figure, numbers, pdf, png, csv)
 

@@ -1,5 +1,6 @@
 """Draw a run and the run that continues it on the surface of the dev error."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.trajectories import overfitting
 from workflow_scripts.rebuilds.step import run
@@ -22,6 +24,8 @@ def draw_overfitting(
     csv: Path,
     task: dict,
     note: str | None = None,
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of a continued run and its numbers; see ``trajectories.overfitting``.
 
@@ -37,10 +41,15 @@ def draw_overfitting(
         Fields of a ``TaskTitle``.
     note : str, optional
         How the run was continued, for the caption.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
     (plane,) = read_surfaces([surface], [geometry])
     runs = pd.concat([read_table(path) for path in trajectories], ignore_index=True)
-    figure, numbers = overfitting(replace(plane, trajectory=runs), TaskTitle(**task), note)
+    (title,) = with_outcomes([TaskTitle(**task)], scores, scored)
+    figure, numbers = overfitting(replace(plane, trajectory=runs), title, note)
     save_figure(figure, numbers, pdf, png, csv)
 
 

@@ -1,10 +1,12 @@
 """Draw the distance of representations over layers, a curve per pair of models."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.layers import HEADLINE, representations_by_layer
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -16,6 +18,8 @@ def draw_representation_layers(
     csv: Path,
     pairs: list[dict],
     measures: list[str] = HEADLINE,
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of representations and its numbers; see ``layers.representations_by_layer``.
 
@@ -29,9 +33,14 @@ def draw_representation_layers(
         Fields of a ``PairTitle`` each, in the order of the curves.
     measures : list of str
         Keys of ``layers.MEASURES``, a panel each.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
+    titles = with_outcomes([PairTitle(**pair) for pair in pairs], scores, scored)
     figure, numbers = representations_by_layer(
-        [read_table(path) for path in tables], [PairTitle(**pair) for pair in pairs], measures
+        [read_table(path) for path in tables], titles, measures
     )
     save_figure(figure, numbers, pdf, png, csv)
 

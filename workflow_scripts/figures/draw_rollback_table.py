@@ -1,9 +1,11 @@
 """Draw the table of accuracies with layer groups rolled back."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table, write_text
 from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.figures.outcomes import failed_note, majority_note, with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.tables import markdown, rollback_table, table_figure
 from workflow_scripts.rebuilds.step import run
@@ -18,6 +20,8 @@ def draw_rollback_table(
     tasks: list[dict],
     groups: list[str],
     paper: dict | None = None,
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write the table as figure, numbers and Markdown; see ``tables.rollback_table``.
 
@@ -33,11 +37,16 @@ def draw_rollback_table(
         Layer groups, in the order of the columns.
     paper : dict, optional
         The paper's accuracies by task.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
-    titles = [TaskTitle(**task) for task in tasks]
+    titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     numbers = rollback_table([read_table(path) for path in tables], titles, groups, paper)
-    save_figure(table_figure(numbers), numbers, pdf, png, csv)
-    write_text(markdown(numbers), md)
+    notes = [note for note in (majority_note(titles), failed_note(titles).strip()) if note]
+    save_figure(table_figure(numbers, notes), numbers, pdf, png, csv)
+    write_text(markdown(numbers, notes), md)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Draw surfaces of the training loss or of the dev error, from scratch and fine-tuned."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.maps import QUANTITIES
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.surfaces import start_and_end_surfaces
 from workflow_scripts.rebuilds.step import run
@@ -19,6 +21,8 @@ def draw_surfaces(
     quantity: str,
     tasks: list[dict],
     starts: list[str],
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of surfaces and its numbers; see ``surfaces.start_and_end_surfaces``.
 
@@ -34,10 +38,14 @@ def draw_surfaces(
         Fields of a ``TaskTitle`` each, in the order of the columns.
     starts : list of str
         In the order of the rows.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
     figure, numbers = start_and_end_surfaces(
         read_surfaces(surfaces, geometries),
-        [TaskTitle(**task) for task in tasks],
+        with_outcomes([TaskTitle(**task) for task in tasks], scores, scored),
         starts,
         QUANTITIES[quantity],
     )

@@ -1,9 +1,11 @@
 """Draw trajectories on training-loss surfaces, from scratch and fine-tuned."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
+from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.trajectories import loss_trajectories
 from workflow_scripts.rebuilds.step import run
@@ -18,6 +20,8 @@ def draw_trajectories(
     csv: Path,
     tasks: list[dict],
     starts: list[str],
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
 ) -> None:
     """Write a figure of trajectories and its numbers; see ``trajectories.loss_trajectories``.
 
@@ -32,9 +36,13 @@ def draw_trajectories(
         Fields of a ``TaskTitle`` each, in the order of the columns.
     starts : list of str
         In the order of the rows.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
     """
     planes = read_surfaces(surfaces, geometries, trajectories)
-    titles = [TaskTitle(**task) for task in tasks]
+    titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     figure, numbers = loss_trajectories(planes, titles, starts)
     save_figure(figure, numbers, pdf, png, csv)
 

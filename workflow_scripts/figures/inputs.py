@@ -133,6 +133,19 @@ def precision_note(surfaces: Iterable[Surface]) -> str:
     return f" Computed in {names}{some}: some mean losses that were compared are not finite."
 
 
+def second_note(surfaces: Iterable[Surface]) -> str:
+    """Where the second directions of planes come from, for a caption."""
+    kinds = {
+        "random": "random, filter-normalised",
+        "pca": "the main direction of the trajectory orthogonal to δ₁",
+    }
+    seconds = {surface.geometry.get("second") for surface in surfaces}
+    named = [words for kind, words in kinds.items() if kind in seconds]
+    if seconds - set(kinds):
+        named.insert(0, "from another task")
+    return f"δ₂ {' or '.join(named)}, scaled to the length of δ₁"
+
+
 def find(surfaces: list[Surface], **values: str) -> Surface:
     """The first surface whose geometry has these values, such as ``task`` and ``start``.
 

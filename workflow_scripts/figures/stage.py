@@ -1,6 +1,7 @@
 """The figures stage: draws what the other stages declare."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any, Literal
 
 from pydantic import Field
@@ -13,19 +14,50 @@ from workflow_scripts.finetune.runs import recipe_of
 class Figures(Section):
     """What the figures show."""
 
-    trajectory_tasks: list[Name] = Field(min_length=1, description="tasks of figure 3")
-    overfitting_task: Name = Field(description="task of figure 4")
+    trajectory_tasks: list[Name] | None = Field(
+        None, min_length=1, description="tasks of figure 3; all if null"
+    )
+    overfitting_task: Name | None = Field(
+        None,
+        description="task of figure 4; if null the one with the smallest `tasks.NAME.train`, or "
+        "the first if all take all examples",
+    )
     overfitting_recipe: Name = Field(
         description="recipe of figure 4 that continues the task's training"
     )
-    group_tasks: list[Name] = Field(
-        description="tasks of figure 7; empty leaves out figure 7 and table 1 (layer groups)"
+    group_tasks: list[Name] | None = Field(
+        None,
+        description="tasks of figure 7; all if null; empty leaves out figure 7 and table 1 (layer "
+        "groups)",
     )
     paper_values: dict[Name, Literal["MNLI", "RTE", "SST-2", "MRPC"]] = Field(
         default_factory=dict,
         description="task: the row of the paper's table 1 to print beside; only where the "
         "experiment is the paper's",
     )
+
+
+def _tasks(key: str) -> Callable[[Any], list[str]]:
+    """The tasks of a key, all of the experiment by default."""
+
+    def chosen(settings: Any) -> list[str]:
+        tasks = getattr(settings.figures, key)
+        return list(settings.experiment.tasks) if tasks is None else tasks
+
+    return chosen
+
+
+def _overfitting_task(settings: Any) -> str:
+    def size(task: str) -> float:
+        train = settings.tasks[task].train
+        return inf if train is None else train
+
+    return settings.figures.overfitting_task or min(settings.experiment.tasks, key=size)
+
+
+def _left_out(settings: Any) -> Iterator[str]:
+    if not settings.figures.group_tasks:
+        yield "layer groups, in surfaces and rolled back (figures.group_tasks)"
 
 
 def _references(settings: Any) -> Iterator[Reference]:
@@ -55,6 +87,12 @@ def _problems(settings: Any) -> Iterator[str]:
 STAGE = Stage(
     "figures",
     sections={"figures": (Figures, Field(description="what the figures show"))},
+    derived={
+        "figures.trajectory_tasks": _tasks("trajectory_tasks"),
+        "figures.overfitting_task": _overfitting_task,
+        "figures.group_tasks": _tasks("group_tasks"),
+    },
+    left_out=_left_out,
     references=_references,
     problems=_problems,
 )

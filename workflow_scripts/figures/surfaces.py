@@ -9,7 +9,13 @@ from matplotlib.figure import Figure
 
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import scales, style
-from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
+from workflow_scripts.figures.inputs import (
+    Surface,
+    find,
+    labelled,
+    precision_note,
+    second_note,
+)
 from workflow_scripts.figures.layout import (
     Footer,
     blocks_of,
@@ -23,6 +29,7 @@ from workflow_scripts.figures.layout import (
     width_of_panels,
 )
 from workflow_scripts.figures.maps import LOSS, Quantity, change, draw_bar, draw_map, draw_note
+from workflow_scripts.figures.outcomes import failed_note
 
 FRAME = {"bar": 0.98, "gap": 0.18, "widest": 1.75}  # inches, of every sheet of maps
 ALPHA, BETA = "α (units of δ₁)", "β (units of δ₂)"
@@ -74,17 +81,17 @@ def start_and_end_surfaces(
     if quantity is LOSS:
         keys.append(style.chance_key("chance, ln K"))
         caption = (
-            f"Mean loss on {_examples(chosen.values(), 'train')} at θ₀ + αδ₁ + βδ₂, δ₂ from "
-            f"another task, scaled to the length of δ₁; lines at {_words(lines)} nats; in the "
+            f"Mean loss on {_examples(chosen.values(), 'train')} at θ₀ + αδ₁ + βδ₂, "
+            f"{second_note(chosen.values())}; lines at {_words(lines)} nats; in the "
             "corner, loss at the start → at the end."
         )
     else:
         caption = (
-            f"Error rate on {_examples(chosen.values(), 'dev')} at θ₀ + αδ₁ + βδ₂, δ₂ from another "
-            "task, scaled to the length of δ₁; lines at every 10 %, but not along plateaus; in "
+            f"Error rate on {_examples(chosen.values(), 'dev')} at θ₀ + αδ₁ + βδ₂, "
+            f"{second_note(chosen.values())}; lines at every 10 %, but not along plateaus; in "
             "the corner, error at the start → at the end."
         )
-    caption += precision_note(chosen.values())
+    caption += precision_note(chosen.values()) + failed_note(tasks)
     if gaps:
         keys.append(style.missing_key())
 
@@ -183,7 +190,8 @@ def group_surfaces(
     caption = (
         f"Mean loss on {_examples(chosen.values(), 'train')} at θ₁ + αδ₁ᴳ + βδ₂ᴳ, where only the "
         f"layers of group G move; lines at {_words(lines)} nats; in the corner, loss fine-tuned → "
-        f"rolled back.{precision_note(chosen.values())}"
+        f"rolled back{_other_second(chosen.values())}.{precision_note(chosen.values())}"
+        f"{failed_note(tasks)}"
     )
     sides = broken_titles([task.heading for task in tasks], FRAME["widest"])
     frame = {"left": row_margin(sides, "−4"), **FRAME}
@@ -220,6 +228,12 @@ def group_surfaces(
                 set_title(axes, titles[column])
     draw_bar(page.bar, LOSS, scale, lines, *_bar(list(chosen.values()), LOSS, scale))
     return page.figure, _numbers(chosen, LOSS, "group")
+
+
+def _other_second(surfaces: Iterable[Surface]) -> str:
+    """Where second directions come from, if not all are from another task."""
+    note = second_note(surfaces)
+    return "" if note.startswith("δ₂ from another task,") else f"; {note}"
 
 
 def _panel(axes: Axes, surface: Surface, quantity: Quantity, scale, lines: list[float]) -> None:

@@ -1,5 +1,7 @@
 """Accuracy on the dev sets with layer groups rolled back (table 1)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -38,9 +40,10 @@ def rollback_table(
     -------
     DataFrame
         ``task``, ``title``, ``synthetic``, ``group``, ``first``, ``last``, ``examples``,
-        ``accuracy`` (%), ``difference`` from the fine-tuned model with ``low`` and ``high``
-        (points, 95 % interval), ``paper_accuracy`` (%), ``paper_difference`` (points, from the
-        paper's accuracies), ``from_paper`` (points, accuracy minus the paper's), ``paper_note``.
+        ``accuracy`` and ``majority`` (of the majority class; %), ``difference`` from the fine-tuned
+        model with ``low`` and ``high`` (points, 95 % interval), ``paper_accuracy`` (%),
+        ``paper_difference`` (points, from the paper's accuracies), ``from_paper`` (points, accuracy
+        minus the paper's), ``paper_note``.
 
     Raises
     ------
@@ -72,6 +75,7 @@ def rollback_table(
                     "last": row["last"],
                     "examples": int(row["examples"]),
                     "accuracy": 100 * row["accuracy"],
+                    "majority": 100 * task.outcomes[0].majority if task.outcomes else np.nan,
                     "difference": 0.0 if group == "none" else row["difference"],
                     "low": 0.0 if group == "none" else row["low"],
                     "high": 0.0 if group == "none" else row["high"],
@@ -86,18 +90,23 @@ def rollback_table(
     return result
 
 
-def markdown(numbers: pd.DataFrame) -> str:
-    """The table, from ``rollback_table``, as Markdown with its notes below."""
+def markdown(numbers: pd.DataFrame, more: Sequence[str] = ()) -> str:
+    """The table, from ``rollback_table``, as Markdown with its notes and ``more`` below."""
     heads, body, notes = _cells(numbers)
+    notes += more
     lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
     lines += [f"| {' | '.join(' '.join(cell).strip() for cell in row)} |" for row in body]
     return "\n".join([*lines, "", *(f"{note}\n" for note in notes)]).rstrip() + "\n"
 
 
 @style.paper_style()
-def table_figure(numbers: pd.DataFrame) -> Figure:
-    """The table, from ``rollback_table``, as a figure with three horizontal rules."""
+def table_figure(numbers: pd.DataFrame, more: Sequence[str] = ()) -> Figure:
+    """The table, from ``rollback_table``, as a figure with three horizontal rules.
+
+    Its notes and ``more`` are below.
+    """
     heads, body, notes = _cells(numbers)
+    notes += more
     broken = [head.replace(" (", "\n(").split("\n") for head in heads]
     for row in body:
         row[0] = [line for part in row[0] for line in _wrapped(part)]

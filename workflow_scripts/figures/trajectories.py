@@ -29,6 +29,7 @@ from workflow_scripts.figures.layout import (
     width_of_panels,
 )
 from workflow_scripts.figures.maps import ERROR, LOSS, Quantity, draw_bar, draw_map, draw_note
+from workflow_scripts.figures.outcomes import failed_note
 from workflow_scripts.figures.surfaces import ALPHA, BETA
 
 FRAME = {"bar": 0.98, "gap": 0.26, "widest": 2.05}
@@ -93,7 +94,7 @@ def loss_trajectories(
     caption = (
         "Numbers: epochs; fill of a marker: training loss of the checkpoint itself, on the "
         "surface's scale; in the corner, share of ‖θᵢ − θ₀‖ that lies outside the plane before "
-        f"the last epoch.{precision_note(every)}"
+        f"the last epoch.{precision_note(every)}{failed_note(tasks)}"
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−0.5"), **FRAME}
@@ -183,7 +184,10 @@ def overfitting(
         f"Left: error rate on {examples:,} dev examples; paths at the "
         "paper's coordinates, fill of a marker: error of the checkpoint's encoder under θ₁'s "
         "head, on the surface's scale. Right: error of each checkpoint with its own head, with "
-        "its 95 % interval." + (f" {note.rstrip('.')}." if note else "") + precision_note([surface])
+        "its 95 % interval."
+        + (f" {note.rstrip('.')}." if note else "")
+        + precision_note([surface])
+        + failed_note([task])
     )
     frame = {"left": 0.5, "bar": 2.85, "gap": 0.16, "widest": 2.95}
     titles = broken_titles([task.heading.replace("\n", " ")], 2.95)

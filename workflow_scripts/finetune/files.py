@@ -1,6 +1,7 @@
 """Files of the finetune stage, and what its rule takes."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from workflow_scripts.common.files import File, Files
@@ -53,6 +54,25 @@ def run_table(run: Run, name: str) -> File:
     """A table of a run: ``history.parquet`` or ``scores.parquet``."""
     digests = [*_digests(run), tables_digest(run)]
     return File(f"{run_folder(run)}/{name}", digests, by_digest=True)
+
+
+def score_files(runs: Iterable[Run]) -> list[File]:
+    """Scores of several runs, which say whether each has learned; see ``scored``."""
+    return [run_table(run, "scores.parquet") for run in runs]
+
+
+def scored(named: Iterable[tuple[str, Run]]) -> list[dict[str, str]]:
+    """What ``score_files`` belong to, as scripts of figures and reports take it.
+
+    Parameters
+    ----------
+    named : iterable of (str, Run)
+        Name of a task or of a pair of models, and a run of it.
+    """
+    return [
+        {"name": name, "task": run.task, "start": run.start, "seeds": run.seeds}
+        for name, run in named
+    ]
 
 
 def kept_checkpoints(settings: Any, recipe: str) -> list[Any]:

@@ -65,8 +65,10 @@ def finetune(
         layer00 …, pooler, other and head, as far as the model has them.
     scores : Path
         To write: a line per epoch from 0: ``epoch``, ``step``, ``train_loss`` (mean of the epoch's
-        steps, NaN where it has none), ``dev_loss``, ``accuracy``, ``f1``, ``mcc``, ``diverged`` (a
-        loss of this or an earlier epoch was infinite or NaN; later epochs repeat that one).
+        steps, NaN where it has none), ``dev_loss``, ``accuracy``, ``majority`` (accuracy of always
+        answering with the most frequent label), ``f1``, ``mcc``, ``diverged`` (a loss of this or
+        an earlier epoch was infinite or NaN; later epochs repeat that one), ``failed`` (diverged,
+        or no better than the majority class).
     recipe : dict
         Fields of ``finetune.recipe.Recipe``.
     init, order : int

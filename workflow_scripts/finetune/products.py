@@ -38,6 +38,11 @@ PRODUCTS = (
             Column("dev_loss", "", "nats"),
             Column("accuracy", "", "0 to 1"),
             Column(
+                "majority",
+                "accuracy of always answering with the most frequent label of the dev set",
+                "0 to 1",
+            ),
+            Column(
                 "f1", "two classes: of label 1; more: mean over the classes that occur", "0 to 1"
             ),
             Column("mcc", "Matthews correlation", "-1 to 1"),
@@ -45,6 +50,12 @@ PRODUCTS = (
                 "diverged",
                 "a loss of this or an earlier epoch was not finite; later epochs repeat "
                 "the weights",
+                "true, false",
+            ),
+            Column(
+                "failed",
+                "diverged, or `accuracy` is no better than `majority`; a run is a failed one if "
+                "its last epoch is",
                 "true, false",
             ),
         ),

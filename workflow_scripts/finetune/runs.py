@@ -66,6 +66,11 @@ class Checkpoint:
     epoch: int
 
 
+def starts_of(settings: Any) -> list[str]:
+    """Starts of the experiment's runs, in the order of the figures."""
+    return [start for start in STARTS if start in settings.experiment.starts]
+
+
 def recipe_of(settings: Any, task: str, start: str) -> str:
     """Name of the recipe that a task's run with this start follows."""
     exception = settings.finetune.exceptions.get(task)

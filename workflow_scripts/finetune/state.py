@@ -22,7 +22,10 @@ from workflow_scripts.model.encoder import read_weights, write_weights
 
 log = logging.getLogger("tunescape")
 
-SCORES = ("epoch", "step", "train_loss", "dev_loss", "accuracy", "f1", "mcc", "diverged")
+SCORES = (
+    *("epoch", "step", "train_loss", "dev_loss", "accuracy", "majority", "f1", "mcc"),
+    *("diverged", "failed"),
+)
 
 
 class Begun(NamedTuple):

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.progress import progress
 from workflow_scripts.finetune.batches import dropout_seed, epoch_batches
+from workflow_scripts.finetune.failed import is_failed, majority
 from workflow_scripts.finetune.optimizer import load_state, make_optimizer, set_step, state_tensors
 from workflow_scripts.finetune.packed import can_train_packed, forward_of
 from workflow_scripts.finetune.recipe import Recipe
@@ -80,6 +81,7 @@ class Training:
                 self.words.parameter if p is self.words.weight else p for p in self.parameters
             ]
         self.labels = torch.tensor(train.labels, device=device)
+        self.majority = majority(dev.labels)
         self.optimizer = make_optimizer(self.parameters, recipe)
         parts = [part_of(n, module.base_model_prefix) for n, _ in module.named_parameters()]
         self.parts = list(dict.fromkeys(parts))
@@ -105,7 +107,8 @@ class Training:
         """
         if state.epoch < 0:
             scores = {"epoch": 0, "step": 0, "train_loss": math.nan, **self._dev_scores()}
-            state.save(self._weights(), {}, pd.DataFrame(), {**scores, "diverged": False})
+            scores |= {"diverged": False, "failed": self._failed(scores["accuracy"])}
+            state.save(self._weights(), {}, pd.DataFrame(), scores)
         else:
             self._load(read_weights(state.checkpoint(state.epoch)))
             load_state(self.optimizer, state.optimizer())
@@ -129,9 +132,11 @@ class Training:
             }
             losses = [*history["loss"], scores["dev_loss"]]
             scores["diverged"] = not all(map(math.isfinite, losses))
+            scores["failed"] = scores["diverged"] or self._failed(scores["accuracy"])
+            shown = ("epoch", "train_loss", "dev_loss", "accuracy", "majority")
             log.info(
-                "epoch %d: training loss %.4f, dev loss %.4f, accuracy %.4f",
-                *(scores[name] for name in ("epoch", "train_loss", "dev_loss", "accuracy")),
+                "epoch %d: training loss %.4f, dev loss %.4f, accuracy %.4f (majority class %.4f)",
+                *(scores[name] for name in shown),
             )
             if scores["diverged"]:
                 log.warning(
@@ -143,6 +148,15 @@ class Training:
             moments = {} if last else state_tensors(self.optimizer)
             state.save(self._weights(), moments, history, scores)
         next(ticks, None)
+        if state.scores[-1]["failed"]:
+            log.warning(
+                "failed run: its accuracy, %.4f, is no better than that of the majority class, "
+                "%.4f; claims give no verdict on it",
+                *(state.scores[-1][name] for name in ("accuracy", "majority")),
+            )
+
+    def _failed(self, accuracy: float) -> bool:
+        return is_failed(accuracy, self.majority)
 
     def _weights(self) -> dict[str, torch.Tensor]:
         return {name: p.detach() for name, p in self.module.named_parameters()}
@@ -156,7 +170,7 @@ class Training:
         self.module.eval()
         losses, predictions = evaluate(self.forward, self.dev, self.token_budget)
         scores = classification_scores(self.dev.labels, predictions, self.classes)
-        return {"dev_loss": float(losses.mean()), **scores}
+        return {"dev_loss": float(losses.mean()), **scores, "majority": self.majority.accuracy}
 
     def _train_epoch(self, state: State, done: int, ticks: Iterator[int]) -> pd.DataFrame:
         """Train the epoch after those of ``state``, after ``done`` steps; its rows of the history.

@@ -26,6 +26,7 @@ def calibrate_precision(
     tolerance: float | None,
     context: dict[str, Any],
     second: Path | None = None,
+    between: list[Path] | None = None,
 ) -> None:
     """Write the precision of a surface's matrix products, and what it costs in exactness.
 
@@ -51,6 +52,8 @@ def calibrate_precision(
         Nats; None with ``bfloat16``.
     context : dict
         ``device``, ``threads``, ``token_budget``.
+    between : list of Path, optional
+        Checkpoints of the run between ``start`` and ``end``, where they give the second direction.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def calibrate_precision(
             evaluated = load_surface(
                 config.parent,
                 tokens,
-                Checkpoints(start, end, second),
+                Checkpoints(start, end, second, between or (), spec.seed),
                 spec,
                 context["token_budget"],
                 device,

@@ -53,6 +53,11 @@ def _first_layer(pricing: Pricing, group: str) -> int:
     return thirds * pricing.shape.layers // 3
 
 
+def _read(surface: Surface) -> float:
+    """Checkpoints that span a surface, in threes."""
+    return max(1, (surface.run.epochs + 1) / 3) if surface.computed == "pca" else 1
+
+
 def _half(pricing: Pricing) -> bool:
     """Whether surfaces are computed in bfloat16, as far as that is known before."""
     precision, machine = pricing.settings.landscape.precision, pricing.machine
@@ -69,7 +74,7 @@ def _points(pricing: Pricing, surface: Surface, count: int) -> tuple[float, floa
     )
     moved = (12 + 6 * half) * pricing.shape.moving * count
     seconds = pricing.engine_start + pricing.compute(flops, "engine", half) + pricing.move(moved)
-    return seconds + pricing.read_checkpoints(), count * len(lengths) * 6
+    return seconds + pricing.read_checkpoints(_read(surface)), count * len(lengths) * 6
 
 
 @cache
@@ -118,7 +123,7 @@ def merging(pricing: Pricing, job: Job) -> Cost:
 
 def measuring_directions(pricing: Pricing, job: Job) -> Cost:
     """Costs of measuring a surface's directions."""
-    seconds = START["engine"] + pricing.read_checkpoints()
+    seconds = START["engine"] + pricing.read_checkpoints(_read(_surface(pricing, job)))
     return pricing.model_cost(seconds, 7, disk=2e3)
 
 

@@ -22,6 +22,7 @@ def evaluate_rows(
     context: dict[str, Any],
     second: Path | None = None,
     precision: Path | None = None,
+    between: list[Path] | None = None,
 ) -> None:
     """Write per-example losses and predictions at the points of some rows of a surface.
 
@@ -42,6 +43,8 @@ def evaluate_rows(
         ``device``, ``threads``, ``token_budget``.
     precision : Path, optional
         From ``calibrate_precision``: the precision of matrix products; float32 by default.
+    between : list of Path, optional
+        Checkpoints of the run between ``start`` and ``end``, where they give the second direction.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def evaluate_rows(
         plane, (evaluate,) = load_surface(
             config.parent,
             tokens,
-            Checkpoints(start, end, second),
+            Checkpoints(start, end, second, between or (), spec.seed),
             spec,
             context["token_budget"],
             device,

@@ -6,11 +6,12 @@ from workflow_scripts.common.files import Files
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
 from workflow_scripts.data.files import task_file
-from workflow_scripts.finetune.files import run_table
-from workflow_scripts.finetune.runs import STARTS
+from workflow_scripts.finetune.files import run_table, score_files, scored
+from workflow_scripts.finetune.runs import Run, starts_of
 from workflow_scripts.landscape.files import surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import (
     Surface,
+    continued_run,
     group_surfaces,
     layer_groups,
     lines,
@@ -26,17 +27,31 @@ def _drawn(surfaces: list[Surface], geometries: list[Surface] | None = None) -> 
     return {
         "surfaces": surface_files(surfaces, "surface.parquet"),
         "geometries": surface_files(geometries or surfaces, "geometry.json"),
+        "scores": score_files(_runs_of(surfaces)),
     }
 
 
+def _runs_of(surfaces: list[Surface]) -> list[Run]:
+    return list(dict.fromkeys(surface.run for surface in surfaces))
+
+
+def _scored(surfaces: list[Surface]) -> dict[str, Any]:
+    return {"scored": scored((run.task, run) for run in _runs_of(surfaces))}
+
+
 def _every_start(settings: Any) -> dict[str, Any]:
-    return {"tasks": task_titles(settings), "starts": list(STARTS)}
+    return {
+        "tasks": task_titles(settings),
+        "starts": starts_of(settings),
+        **_scored(planes(settings, MODEL)),
+    }
 
 
 def _histories(settings: Any) -> Files:
     runs = [surface.run for surface in planes(settings, MODEL)]
     return {
         "histories": [run_table(run, "history.parquet") for run in runs],
+        "scores": score_files(runs),
         "cards": [task_file(task, "card.json") for task in settings.experiment.tasks],
     }
 
@@ -61,13 +76,16 @@ def _overfitting(settings: Any) -> Files:
         "surface": surface_files([surface], "surface.parquet")[0],
         "geometry": surface_files([surface], "geometry.json")[0],
         "trajectories": [trajectory_file(settings, surface, run) for run in runs],
+        "scores": score_files([surface.run, continued_run(settings, MODEL)]),
     }
 
 
 def _overfitting_spec(settings: Any) -> dict[str, Any]:
     recipe = settings.finetune.recipes[settings.figures.overfitting_recipe]
     schedule = recipe.schedule.replace("_", " ")
+    continued = continued_run(settings, MODEL)
     return {
+        "scored": scored((run.task, run) for run in continued.chain[-2:]),
         "task": task_titles(settings, [settings.figures.overfitting_task])[0],
         "note": f"{recipe.epochs} more epochs with a fresh {schedule} schedule, learning rate "
         f"{recipe.learning_rate:g}",
@@ -76,7 +94,7 @@ def _overfitting_spec(settings: Any) -> dict[str, Any]:
 
 def _lines(settings: Any) -> Files:
     drawn = _drawn(lines(settings, MODEL), planes(settings, MODEL))
-    return {"lines": drawn["surfaces"], "geometries": drawn["geometries"]}
+    return {"lines": drawn.pop("surfaces"), **drawn}
 
 
 _POINTS = "`task`, `start`, `synthetic`, `second`, `alpha`, `beta`, `on_grid`, `anchor`"
@@ -107,7 +125,8 @@ FIGURES = (
         inputs=_trajectories,
         spec=lambda settings: {
             "tasks": task_titles(settings, settings.figures.trajectory_tasks),
-            "starts": list(STARTS),
+            "starts": starts_of(settings),
+            **_scored(planes(settings, MODEL, settings.figures.trajectory_tasks)),
         },
         numbers="`rows` = `trajectory`: checkpoints; `surface`: points | `task`, `start`, "
         f"`synthetic`, `rows`; the columns of the trajectory; `alpha`, `beta`, `on_grid`, "
@@ -148,6 +167,7 @@ FIGURES = (
         spec=lambda settings: {
             "tasks": task_titles(settings, settings.figures.group_tasks),
             "groups": layer_groups(settings),
+            **_scored(group_surfaces(settings, MODEL)),
         },
         numbers="points of all group planes | `task`, `group`, `synthetic`, `second`, `alpha`, "
         f"`beta`, `on_grid`, `anchor`, {_LOSS}",

@@ -95,7 +95,11 @@ def _spanning(surface: Surface) -> Files:
         "start": checkpoint_file(surface.run.first),
         "end": checkpoint_file(surface.run.last),
     }
-    return ends | ({"second": checkpoint_file(surface.second.last)} if surface.second else {})
+    if surface.second:
+        return {**ends, "second": checkpoint_file(surface.second.last)}
+    if surface.computed == "pca":
+        return {**ends, "between": checkpoint_files(surface.run)[1:-1]}
+    return ends
 
 
 def _evaluated(surface: Surface) -> Files:
@@ -177,14 +181,20 @@ def surface_spec(settings: Any, surface: Surface) -> dict[str, Any]:
         "points": axis_points(settings, surface.kind),
         "group": surface.group,
         "groups": landscape.groups if surface.kind == "group" else None,
+        **_seed_spec(settings, surface),
     }
+
+
+def _seed_spec(settings: Any, surface: Surface) -> dict[str, Any]:
+    return {"seed": settings.landscape.seed} if surface.computed == "random" else {}
 
 
 def direction_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
     """Settings of ``measure_directions``."""
     surface = _surface(settings, wildcards)
     spec = surface_spec(settings, surface)
-    return {"surface": {**spec, "start": surface.run.start, "second": surface.second.task}}
+    second = surface.computed or surface.second.task
+    return {"surface": {**spec, "start": surface.run.start, "second": second}}
 
 
 def calibration_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
@@ -210,7 +220,7 @@ def merge_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
 
 def projection_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
     """Settings of ``project_trajectory``."""
-    return {"run_name": wildcards.run}
+    return {"run_name": wildcards.run, **_seed_spec(settings, _surface(settings, wildcards))}
 
 
 def example_spec(settings: Any) -> dict[str, Any]:

@@ -45,6 +45,8 @@ class SurfaceSpec:
         The layer group that moves; None for the whole encoder.
     groups : mapping of str to [int, int], or None
         First and last layer of each group, both included, from 0; None for thirds.
+    seed : int or None
+        Of the second direction where it is random.
     """
 
     kind: str
@@ -53,10 +55,13 @@ class SurfaceSpec:
     points: int
     group: str | None = None
     groups: Mapping[str, list[int]] | None = None
+    seed: int | None = None
 
     @classmethod
     def from_dict(cls, surface: Mapping[str, Any]) -> "SurfaceSpec":
-        """From a rule's ``surface``: these keys, with ``range`` for [low, high]; others may follow.
+        """From a rule's ``surface``: these keys, with ``range`` for [low, high], ``seed`` perhaps.
+
+        Other keys may follow.
 
         Raises
         ------
@@ -65,7 +70,8 @@ class SurfaceSpec:
         """
         low, high = surface["range"]
         names = ("kind", "points", "group", "groups")
-        return cls(low=low, high=high, **{name: surface[name] for name in names})
+        fields = {name: surface[name] for name in names}
+        return cls(low=low, high=high, seed=surface.get("seed"), **fields)
 
 
 def points_of(table: pd.DataFrame) -> list[Point]:

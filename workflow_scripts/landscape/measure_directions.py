@@ -26,6 +26,7 @@ def measure_directions(
     geometry: Path,
     surface: dict[str, Any],
     second: Path | None = None,
+    between: list[Path] | None = None,
 ) -> None:
     """Write the geometry of a surface: its directions' lengths and angle, its task, its settings.
 
@@ -39,9 +40,12 @@ def measure_directions(
         Checkpoints that span the surface, see ``setting.Checkpoints``.
     geometry : Path
         JSON to write: ``task``, ``synthetic``, ``labels`` (K), ``chance_loss`` (ln K, nats), all
-        of ``surface``, ``layers`` (first and last that move; null for all) and ``lengths``.
+        of ``surface``, ``layers`` (first and last that move; null for all) and ``lengths``; of a
+        second direction that is the trajectory's, ``explained`` (``directions.MainDirection``).
     surface : dict
         See ``grid.SurfaceSpec``; other keys are copied.
+    between : list of Path, optional
+        Checkpoints of the run between ``start`` and ``end``, where they give the second direction.
 
     Raises
     ------
@@ -51,8 +55,10 @@ def measure_directions(
     """
     task = read_json(card)
     names = names_with_prefix(read_weights(encoder), read_weights(start))
-    directions = load_directions(names, Checkpoints(start, end, second))
-    layers = surface_layers(names, SurfaceSpec.from_dict(surface))
+    spec = SurfaceSpec.from_dict(surface)
+    checkpoints = Checkpoints(start, end, second, between or (), spec.seed)
+    directions = load_directions(names, checkpoints)
+    layers = surface_layers(names, spec)
     facts = {
         "task": task["name"],
         "synthetic": task["synthetic"],
@@ -62,6 +68,8 @@ def measure_directions(
         "layers": None if layers is None else [layers.start, layers.stop - 1],
         **lengths(directions, layers),
     }
+    if directions.explained is not None:
+        facts["explained"] = directions.explained
     write_json(facts, geometry)
 
 

@@ -34,7 +34,7 @@ PRODUCTS = (
         (
             Column("task, synthetic, start", ""),
             Column("kind", "`plane` or `group`"),
-            Column("second", "task that gives the second direction"),
+            Column("second", "task that gives the second direction, or `random` or `pca`"),
             Column(
                 "group, groups, layers",
                 "layer group's name; the configured groups; its first and last layer; "
@@ -48,6 +48,12 @@ PRODUCTS = (
                 "part alone for a group",
             ),
             Column("cosine", "between delta_1 and delta_2; of the group's parts for a group"),
+            Column(
+                "seed, explained",
+                "of a `random` direction; of `pca` the share of the trajectory's squared distance "
+                "from the first direction, 0 to 1",
+                optional=True,
+            ),
             Column(
                 "norm_end", "Euclidean length of the encoder (or of the group's layers) at theta_1"
             ),

@@ -15,12 +15,14 @@ def project_trajectory(
     config: Path,
     tokens: Path,
     checkpoints: list[Path],
-    second: Path,
     trajectory: Path,
     run_name: str,
     context: dict[str, Any],
     start: Path | None = None,
     end: Path | None = None,
+    second: Path | None = None,
+    between: list[Path] | None = None,
+    seed: int | None = None,
 ) -> None:
     """Write the coordinates of a run's checkpoints on a plane, and the losses at both.
 
@@ -32,8 +34,6 @@ def project_trajectory(
         The surface's examples (``encode_examples``).
     checkpoints : list of Path
         Of the run, after epoch 0, 1, …
-    second : Path
-        Last checkpoint of the other task's run, for the second direction.
     trajectory : Path
         To write: a row per checkpoint: ``run`` (``run_name``), ``epoch`` (from 0), the fields of
         ``projection.Coordinates``, and mean training loss (nats) and dev error (0 to 1) as
@@ -46,6 +46,8 @@ def project_trajectory(
         ``device``, ``threads``, ``token_budget``.
     start, end : Path, optional
         Span the plane; the trajectory's own ends by default.
+    second, between, seed
+        What gives the second direction, one of them: see ``setting.Checkpoints``.
 
     Raises
     ------
@@ -75,7 +77,9 @@ def project_trajectory(
     )
 
     with reproducible(context) as device:
-        span = Checkpoints(start or checkpoints[0], end or checkpoints[-1], second)
+        span = Checkpoints(
+            start or checkpoints[0], end or checkpoints[-1], second, between or (), seed
+        )
         examples = read_tokens(tokens)
         module = load_classifier(config.parent, examples.labels, read_weights(span.end), device)
         evaluate = load_evaluator(module, examples, context["token_budget"])

@@ -1,11 +1,12 @@
 """Loads what every evaluation on a plane needs: the model, its examples, its directions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from workflow_scripts.landscape.directions import main_direction, random_direction
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.grid import Point, SurfaceSpec
 from workflow_scripts.landscape.plane import Plane, Weights, difference, second_scale
@@ -29,12 +30,19 @@ class Checkpoints:
     start, end : Path
         First and last checkpoint of the target run (theta_0 and theta_1).
     second : Path or None
-        Last checkpoint of the other task's run from the same start (theta_2); None for a line.
+        Last checkpoint of the other task's run from the same start (theta_2), where one gives the
+        second direction.
+    between : sequence of Path
+        Checkpoints of the target run between the two, where these give it.
+    seed : int or None
+        Of a random second direction. Without any of the three it is a line.
     """
 
     start: Path
     end: Path
     second: Path | None = None
+    between: Sequence[Path] = ()
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,11 @@ class Directions:
     delta_1 : dict of str to Tensor
         From ``start`` to ``end``, encoder parameters only.
     delta_2 : dict of str to Tensor, or None
-        Direction of the other task's run, scaled to the length of ``delta_1``; None for a line.
+        The second direction, scaled to the length of ``delta_1``; None for a line.
     scale : float or None
         The factor by which ``delta_2`` was scaled; None for a line.
+    explained : float or None
+        Of a principal component of the trajectory, see ``directions.MainDirection``.
     """
 
     start: Weights
@@ -58,6 +68,7 @@ class Directions:
     delta_1: Weights
     delta_2: Weights | None
     scale: float | None
+    explained: float | None = None
 
 
 def load_directions(names: Iterable[str], checkpoints: Checkpoints) -> Directions:
@@ -78,23 +89,32 @@ def load_directions(names: Iterable[str], checkpoints: Checkpoints) -> Direction
     ------
     UserError
         If a file is missing or cannot be read, or if there is a second direction and one of the
-        runs did not move the encoder.
+        runs did not move the encoder, or a trajectory that gives it is a straight line.
     KeyError
         If a checkpoint lacks a parameter of the encoder.
 
     References
     ----------
-    Hao et al. (2019), section 3.1 (delta_1, encoder only) and 3.2 (delta_2, its scale).
+    Hao et al. (2019), section 3.1 (delta_1, encoder only) and 3.2 (delta_2, its scale). Li et al.
+    (2018), section 4, for a random direction, and section 7 for one of the trajectory.
     """
     theta_0, theta_1 = read_weights(checkpoints.start), read_weights(checkpoints.end)
     names = list(names)
     delta_1 = difference(theta_1, theta_0, names)
-    if checkpoints.second is None:
+    explained = None
+    if checkpoints.second is not None:
+        delta_2 = difference(read_weights(checkpoints.second), theta_0, names)
+    elif checkpoints.between:
+        path = [difference(read_weights(one), theta_0, names) for one in checkpoints.between]
+        main = main_direction(delta_1, path)
+        delta_2, explained = main.delta, main.explained
+    elif checkpoints.seed is not None:
+        delta_2 = random_direction({name: theta_1[name] for name in names}, checkpoints.seed)
+    else:
         return Directions(theta_0, theta_1, delta_1, None, None)
-    delta_2 = difference(read_weights(checkpoints.second), theta_0, names)
     scale = second_scale(delta_1, delta_2)
     scaled = {name: tensor.mul_(scale) for name, tensor in delta_2.items()}
-    return Directions(theta_0, theta_1, delta_1, scaled, scale)
+    return Directions(theta_0, theta_1, delta_1, scaled, scale, explained)
 
 
 def make_plane(

@@ -7,12 +7,12 @@ from pydantic import Field
 
 from workflow_scripts.common.settings import Count, Name, Number, Positive, Section, Seed
 from workflow_scripts.common.stage import Reference, Stage
-from workflow_scripts.finetune.runs import Run
+from workflow_scripts.finetune.runs import Run, run_of, starts_of
 from workflow_scripts.landscape import costs
 from workflow_scripts.landscape.figures import FIGURES
 from workflow_scripts.landscape.files import surface_files
 from workflow_scripts.landscape.products import PRODUCTS
-from workflow_scripts.landscape.surfaces import continued_run, planes, surfaces
+from workflow_scripts.landscape.surfaces import COMPUTED, continued_run, planes, surfaces
 
 
 class Width(Section):
@@ -32,8 +32,12 @@ class Width(Section):
 class Landscape(Section):
     """Loss surfaces, lines, trajectories and widths."""
 
-    second: dict[Name, Name] = Field(
-        description="task: the other task whose fine-tuning gives the second direction"
+    second: dict[Name, Name] | Literal["random", "pca"] | None = Field(
+        None,
+        description="task: the other task whose fine-tuning gives the second direction, or "
+        "`random` (filter-normalised) or `pca` (of the trajectory, what is orthogonal to the "
+        "first direction); one of these words for all tasks; by default the next task of the "
+        "experiment, `random` where there is one task",
     )
     range: list[Number] = Field(
         min_length=2,
@@ -48,7 +52,7 @@ class Landscape(Section):
         description="training examples at every point: all if null, else a seeded subset"
     )
     dev_examples: Count | None = Field(description="dev examples at every point, likewise")
-    seed: Seed = Field(0, description="seed of both subsets")
+    seed: Seed = Field(0, description="seed of both subsets, and of random directions")
     rows_per_shard: Count = Field(description="rows of a surface in one job; 1 for one job a row")
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32",
@@ -67,17 +71,36 @@ class Landscape(Section):
 
 
 def _references(settings: Any) -> Iterator[Reference]:
-    second = settings.landscape.second
-    yield Reference("landscape.second", [*second, *second.values()], settings.tasks)
-    yield Reference(
-        "experiment.tasks (each needs a line in landscape.second)",
-        settings.experiment.tasks,
-        second,
-    )
+    second, tasks = settings.landscape.second, settings.tasks
+    yield Reference("landscape.second", second, tasks)
+    yield Reference("landscape.second", second.values(), [*tasks, *COMPUTED])
+
+
+def _second(settings: Any) -> dict[str, str]:
+    tasks, second = settings.experiment.tasks, settings.landscape.second
+    if isinstance(second, str):
+        return dict.fromkeys(tasks, second)
+    following = [*tasks[1:], tasks[0]] if len(tasks) > 1 else ["random"]
+    return dict(zip(tasks, following, strict=True)) | (second or {})
+
+
+def _left_out(settings: Any) -> Iterator[str]:
+    if settings.experiment.starts == ["pretrained"]:
+        yield "runs from scratch, and what compares with them (experiment.starts)"
 
 
 def _problems(settings: Any) -> Iterator[str]:
     landscape = settings.landscape
+    for name in COMPUTED:
+        if name in settings.tasks:
+            yield f"tasks: got the name {name!r}, which is a direction (landscape.second)"
+    for task in settings.experiment.tasks:
+        for start in starts_of(settings):
+            if landscape.second[task] == "pca" and run_of(settings, "", task, start).epochs < 2:
+                yield (
+                    f"landscape.second.{task}: got 'pca', which needs a run of 2 epochs or more; "
+                    f"that with start {start} has 1"
+                )
     for task, second in landscape.second.items():
         if task == second:
             yield (
@@ -127,6 +150,8 @@ STAGE = Stage(
             Field(description="loss surfaces, lines, trajectories and widths"),
         )
     },
+    derived={"landscape.second": _second},
+    left_out=_left_out,
     references=_references,
     problems=_problems,
     figures=FIGURES,

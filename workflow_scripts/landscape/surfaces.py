@@ -1,11 +1,14 @@
 """Surfaces and lines of an experiment, by its settings."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from workflow_scripts.finetune.runs import STARTS, Run, run_of
+from workflow_scripts.finetune.runs import Run, run_of, starts_of
 from workflow_scripts.landscape.grid import shards
+
+# Second directions that come from no other task's run.
+COMPUTED = ("random", "pca")
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,9 @@ class Surface:
     kind : {"plane", "line", "group"}
         Plane of two directions, line of one, or line within one layer group.
     second : Run, optional
-        The run that gives the second direction; a line has none.
+        The run that gives the second direction, if one does; a line has none.
+    computed : {"random", "pca"}, optional
+        What gives it otherwise: chance, or the trajectory of the run itself.
     group : str, optional
         Layer group, of a surface of that kind.
     """
@@ -30,6 +35,7 @@ class Surface:
     run: Run
     kind: str
     second: Run | None = None
+    computed: str | None = None
     group: str | None = None
 
     @property
@@ -45,10 +51,12 @@ def layer_groups(settings: Any) -> list[str]:
 
 def plane(settings: Any, model: str, task: str, start: str) -> Surface:
     """The plane of a task and start."""
+    name, run = f"{task}_{start}", run_of(settings, model, task, start)
+    second = settings.landscape.second[task]
+    if second in COMPUTED:
+        return Surface(name, run, "plane", computed=second)
     # The other task's run has the same start: the same model or, from scratch, the same seed.
-    second = run_of(settings, model, settings.landscape.second[task], start)
-    run = run_of(settings, model, task, start)
-    return Surface(f"{task}_{start}", run, "plane", second)
+    return Surface(name, run, "plane", run_of(settings, model, second, start))
 
 
 def line(settings: Any, model: str, task: str, start: str) -> Surface:
@@ -59,13 +67,13 @@ def line(settings: Any, model: str, task: str, start: str) -> Surface:
 def planes(settings: Any, model: str, tasks: Iterable[str] | None = None) -> list[Surface]:
     """Planes of these tasks (default: all), from scratch first."""
     tasks = settings.experiment.tasks if tasks is None else tasks
-    return [plane(settings, model, task, start) for task in tasks for start in STARTS]
+    return [plane(settings, model, task, start) for task in tasks for start in starts_of(settings)]
 
 
 def lines(settings: Any, model: str) -> list[Surface]:
     """Lines of all tasks, from scratch first."""
     tasks = settings.experiment.tasks
-    return [line(settings, model, task, start) for task in tasks for start in STARTS]
+    return [line(settings, model, task, start) for task in tasks for start in starts_of(settings)]
 
 
 def group_surfaces(settings: Any, model: str) -> list[Surface]:
@@ -75,7 +83,7 @@ def group_surfaces(settings: Any, model: str) -> list[Surface]:
         whole = plane(settings, model, task, "pretrained")
         for group in layer_groups(settings):
             name = f"{task}_pretrained_{group}"
-            found.append(Surface(name, whole.run, "group", whole.second, group))
+            found.append(replace(whole, name=name, kind="group", group=group))
     return found
 
 

@@ -31,13 +31,17 @@ def read_settings(configfiles: list[Path]) -> Config:
 
     check_configfiles(configfiles)
     merged: dict = {}
+    written: dict = {}
     for path in (ROOT / "config.yaml", *configfiles):
         try:
-            update_config(merged, load_configfile(str(path)))
+            read = load_configfile(str(path))
         except Exception as error:  # what YAML, JSON or the file system make Snakemake raise
             text = " ".join(str(error).split())
             raise UserError(f"--configfile {path}: cannot be read ({text[:200]})") from None
-    return validated(merged)
+        update_config(merged, read)
+        if path in configfiles:
+            update_config(written, read)
+    return validated(merged, written)
 
 
 def chosen_machine(arguments: argparse.Namespace, settings: Config, hidden: int, inner: int):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from workflow_scripts.common.costs import BETWEEN, SHARES, START, Lengths, Machine
 from workflow_scripts.experiment.config import Config
+from workflow_scripts.experiment.products import left_out
 from workflow_scripts.model.sizes import Shape
 from workflow_scripts.plan.jobs import PricedJob
 from workflow_scripts.stages import STAGES
@@ -82,6 +83,7 @@ def text(
         )
     lines.append("- every file is made; nothing waits in a queue or for a download")
     lines += [f"note: {note}"] if note else []
+    lines += [f"note: left out: {what}" for what in left_out(settings)]
     for library, files in other_versions.items():
         then = "made again" if settings.rebuild.on_library_change else "kept"
         lines.append(f"note: {files} results were made with {library}: {then}")

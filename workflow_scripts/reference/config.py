@@ -70,7 +70,8 @@ def _type_words(shape: dict[str, Any]) -> str:
     if shape.get("type") == "array":
         return f"list of {_type_words(shape.get('items', {}))}"
     if shape.get("type") == "object":
-        return f"mapping from names to {_type_words(shape.get('additionalProperties', {}))}"
+        of = shape.get("additionalProperties") or next(iter(shape["patternProperties"].values()))
+        return f"mapping from names to {_type_words(of)}"
     if "pattern" in shape and shape["pattern"].startswith("^[A-Za-z"):
         return "name"
     words = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}

@@ -29,6 +29,7 @@ _MORE = {"continues": "finetune", "learning_rate": 1e-3, "epochs": 1}
 OTHER: dict[str, Any] = {
     "experiment.name": "other",
     "experiment.tasks": ["sentiment", "entailment"],
+    "experiment.starts": ["pretrained"],
     "experiment.models": {"experiment": {"models": ["minilm"]}},
     "models.*.source": "random:bert:num_hidden_layers=3,hidden_size=32,num_attention_heads=2,"
     "intermediate_size=64,seed=1",

@@ -1,5 +1,6 @@
 """The claims of Hao et al. (2019), each evaluated as numbers with intervals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 
 from workflow_scripts.common.intervals import resampled_block_means, resampled_means
 from workflow_scripts.landscape.width import interval
-from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval
+from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval, without_verdict
 
 _SEED = 0
 
@@ -61,12 +62,15 @@ class RunEvidence:
         ``step`` (from 1) and ``loss`` (nats), a row per step.
     trajectory : DataFrame
         ``epoch`` and ``cosine`` (see ``projection.Coordinates``).
+    failed : bool
+        Whether it ends no better than the majority class.
     """
 
     line: Line
     plane: Plane
     history: pd.DataFrame
     trajectory: pd.DataFrame
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ class TaskEvidence:
     task : str
         Name of the task.
     pretrained, scratch : RunEvidence
-        From the pre-trained start and from scratch, over the same examples.
+        From the pre-trained start and from scratch, over the same examples; ``scratch`` is None
+        where the experiment has no such runs, and what compares with it is left out.
     chance_loss : float
         ln K, nats.
     tolerances : list of float
@@ -89,7 +94,7 @@ class TaskEvidence:
 
     task: str
     pretrained: RunEvidence
-    scratch: RunEvidence
+    scratch: RunEvidence | None
     chance_loss: float
     tolerances: list[float]
     resamples: int
@@ -108,12 +113,15 @@ class ContinuationEvidence:
         (0 to 1).
     examples : int
         Number of dev examples.
+    failed : bool
+        Whether one of the two ends no better than the majority class.
     """
 
     task: str
     before: pd.DataFrame
     after: pd.DataFrame
     examples: int
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,10 +135,13 @@ class RollbackEvidence:
     table : DataFrame
         From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
         the fine-tuned model with its interval ``low``, ``high`` (points).
+    failed : bool
+        Whether the run ends no better than the majority class.
     """
 
     task: str
     table: pd.DataFrame
+    failed: bool = False
 
 
 def wider_optimum(
@@ -280,10 +291,12 @@ def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) ->
     return [LedgerRow(task, measure, first - second, np.nan, np.nan, "above", 0)]
 
 
-def no_loss_barrier(task: str, pretrained: Line, scratch: Line, resamples: int) -> list[LedgerRow]:
+def no_loss_barrier(
+    task: str, pretrained: Line, scratch: Line | None, resamples: int
+) -> list[LedgerRow]:
     """Height of the loss barrier between start and end: the largest rise over the start, nats.
 
-    A row for each of the two starts. The paper expects no barrier for the pre-trained one, so it
+    A row for each start that there is. The paper expects no barrier for the pre-trained one, so it
     must stay below a standard error of the loss at the start; scratch is reported only.
 
     Parameters
@@ -291,7 +304,7 @@ def no_loss_barrier(task: str, pretrained: Line, scratch: Line, resamples: int) 
     task : str
         Name of the task.
     pretrained, scratch : Line
-        Of the task's two runs.
+        Of the task's two runs; None where there is none from scratch.
     resamples : int
         Bootstrap samples of the examples.
 
@@ -306,6 +319,8 @@ def no_loss_barrier(task: str, pretrained: Line, scratch: Line, resamples: int) 
     """
     rows = []
     for name, line in (("pre-trained", pretrained), ("scratch", scratch)):
+        if line is None:
+            continue
         between = (line.alpha >= 0) & (line.alpha <= 1)
         start = int(np.flatnonzero(line.alpha == 0)[0])
 
@@ -359,20 +374,21 @@ def robust_to_overfitting(
 
 
 def consistent_surfaces(
-    task: str, pretrained: Plane, scratch: Plane, resamples: int
+    task: str, pretrained: Plane, scratch: Plane | None, resamples: int
 ) -> list[LedgerRow]:
     """Rank correlation (Spearman) over the plane of training loss and dev error.
 
     The paper says that the surfaces agree, and that they agree better for the pre-trained start
     than from scratch on small data sets. Both are rows: the pre-trained correlation, claimed above
-    0.5, and the difference, claimed above 0. Points whose loss is not finite do not count.
+    0.5, and the difference, claimed above 0, where there is a run from scratch. Points whose loss
+    is not finite do not count.
 
     Parameters
     ----------
     task : str
         Name of the task.
     pretrained, scratch : Plane
-        Of the task's two runs.
+        Of the task's two runs; None where there is none from scratch.
     resamples : int
         Bootstrap samples of the training and of the dev examples.
 
@@ -387,7 +403,7 @@ def consistent_surfaces(
         return float(spearmanr(loss[finite], error[finite]).statistic)
 
     values, draws = [], []
-    for plane in (pretrained, scratch):
+    for plane in filter(None, (pretrained, scratch)):
         values.append(correlation(plane.losses.mean(axis=1), plane.errors.mean(axis=1)))
         drawn = zip(
             resampled_means(plane.losses, resamples, _SEED),
@@ -396,7 +412,7 @@ def consistent_surfaces(
         )
         draws.append(np.array([correlation(x, y) for x, y in drawn]))
     measure = "rank correlation of training loss and dev error over the plane"
-    return [
+    rows = [
         LedgerRow(
             task,
             f"{measure}, pre-trained",
@@ -404,16 +420,20 @@ def consistent_surfaces(
             *finite_interval(draws[0]),
             "above",
             0.5,
-        ),
-        LedgerRow(
-            task,
-            f"{measure}, pre-trained - scratch",
-            values[0] - values[1],
-            *finite_interval(draws[0] - draws[1]),
-            "above",
-            0,
-        ),
+        )
     ]
+    if scratch is not None:
+        rows.append(
+            LedgerRow(
+                task,
+                f"{measure}, pre-trained - scratch",
+                values[0] - values[1],
+                *finite_interval(draws[0] - draws[1]),
+                "above",
+                0,
+            )
+        )
+    return rows
 
 
 def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
@@ -460,14 +480,42 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
     return [*rows, LedgerRow(task, measure, gap, gap - half, gap + half, "above", 0)]
 
 
+def _compared(
+    evaluate: Callable[[TaskEvidence], list[LedgerRow]],
+) -> Callable[[TaskEvidence], list[LedgerRow]]:
+    """Evaluation of a claim that compares with a run from scratch: without one, no rows."""
+
+    def rows(e: TaskEvidence) -> list[LedgerRow]:
+        if e.scratch is None:
+            return []
+        return without_verdict(evaluate(e), e.pretrained.failed or e.scratch.failed)
+
+    return rows
+
+
+def _first_alone(
+    evaluate: Callable[[TaskEvidence], list[LedgerRow]],
+) -> Callable[[TaskEvidence], list[LedgerRow]]:
+    """Evaluation whose first row rests on the pre-trained run alone, the others on both."""
+
+    def rows(e: TaskEvidence) -> list[LedgerRow]:
+        first, *others = evaluate(e)
+        failed = e.pretrained.failed or (e.scratch is not None and e.scratch.failed)
+        return [*without_verdict([first], e.pretrained.failed), *without_verdict(others, failed)]
+
+    return rows
+
+
 CLAIMS = (
     Claim(
         "wider_optimum",
         "Pre-training leads to wider optima",
         "section 5.1",
         TaskEvidence,
-        lambda e: wider_optimum(
-            e.task, e.pretrained.line, e.scratch.line, e.tolerances, e.resamples
+        _compared(
+            lambda e: wider_optimum(
+                e.task, e.pretrained.line, e.scratch.line, e.tolerances, e.resamples
+            )
         ),
     ),
     Claim(
@@ -475,8 +523,10 @@ CLAIMS = (
         "Pre-training eases optimisation",
         "section 5.2",
         TaskEvidence,
-        lambda e: easier_optimisation(
-            e.task, e.pretrained.history, e.scratch.history, e.chance_loss
+        _compared(
+            lambda e: easier_optimisation(
+                e.task, e.pretrained.history, e.scratch.history, e.chance_loss
+            )
         ),
     ),
     Claim(
@@ -484,34 +534,44 @@ CLAIMS = (
         "The first epoch already points to the end",
         "section 5.2",
         TaskEvidence,
-        lambda e: straight_path(e.task, e.pretrained.trajectory, e.scratch.trajectory),
+        _compared(lambda e: straight_path(e.task, e.pretrained.trajectory, e.scratch.trajectory)),
     ),
     Claim(
         "no_loss_barrier",
         "There is no loss barrier between the pre-trained start and the end",
         "section 5.2",
         TaskEvidence,
-        lambda e: no_loss_barrier(e.task, e.pretrained.line, e.scratch.line, e.resamples),
+        _first_alone(
+            lambda e: no_loss_barrier(
+                e.task, e.pretrained.line, e.scratch and e.scratch.line, e.resamples
+            )
+        ),
     ),
     Claim(
         "robust_to_overfitting",
         "Longer training does not raise the dev error",
         "section 5.3",
         ContinuationEvidence,
-        lambda e: robust_to_overfitting(e.task, e.before, e.after, e.examples),
+        lambda e: without_verdict(
+            robust_to_overfitting(e.task, e.before, e.after, e.examples), e.failed
+        ),
     ),
     Claim(
         "consistent_surfaces",
         "Training loss and dev error have consistent surfaces",
         "section 6.2",
         TaskEvidence,
-        lambda e: consistent_surfaces(e.task, e.pretrained.plane, e.scratch.plane, e.resamples),
+        _first_alone(
+            lambda e: consistent_surfaces(
+                e.task, e.pretrained.plane, e.scratch and e.scratch.plane, e.resamples
+            )
+        ),
     ),
     Claim(
         "invariant_low_layers",
         "Low layers can be rolled back, high layers cannot",
         "section 7",
         RollbackEvidence,
-        lambda e: invariant_low_layers(e.task, e.table),
+        lambda e: without_verdict(invariant_low_layers(e.task, e.table), e.failed),
     ),
 )

@@ -14,7 +14,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.intervals import jackknife_interval, resampled_means
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.model.layers import layer_groups
-from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval
+from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval, without_verdict
 
 # Layers 0 to 10 of the paper's 24 are its low ones where layers are rolled back.
 LOW_SHARE = 11 / 24
@@ -67,10 +67,11 @@ class Curve:
 
 @dataclass(frozen=True)
 class PairCurve:
-    """A pair of models with a distance by layer."""
+    """A pair of models with a distance by layer; ``failed`` if a fine-tuned one has not learned."""
 
     pair: PairTitle
     curve: Curve
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,8 @@ def dissimilar_tasks_differ_more(curves: list[PairCurve]) -> list[LedgerRow]:
             interval = finite_interval(far.resampled(last) - shuffled)
         title = dissimilar.pair.title
         measure = f"{far.what}: last third of the layers, {title} - {similar.pair.title}"
-        rows.append(LedgerRow(title, measure, gap, *interval, "above", 0))
+        row = LedgerRow(title, measure, gap, *interval, "above", 0)
+        rows += without_verdict([row], similar.failed or dissimilar.failed)
     return rows
 
 
@@ -288,7 +290,7 @@ def _each(
         row
         for some in curves
         for one in of_comparison(some, comparison)
-        for row in evaluate(one.pair.title, one.curve)
+        for row in without_verdict(evaluate(one.pair.title, one.curve), one.failed)
     ]
 
 

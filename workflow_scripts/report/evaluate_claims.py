@@ -1,6 +1,7 @@
 """Evaluate the claims of Hao et al. (2019) on the measured numbers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,7 @@ from workflow_scripts.report.claims import (
     RunEvidence,
     TaskEvidence,
 )
-from workflow_scripts.report.ledger import ledger_table, write_ledger
-
-STARTS = ("scratch", "pretrained")
+from workflow_scripts.report.ledger import ledger_table, read_outcomes, write_ledger
 
 
 def evaluate_claims(
@@ -35,14 +34,17 @@ def evaluate_claims(
     csv: Path,
     markdown: Path,
     tasks: list[str],
+    starts: list[str],
     overfitting_task: str,
     tolerances: list[float],
     resamples: int,
+    run_scores: list[Path],
+    scored: list[dict],
     rollbacks: list[Path] | None = None,
 ) -> None:
     """Write the ledger of claims.
 
-    Lists of files run over tasks and, within a task, over scratch and pretrained.
+    Lists of files run over tasks and, within a task, over starts.
 
     Parameters
     ----------
@@ -62,12 +64,17 @@ def evaluate_claims(
         Parquet, CSV and Markdown files to write.
     tasks : list of str
         In the order of the files.
+    starts : list of str
+        Likewise: ``pretrained``, and perhaps ``scratch``.
     overfitting_task : str
         Whose run is continued.
     tolerances : list of float
         Nats above the loss at the end point.
     resamples : int
         Bootstrap samples of the examples.
+    run_scores, scored : list of Path, of dict
+        Scores of the runs that the planes are drawn for, and which they are; see
+        ``ledger.read_outcomes``.
     rollbacks : list of Path, optional
         Tables of ``roll_back_groups``, one per task; without them their claim is left out.
 
@@ -76,7 +83,7 @@ def evaluate_claims(
     ValueError
         If the number of files does not match the tasks and starts.
     """
-    keys = [(task, start) for task in tasks for start in STARTS]
+    keys = [(task, start) for task in tasks for start in starts]
     paths = dict(
         zip(
             keys,
@@ -85,22 +92,38 @@ def evaluate_claims(
         )
     )
 
+    outcomes = read_outcomes(run_scores, scored)
+    failed = outcomes.set_index(["task", "start"])["failed"].to_dict()
+
     def evidence() -> Iterator[TaskEvidence | ContinuationEvidence | RollbackEvidence]:
         for task, chosen in zip(tasks, examples, strict=True):
             labels = read_table(chosen, columns=["split", "label"]).query("split == 'dev'")["label"]
-            runs = {start: read_run(*paths[task, start], labels.to_numpy()) for start in STARTS}
+            runs = {
+                start: replace(
+                    read_run(*paths[task, start], labels.to_numpy()), failed=failed[task, start]
+                )
+                for start in starts
+            }
             chance = read_json(paths[task, "pretrained"][0])["chance_loss"]
             yield TaskEvidence(
-                task, **runs, chance_loss=chance, tolerances=tolerances, resamples=resamples
+                task,
+                runs["pretrained"],
+                runs.get("scratch"),
+                chance_loss=chance,
+                tolerances=tolerances,
+                resamples=resamples,
             )
         before, after = read_table(scores), read_table(continued)
-        yield ContinuationEvidence(overfitting_task, before, after, read_json(card)["dev"])
+        either_failed = bool(before["failed"].iloc[-1] or after["failed"].iloc[-1])
+        yield ContinuationEvidence(
+            overfitting_task, before, after, read_json(card)["dev"], either_failed
+        )
         if rollbacks:
             for task, path in zip(tasks, rollbacks, strict=True):
-                yield RollbackEvidence(task, read_table(path))
+                yield RollbackEvidence(task, read_table(path), failed[task, "pretrained"])
 
     table = ledger_table(CLAIMS, evidence())
-    write_ledger(table, "Claims of Hao et al. (2019)", ledger, csv, markdown)
+    write_ledger(table, outcomes, "Claims of Hao et al. (2019)", ledger, csv, markdown)
 
 
 def read_run(

@@ -12,7 +12,7 @@ from workflow_scripts.report.dynamics_claims import (
     attention_curve,
     similarity_curve,
 )
-from workflow_scripts.report.ledger import ledger_table, write_ledger
+from workflow_scripts.report.ledger import ledger_table, read_outcomes, write_ledger
 
 
 def evaluate_dynamics_claims(
@@ -22,6 +22,8 @@ def evaluate_dynamics_claims(
     markdown: Path,
     pairs: list[dict],
     resamples: int,
+    scores: list[Path],
+    scored: list[dict],
     attention: list[Path] | None = None,
     rollbacks: list[Path] | None = None,
 ) -> None:
@@ -37,6 +39,9 @@ def evaluate_dynamics_claims(
         Fields of a ``PairTitle`` each; of the pairs of tasks the most similar first.
     resamples : int
         Bootstrap samples of the examples, for attention.
+    scores, scored : list of Path, of dict
+        Scores of the fine-tuned models of all ``pairs``, and which they are; see
+        ``ledger.read_outcomes``.
     attention : list of Path, optional
         Tables of all ``pairs``, in their order; without them their claims are left out.
     rollbacks : list of Path, optional
@@ -52,22 +57,26 @@ def evaluate_dynamics_claims(
     titles = [PairTitle(**pair) for pair in pairs]
     changes = [title for title in titles if title.comparison == "change"]
     columns = ["example", "layer", "js"]
+    outcomes = read_outcomes(scores, scored)
+    failed = outcomes.groupby("name")["failed"].any()
     evidence = DynamicsEvidence(
         [
-            PairCurve(title, similarity_curve(read_table(path)))
+            PairCurve(title, similarity_curve(read_table(path)), failed[title.name])
             for title, path in zip(titles, representations, strict=True)
         ],
         [
-            PairCurve(title, attention_curve(read_table(path, columns), resamples))
+            PairCurve(
+                title, attention_curve(read_table(path, columns), resamples), failed[title.name]
+            )
             for title, path in zip(titles if attention else [], attention or [], strict=True)
         ],
         [
-            PairCurve(title, similarity_curve(read_table(path)))
+            PairCurve(title, similarity_curve(read_table(path)), failed[title.name])
             for title, path in zip(changes if rollbacks else [], rollbacks or [], strict=True)
         ],
     )
     table = ledger_table(CLAIMS, [evidence])
-    write_ledger(table, "Claims of Hao et al. (2020)", ledger, csv, markdown)
+    write_ledger(table, outcomes, "Claims of Hao et al. (2020)", ledger, csv, markdown)
 
 
 if __name__ == "__main__":

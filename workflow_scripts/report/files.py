@@ -5,9 +5,9 @@ from typing import Any
 from workflow_scripts.common.files import File, Files
 from workflow_scripts.data.files import task_file
 from workflow_scripts.dynamics.files import pair_files
-from workflow_scripts.dynamics.pairs import pair_titles, pairs_of
-from workflow_scripts.finetune.files import run_table
-from workflow_scripts.finetune.runs import run_of
+from workflow_scripts.dynamics.pairs import pair_titles, pairs_of, trained_runs
+from workflow_scripts.finetune.files import run_table, score_files, scored
+from workflow_scripts.finetune.runs import run_of, starts_of
 from workflow_scripts.landscape.files import examples_file, surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import continued_run, lines, planes
 from workflow_scripts.rollback.files import group_files, layer_files
@@ -38,6 +38,7 @@ def claim_inputs(settings: Any, model: str = "{model}") -> Files:
         "examples": [examples_file(task) for task in settings.experiment.tasks],
         "scores": run_table(overfitting, "scores.parquet"),
         "continued": run_table(continued_run(settings, model), "scores.parquet"),
+        "run_scores": score_files(surface.run for surface in every),
         "card": task_file(figures.overfitting_task, "card.json"),
         **({"rollbacks": groups} if groups else {}),
     }
@@ -46,9 +47,12 @@ def claim_inputs(settings: Any, model: str = "{model}") -> Files:
 def claim_spec(settings: Any) -> dict[str, Any]:
     """Settings of ``evaluate_claims``."""
     width = settings.landscape.width
+    runs = [surface.run for surface in planes(settings, "{model}")]
     return {
         "tasks": settings.experiment.tasks,
+        "starts": starts_of(settings),
         "overfitting_task": settings.figures.overfitting_task,
+        "scored": scored((run.task, run) for run in runs),
         "tolerances": width.tolerances,
         "resamples": width.resamples,
     }
@@ -63,13 +67,16 @@ def dynamics_claim_inputs(settings: Any, model: str = "{model}") -> Files:
     }
     return {
         "representations": pair_files(settings, pairs, "representations"),
+        "scores": score_files(run for _, run in trained_runs(pairs)),
         **{name: files for name, files in optional.items() if files},
     }
 
 
 def dynamics_claim_spec(settings: Any) -> dict[str, Any]:
     """Settings of ``evaluate_dynamics_claims``."""
+    pairs = pairs_of(settings, "{model}")
     return {
-        "pairs": pair_titles(settings, pairs_of(settings, "{model}")),
+        "pairs": pair_titles(settings, pairs),
+        "scored": scored(trained_runs(pairs)),
         "resamples": settings.dynamics.resamples,
     }

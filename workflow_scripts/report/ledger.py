@@ -1,7 +1,7 @@
 """A ledger of a paper's claims: numbers with their intervals, and a verdict on each."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.intervals import percentile_interval
-from workflow_scripts.common.tables import atomic, write_table, write_text
+from workflow_scripts.common.tables import atomic, read_table, write_table, write_text
 
-Verdict = Literal["supported", "contradicted", "inconclusive", "reported only"]
+Verdict = Literal["supported", "contradicted", "inconclusive", "not applicable", "reported only"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class LedgerRow:
         Side of ``bound`` on which the paper puts the number; empty if the paper claims nothing.
     bound : float
         In the number's unit.
+    applicable : bool
+        Whether all runs that the number rests on have learned.
     """
 
     task: str
@@ -41,6 +43,7 @@ class LedgerRow:
     high: float
     claimed: Literal["above", "below", ""]
     bound: float
+    applicable: bool = True
 
     @property
     def verdict(self) -> Verdict:
@@ -49,9 +52,12 @@ class LedgerRow:
         It is ``supported`` if the whole interval lies on the claimed side of the bound,
         ``contradicted`` if it lies on the other side, and ``inconclusive`` if it contains the
         bound or is not a number. ``reported only`` : the paper claims nothing about the number.
+        ``not applicable`` : a run that it rests on is no better than the majority class.
         """
         if not self.claimed:
             return "reported only"
+        if not self.applicable:
+            return "not applicable"
         low, high = (self.low, self.high) if np.isfinite(self.low) else (self.value, self.value)
         if np.isnan(low) or np.isnan(high):
             return "inconclusive"
@@ -124,16 +130,59 @@ def ledger_table(claims: Sequence[Claim], evidence: Iterable[Any]) -> pd.DataFra
                     {"claim": claim.name, "text": text, **vars(row), "verdict": row.verdict}
                     for row in claim.evaluate(record)
                 ]
+    for row in rows:
+        del row["applicable"]  # the verdict says it
     return pd.DataFrame(rows).astype(dict.fromkeys(["value", "low", "high", "bound"], float))
 
 
-def write_ledger(table: pd.DataFrame, title: str, ledger: Path, csv: Path, markdown: Path) -> None:
+def without_verdict(rows: Iterable[LedgerRow], failed: bool) -> list[LedgerRow]:
+    """These rows, without a verdict where a run that they rest on has failed."""
+    return [replace(row, applicable=row.applicable and not failed) for row in rows]
+
+
+def read_outcomes(scores: Sequence[Path], scored: Sequence[dict[str, str]]) -> pd.DataFrame:
+    """How runs ended.
+
+    Parameters
+    ----------
+    scores : sequence of Path
+        ``scores.parquet`` of each.
+    scored : sequence of dict
+        Which runs they are: ``name`` (of the task or pair of models that they belong to),
+        ``task``, ``start``, ``seeds``.
+
+    Returns
+    -------
+    DataFrame
+        The keys of ``scored``, and of the last epoch ``accuracy``, ``majority`` (0 to 1) and
+        ``failed``.
+
+    Raises
+    ------
+    ValueError
+        Unless there are as many of either.
+    """
+    columns = ["accuracy", "majority", "failed"]
+    ends = [read_table(path, columns).iloc[-1].to_dict() for path in scores]
+    return pd.DataFrame([which | end for which, end in zip(scored, ends, strict=True)])
+
+
+def write_ledger(
+    table: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    title: str,
+    ledger: Path,
+    csv: Path,
+    markdown: Path,
+) -> None:
     """Write a ledger.
 
     Parameters
     ----------
     table : DataFrame
         From ``ledger_table``.
+    outcomes : DataFrame
+        From ``read_outcomes``.
     title : str
         Of the Markdown page.
     ledger, csv, markdown : Path
@@ -142,16 +191,18 @@ def write_ledger(table: pd.DataFrame, title: str, ledger: Path, csv: Path, markd
     write_table(table, ledger)
     with atomic(csv) as draft:
         table.to_csv(draft, index=False)
-    write_text(as_markdown(table, title), markdown)
+    write_text(as_markdown(table, outcomes, title), markdown)
 
 
-def as_markdown(table: pd.DataFrame, title: str) -> str:
+def as_markdown(table: pd.DataFrame, outcomes: pd.DataFrame, title: str) -> str:
     """The ledger as a page with a section per claim.
 
     Parameters
     ----------
     table : DataFrame
         From ``ledger_table``.
+    outcomes : DataFrame
+        From ``read_outcomes``.
     title : str
         Of the page.
 
@@ -173,4 +224,18 @@ def as_markdown(table: pd.DataFrame, title: str) -> str:
             lines.append(
                 f"| {r.task} | {r.measure} | {r.value:.3g} | {interval} | {claimed} | {r.verdict} |"
             )
+    lines += ["", "## Did the runs learn?", ""]
+    lines += [
+        "Accuracy on the dev set at the end, and that of always answering with its most frequent "
+        "label. A run that is no better has failed: no verdict rests on it.",
+        "",
+        "| task | start | seeds | accuracy | majority class | |",
+        "|---" * 6 + "|",
+    ]
+    runs = outcomes.drop(columns="name").drop_duplicates()
+    lines += [
+        f"| {r.task} | {r.start} | {r.seeds} | {100 * r.accuracy:.1f} % | {100 * r.majority:.1f} % "
+        f"| {'failed' if r.failed else ''} |"
+        for r in runs.itertuples()
+    ]
     return "\n".join(lines) + "\n"

@@ -22,7 +22,8 @@ PRODUCTS = (
             ),
             Column(
                 "verdict",
-                "`supported`, `contradicted`, `inconclusive`, `reported only`; see "
+                "`supported`, `contradicted`, `inconclusive`, `not applicable` (a run that it rests "
+                "on has failed), `reported only`; see "
                 "[methods](../explanation/methods.md#claims-and-verdicts)",
             ),
         ),

@@ -52,6 +52,16 @@ def layer_files(settings: Any, model: str = "{model}") -> list[File]:
     return [layers_file(settings, model, task) for task in tasks]
 
 
+def group_runs(settings: Any, model: str = "{model}") -> list[Run]:
+    """The run of every task whose layer groups are rolled back."""
+    return [groups_run(settings, model, task) for task in settings.experiment.tasks]
+
+
+def layer_runs(settings: Any, model: str = "{model}") -> list[Run]:
+    """The run of every task whose single layers are rolled back."""
+    return [layers_run(settings, model, task) for task in settings.experiment.tasks]
+
+
 def _inputs(run: Run) -> Files:
     return {
         **architecture_files(run.model),

@@ -1,46 +1,16 @@
 """Which runs failed, and what their tables say of why. Needs no PyTorch."""
 
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import nan
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.finetune.failed import Majority, is_failed
 from workflow_scripts.model.layers import layer_groups
 
 METRICS = ("accuracy", "f1", "mcc")
-
-
-@dataclass(frozen=True)
-class Majority:
-    """The classifier that always answers with the most frequent label of the dev set.
-
-    Parameters
-    ----------
-    correct, examples : int
-        Dev examples that it gets right, and all.
-    """
-
-    correct: int
-    examples: int
-
-    @property
-    def accuracy(self) -> float:
-        """Its accuracy, 0 to 1."""
-        return self.correct / self.examples
-
-
-def majority(labels: np.ndarray) -> Majority:
-    """The majority classifier of a dev set.
-
-    Parameters
-    ----------
-    labels : ndarray of int of shape (examples,)
-        Label ids, at least one.
-    """
-    counts = np.bincount(np.asarray(labels))
-    return Majority(int(counts.max()), int(counts.sum()))
 
 
 def check_metric(metric: str, classes: int) -> None:
@@ -67,26 +37,6 @@ def check_metric(metric: str, classes: int) -> None:
             f"metric: got 'f1', which is that of label 1 of two, for a task of {classes} labels; "
             "allowed: accuracy, mcc"
         )
-
-
-def is_failed(accuracy: float, baseline: Majority) -> bool:
-    """Whether a run failed: its accuracy at the end is that of the majority classifier or less.
-
-    Parameters
-    ----------
-    accuracy : float
-        On the dev set at the end of training, 0 to 1; NaN for a run that diverged, which failed.
-    baseline : Majority
-        Of the same dev set.
-
-    References
-    ----------
-    Mosbach et al. (2021), section 3. It is the accuracy that counts, whatever metric is reported:
-    the F1 of a constant answer may be high.
-    """
-    if not isfinite(accuracy):
-        return True
-    return round(accuracy * baseline.examples) <= baseline.correct
 
 
 @dataclass(frozen=True)
