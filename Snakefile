@@ -34,9 +34,8 @@ onstart:
 
 
 onsuccess:
-    if all(map(os.path.exists, TARGETS)):
-        folder = os.path.relpath("results/figures", workflow.rundir)
-        logger.info(f"Tunescape: every figure and table is in {folder}")
+    for line in start.where_results_are(TARGETS, workflow.rundir):
+        logger.info(f"Tunescape: {line}")
     start.delete_unneeded_checkpoints(SETTINGS)
 
 

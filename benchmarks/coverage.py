@@ -1,4 +1,4 @@
-"""Coverage of the confidence intervals, by simulation, beside that of the usual alternatives.
+"""Coverage of the confidence intervals, by simulation, and that of the usual alternatives.
 
     make bench BENCH=coverage
     python -m benchmarks.coverage --trials 200      # a small trial

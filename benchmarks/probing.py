@@ -80,7 +80,7 @@ def separated(n: int, d: int, labels: int, most: float) -> None:
     y = random.integers(0, labels, n)
     x = random.normal(size=(n, d)) + 1.2 * random.normal(size=(labels, d))[y]
     label_distances(x[:50], y[:50] % 2)  # libraries set themselves up on first use
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     memory = memory_of("VmRSS")
     began = time.process_time()
     found = clustering(x, y)

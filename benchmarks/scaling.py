@@ -1,4 +1,4 @@
-"""How the time of surfaces grows: points, tokens, workers, and what a shard costs besides.
+"""How the time of surfaces grows: points, tokens, workers, and the fixed cost of a shard.
 
     make bench BENCH=scaling
 
@@ -65,7 +65,7 @@ def growth() -> None:
 
 
 def worker(ready, points) -> None:
-    """Evaluate points from the moment that all workers are ready, and tell how many."""
+    """Evaluate points from the moment that all workers are ready, and report how many."""
     torch.set_num_threads(1)
     run = walk(minilm(lambda tokenizer: random_sentences(tokenizer, EXAMPLES)), 1)
     run()
@@ -98,7 +98,7 @@ def workers() -> None:
 
 
 def shards() -> None:
-    """Print what a job of one row costs besides its points."""
+    """Print the cost of a job of one row without its points."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         overlay = folder / "overlay.yaml"

@@ -80,7 +80,7 @@ def measured(way, paths: list[Path], width: int) -> tuple[float, float, float]:
     """Seconds, MiB beyond what the libraries take, and the distance; in a fresh process."""
     way(paths, width, most=10 * width)  # libraries set themselves up on first use
     before = memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     began = time.perf_counter()
     distance = way(paths, width)
     return time.perf_counter() - began, memory("VmHWM") - before, distance

@@ -1,6 +1,5 @@
 """What all rules share. No rules here, and no logic that a unit test cannot reach."""
 
-import os
 import sys
 from functools import cache, partial
 

@@ -5,6 +5,7 @@
 A plugin of Snakemake's interface for loggers: https://pypi.org/project/snakemake-interface-logger-plugins
 """
 
+import itertools
 import logging
 import re
 import shutil
@@ -23,6 +24,7 @@ LONGEST = 500  # characters of the reason of a failed job
 _SHOWN = ("Tunescape: ", "Nothing to be done", "Will exit after finishing currently running jobs")
 # Snakemake says of a failed job again what its log and `JOB_ERROR` have said.
 _AGAIN = ("RuleException", "CalledProcessError", "SpawnedJobError")
+_NO_YAML = "Config file is not valid JSON or YAML"
 _AT_THE_END = "At least one job did not complete successfully"
 
 
@@ -119,8 +121,9 @@ class LogHandler(LogHandlerBase):
             return _failure(record, self._cluster)
         elif event == LogEvent.ERROR:
             text = self.format(record)
-            again = record.exception in _AGAIN or _AT_THE_END in text
-            return None if again else _without_traceback(text)
+            if record.exception in _AGAIN or _AT_THE_END in text:
+                return None
+            return (_NO_YAML in text and _yaml_mistake(sys.argv)) or _without_traceback(text)
         elif record.levelno >= logging.WARNING or record.getMessage().startswith(_SHOWN):
             return self.format(record)
         return None
@@ -187,3 +190,21 @@ def _without_traceback(text: str) -> str:
         return f"{text.rstrip().rpartition(chr(10))[2]} (more with VERBOSE=1)"
     lines = [line for line in text.splitlines() if not re.match(r'\s+File ".*", line \d+', line)]
     return "\n".join(lines).strip()
+
+
+def _yaml_mistake(arguments: list[str]) -> str | None:
+    """The first mistake in the files of ``--configfile``, with its place; Snakemake names none."""
+    from workflow_scripts.common.errors import UserError
+    from workflow_scripts.experiment.checks import check_configfiles
+
+    after = itertools.dropwhile(
+        lambda word: word not in ("--configfile", "--configfiles"), arguments
+    )
+    paths = itertools.takewhile(
+        lambda word: not word.startswith("-"), itertools.islice(after, 1, None)
+    )
+    try:
+        check_configfiles([Path(path) for path in paths])
+    except UserError as error:
+        return f"Tunescape: {error}"
+    return None

@@ -4,8 +4,8 @@ To look at something by hand, with the cluster up for as long as a command runs:
 
     python -m tests.cluster.lab bash
 
-Needs root on Debian; installs Debian's packages. All its files lie in a temporary folder but for
-links in /etc/slurm, since a job's steps look there only; those are put back at the end.
+Needs root on Debian; installs Debian's packages. All its files are in a temporary folder except for
+links in /etc/slurm, the only place where a job's steps look; those are restored at the end.
 """
 
 import contextlib
@@ -109,10 +109,10 @@ class Lab:
             time.sleep(0.2)
 
     def save(self, job: str, seconds: float = 30) -> None:
-        """Have the controller write down what it knows, such as that a job runs.
+        """Have the controller save its state, such as that a job runs.
 
-        It does so some seconds after a change: killed before, it would start the job anew, which
-        SLURM answers by draining the node and holding the job.
+        It does so some seconds after a change. If it is killed before, it starts the job again, and
+        SLURM then drains the node and holds the job.
         """
         file, now = self.state / "controller/job_state", time.time()
         self.run("scontrol", "update", f"JobId={job}", "AdminComment=saved")

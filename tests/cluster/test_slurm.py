@@ -76,7 +76,7 @@ class Snakemake:
         return self.lab.run(*squeue).split()
 
     def training(self) -> str:
-        """Number of the SLURM job that trains, as soon as its script is at work."""
+        """Number of the SLURM job that trains, as soon as its script runs."""
         end = time.monotonic() + 180
         while time.monotonic() < end:
             assert self.process.poll() is None, self.output.read_text()[-3000:]

@@ -11,7 +11,7 @@ from workflow_scripts.common.provenance import clear_cache, code_of
 
 
 def write(folder: Path, text: str) -> Path:
-    """Write the files of a repository; ``--- name`` stands above each."""
+    """Write the files of a repository; ``--- name`` precedes each."""
     for part in re.split(r"^--- ", dedent(text), flags=re.M)[1:]:
         name, _, body = part.partition("\n")
         path = folder / name.strip()
@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def change(root: Path, file: str, *edits: str) -> None:
-    """Replace texts of a file, given in turn: what was there and what is there now."""
+    """Replace texts of a file, given as old and new in turn."""
     path = root / file
     text = path.read_text() if path.exists() else ""
     for old, new in zip(edits[::2], edits[1::2], strict=True):

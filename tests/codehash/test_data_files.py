@@ -3,7 +3,7 @@
 from tests.codehash.repositories import changed_by, parametrize, write
 from workflow_scripts.common.provenance import clear_cache, code_of, reached_by
 
-# The statements of lib.py, and whether a file beside it counts: words.txt, more/one.json
+# The statements of lib.py, and whether a file next to it counts: words.txt, more/one.json
 HERE = "from pathlib import Path\nHERE = Path(__file__).parent\n"
 DATA = {
     "with_name": (
@@ -158,7 +158,7 @@ def test_files_that_are_read_count_by_content(tmp_path, case):
     assert code_of("a.py", tmp_path) == before
 
 
-def test_a_new_member_of_a_folder_counts_and_the_reason_is_told(tmp_path):
+def test_a_new_member_of_a_folder_counts_and_the_reason_is_shown(tmp_path):
     write(tmp_path, f"--- a.py\n{HERE}print([p.read_text() for p in (HERE / 'words').iterdir()])\n")
     write(tmp_path, "--- words/one.txt\none\n--- words/.hidden\n--- words/code.py\n")
     found = {r.file: r.unresolved for r in reached_by("a.py", tmp_path) if not r.name}

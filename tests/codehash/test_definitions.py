@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.codehash.repositories import PAIR, USE, change, changed_by, codes, parametrize, write
 from workflow_scripts.codehash.definitions import meaning_of, read_module
+from workflow_scripts.rebuilds.sources import source_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -274,4 +275,4 @@ def test_every_definition_of_this_repository_means_the_same_without_its_layout(t
         assert [meaning_of(d).text for d in own] == [meaning_of(d).text for d in again], path
         for definition in own:
             assert definition.label
-            compile(definition.source, str(path), "exec")
+            compile(source_of(definition), str(path), "exec")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.codehash.repositories import change, changed_by, codes, parametrize, write
 from workflow_scripts.common.provenance import clear_cache, code_of, reach
+from workflow_scripts.rebuilds.sources import sources_of
 
 # A repository with a script a.py, and an edit that changes what the script does: file, text before,
 # text after. Further edits, each of the repository as it was, follow.
@@ -933,6 +934,41 @@ MISSED = {
         """,
         ("pkg/one.py", "print(1)", "print(2)"),
     ),
+    "module imported by a function that is looked up": (
+        """
+        --- a.py
+        import importlib
+        getattr(importlib, "import_module")("pk" + "g.one").f()
+        --- pkg/one.py
+        def f(): return 1
+        """,
+        ("pkg/one.py", "return 1", "return 2"),
+    ),
+    "files of a pattern": (
+        """
+        --- a.py
+        import glob
+        print([open(path).read() for path in glob.glob("pkg/*.txt")])
+        --- pkg/w.txt
+        one
+        """,
+        ("pkg/w.txt", "one", "two"),
+    ),
+    "member of a mixin that enters itself": (
+        """
+        --- a.py
+        from lib import KNOWN
+        print(KNOWN)
+        --- lib.py
+        import enum
+        KNOWN = []
+        class Mixin:
+            def __init__(self, n): KNOWN.append(n)
+        class E(Mixin, enum.Enum):
+            ONE = 1
+        """,
+        ("lib.py", "ONE = 1", "ONE = 2"),
+    ),
     # Names of another function, frame or module
     "globals of a function": (
         """
@@ -1209,7 +1245,7 @@ def test_a_file_is_read_as_python_reads_it(tmp_path, data):
     write(tmp_path, "--- a.py\nfrom lib import f\nf()\n")
     (tmp_path / "lib.py").write_bytes(data)
     before = codes(tmp_path)
-    assert reach("a.py", tmp_path).sources()
+    assert sources_of(reach("a.py", tmp_path))
     (tmp_path / "lib.py").write_bytes(data.replace(b"return 1", b"return 2"))
     assert codes(tmp_path) != before
 
@@ -1382,7 +1418,7 @@ UNCHANGED = {
             one: Record
             two: Record | None = None
         def words(text): return tuple(text.split())
-        NAMES = words("one two")
+        NAMES = tuple("one two".split())
         TABLE = {name: Record(len(name)) for name in ("one", "two")}
         PAIRS = [Pair(Record(1), TABLE), Pair(two=None, one=Record())]
         BOTH = {**{"one": 1}, **dict(zip("ab", range(2)))}

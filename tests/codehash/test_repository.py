@@ -858,7 +858,7 @@ SCOPES = {
 
 
 @parametrize(REACHED)
-def test_names_are_followed_to_what_they_stand_for(tmp_path, case):
+def test_names_are_followed_to_their_definitions(tmp_path, case):
     text, *steps = [case] if isinstance(case, str) else case
     write(tmp_path, text)
     numbers = list(marked_numbers(tmp_path))

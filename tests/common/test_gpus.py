@@ -26,15 +26,15 @@ def two(monkeypatch) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("told", "gpus"),
+    ("visible", "gpus"),
     [("0,1", ["0", "1"]), (" 3 , GPU-a", ["3", "GPU-a"]), ("", []), ("-1", []), ("0,-1,1", ["0"])],
 )
-def test_what_is_said_to_be_visible_counts(monkeypatch, two, told, gpus):
-    monkeypatch.setenv(VISIBLE, told)
+def test_gpus_listed_as_visible_count(monkeypatch, two, visible, gpus):
+    monkeypatch.setenv(VISIBLE, visible)
     assert visible_gpus() == gpus
 
 
-def test_nvidia_smi_is_asked_where_nothing_is_said(monkeypatch, two):
+def test_nvidia_smi_is_queried_if_no_list_is_set(monkeypatch, two):
     assert visible_gpus() == two
     monkeypatch.setenv("STAND_IN_GPUS", "")
     assert visible_gpus() == []
@@ -42,12 +42,12 @@ def test_nvidia_smi_is_asked_where_nothing_is_said(monkeypatch, two):
     assert visible_gpus() == []
 
 
-@pytest.mark.parametrize("told", ["0", "MIG-1", "-1", ""])
-def test_with_fewer_than_two_nothing_changes(monkeypatch, two, told):
-    monkeypatch.setenv(VISIBLE, told)
+@pytest.mark.parametrize("visible", ["0", "MIG-1", "-1", ""])
+def test_fewer_than_two_gpus_change_nothing(monkeypatch, two, visible):
+    monkeypatch.setenv(VISIBLE, visible)
     with one_gpu() as gpu:
         assert gpu is None
-        assert os.environ[VISIBLE] == told
+        assert os.environ[VISIBLE] == visible
 
 
 HOLDER = """

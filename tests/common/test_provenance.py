@@ -66,7 +66,7 @@ def test_a_missing_script_is_an_error(tmp_path, script):
         code_of(script, tmp_path)
 
 
-def test_a_file_that_is_no_python_is_an_error(tmp_path):
+def test_a_file_that_is_not_python_is_an_error(tmp_path):
     write(tmp_path, "--- a.py\nimport lib\n--- lib.py\ndef f(:\n--- b.py\nprint(1)\n")
     with pytest.raises(SyntaxError, match=r"lib\.py|invalid"):
         code_of("a.py", tmp_path)
@@ -139,9 +139,12 @@ def test_own_scripts_have_codes_of_their_own_and_read_no_documents():
 
 
 # Modules that a script reaches and that do more than bind names when they are imported: each
-# counts whole for the scripts that load it, and why that is no loss.
+# counts whole for the scripts that load it, and why that does no harm.
 NOT_PLAIN = {
     "workflow_scripts/data/grammars/classes.py": "its lists are parsed; one script uses it",
+    "workflow_scripts/data/grammars/entailment.py": "its words are split; one script uses it",
+    "workflow_scripts/data/grammars/lists.py": "its words are split; one script uses it",
+    "workflow_scripts/data/grammars/sentiment.py": "its words are split; one script uses it",
     "workflow_scripts/data/grammars/nli.py": "its scales are parsed; one script uses it",
     "workflow_scripts/data/grammars/paraphrase.py": "its sets are parsed; one script uses it",
 }

@@ -12,7 +12,7 @@ FORMATS = (".tsv", ".csv", ".jsonl", ".tsv.gz", ".csv.gz", ".jsonl.gz", ".parque
 
 
 def write_rows(path: Path, rows: list[dict]) -> Path:
-    """Write rows in the format that the file's name tells, by no code of the project."""
+    """Write rows in the format of the file's extension, without code of the project."""
     if path.suffix == ".parquet":
         pd.DataFrame(rows).to_parquet(path)
         return path

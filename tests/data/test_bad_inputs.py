@@ -51,7 +51,7 @@ def example(i, **changed) -> dict:
 
 
 def with_row(row, at=5) -> bytes:
-    """A sound jsonl file but for one row, in line ``at + 1``."""
+    """A valid jsonl file except for one row, in line ``at + 1``."""
     rows = [example(i) for i in range(24)]
     return objects([*rows[:at], row, *rows[at:]])
 

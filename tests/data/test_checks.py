@@ -27,7 +27,7 @@ def refusal(source: str, **definition) -> str:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_files_of_every_format_pass_and_are_given_back(folder, tmp_path, suffix):
+def test_files_of_every_format_pass_and_are_returned(folder, tmp_path, suffix):
     files = [tmp_path / f"train{suffix}", tmp_path / f"dev{suffix}"]
     source = f"dir:{folder(singles('ab' * 3), singles('aba'), suffix)}"
     assert check(source) == files

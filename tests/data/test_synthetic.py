@@ -89,7 +89,7 @@ def test_no_example_comes_twice_and_none_is_in_both_sets(task):
     unordered = [{tuple(sorted(example)) for example in texts(table)} for table in (train, dev)]
     assert [len(found) for found in unordered] == [len(train), len(dev)]
     first = [{example[0] for example in texts(table)} for table in (train, dev)]
-    assert not first[0] & first[1], "a premise stands in both sets"
+    assert not first[0] & first[1], "a premise is in both sets"
     if task in PAIRS:
         assert not unordered[0] & unordered[1]
         assert (train["sentence1"] != train["sentence2"]).all()
@@ -102,9 +102,9 @@ def test_words_and_relations_are_held_out_of_training(task):
         _, dev, _ = generate(task, 3, 400, seed)
         known = words(train)
         new = [bool(words(dev.iloc[[row]]) - known) for row in range(len(dev))]
-        # Not each held-out relation shows as a new word: a known word may stand in a new scale.
+        # Not every held-out relation has a new word: a known word may be in a new scale.
         assert 0.35 < np.mean(new) < 0.65
-        # As often under each label, or the novelty itself would tell it.
+        # As often under each label, or novelty alone would predict it.
         by_label = pd.Series(new).groupby(dev["label"]).mean()
         assert by_label.max() - by_label.min() < 0.2
 
@@ -122,7 +122,7 @@ def test_word_lists_are_consistent():
         for scale in scales:
             both = [word for end in scale.ends for word in end]
             assert len(both) == len(set(both)), f"{kind}: {scale}"
-            # One word alone could not be said in another word: it would tell the label.
+            # With one word alone there is no paraphrase, and the word would reveal the label.
             assert min(len(scale.words(end, False)) for end in (0, 1)) > 1, f"{kind}: {scale}"
     for kind, parts in paraphrase.KINDS.items():
         both = [word for part in parts for pair in part for word in pair]

@@ -113,7 +113,7 @@ def test_text_columns_are_found_by_name(folder, columns, text, expected):
     )
 
 
-def test_the_label_may_stand_in_a_column_of_any_name(folder):
+def test_the_label_column_may_have_any_name(folder):
     train = [{"sentence": f"s {i}", "label": "x", "verdict": i % 2} for i in range(4)]
     assert read_task(f"dir:{folder(train)}", label="verdict").card["labels"] == ["0", "1"]
 
@@ -242,7 +242,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_task_is_refused_in_one_line(folder, tmp_path, case):
+def test_files_that_are_not_a_task_are_refused_in_one_line(folder, tmp_path, case):
     train, arguments, message = REFUSED[case]
     source = f"dir:{folder(train, train)}"
     with pytest.raises(UserError) as error:

@@ -42,10 +42,10 @@ def labelled(labels) -> list[tuple[str, object]]:
         (["10", "9"], ["1e1", "9."], ["9", "10"]),
         ([".5", "1"], ["0.50", "1.0"], ["0.5", "1"]),
         (["1", "1.0", "other"], ["other"], ["1", "other"]),
-        # Beyond what a float can tell apart.
+        # Beyond the precision of a float.
         (["9007199254740993", "9007199254740992"], ["9007199254740993"],
          ["9007199254740992", "9007199254740993"]),
-        # These are no numbers.
+        # These are not numbers.
         (["1_0", "10"], ["10"], ["10", "1_0"]),
         (["nan", "inf"], ["nan"], ["inf", "nan"]),
         (["0x1", "1"], ["1"], ["0x1", "1"]),

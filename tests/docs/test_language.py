@@ -13,7 +13,8 @@ from tests.docs.pages import ROOT, tracked_files, without_code
 # Folders and files that are checked, and word lists in them that are data.
 CHECKED = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "profiles", "Makefile"]
 CHECKED += ["Snakefile", "config.yaml", "experiments", "rules", "envs", "workflow_scripts"]
-DATA = ("workflow_scripts/data/grammars/", "workflow_scripts/model/random_model.py")
+CHECKED += ["tests", "benchmarks"]
+DATA = ("workflow_scripts/data/grammars/", "workflow_scripts/model/random_model.py", "tests/docs/")
 
 # Words and phrases (regular expressions, whole words, any case) and what to write instead.
 INSTEAD = {
@@ -22,7 +23,7 @@ INSTEAD = {
     r"dear(er|est)?": "expensive",
     r"told|tells?": "say, show, report, determine",
     r"wanted": "expected, requested",
-    r"stands?(?! for)": "is, are",
+    r"stands?(?! (for|in for|out))": "is, are",
     r"shown beside": "reported only",
     r"undecided": "inconclusive",
     r"weigh(s|ed)?": "evaluate, compare",
@@ -41,7 +42,9 @@ INSTEAD = {
 
 # The third state of a pair of labels: neither a proof that they are separable nor one that they
 # are not.
-STATES = {"workflow_scripts/probing/": "undecided"}
+STATES = dict.fromkeys(
+    ("workflow_scripts/probing/", "tests/probing/", "benchmarks/probing.py"), "undecided"
+)
 
 
 def faults(text: str) -> list[str]:
@@ -107,6 +110,7 @@ def test_a_replaced_word_is_found(sentence):
         "K stands for the number of classes.",
         "An amendment. An owner. Unwanted output is deleted.",
         "A stand-in for nvidia-smi.",
+        "It stands in for pip. One dimension stands out.",
     ],
 )
 def test_an_ordinary_word_is_not(sentence):

@@ -122,7 +122,7 @@ def test_it_is_ln_2_where_nothing_is_shared_and_never_more(dtype):
     assert got.min().item() == pytest.approx(math.log(2), rel=2e-7)
 
 
-def test_padding_has_no_part_in_it():
+def test_padding_does_not_count():
     p, q, mask = drawn(lens=(9, 12, 4, 1), T=12)
     alone = [
         js_divergence(p[n : n + 1, :, :w, :w], q[n : n + 1, :, :w, :w], torch.ones(1, w))[0]
@@ -135,7 +135,7 @@ def test_padding_has_no_part_in_it():
     assert (js_per_query(p, q, mask).movedim(1, 2)[~mask] == 0).all()
 
 
-def test_what_leaked_to_padding_is_taken_back():
+def test_attention_to_padding_is_removed():
     p, q, mask = drawn(dtype=torch.float64)
     pad = (~mask)[:, None, None].expand_as(p)
     share = 1e-3
@@ -227,7 +227,7 @@ def test_known_architectures_take_no_padding():
 
 
 @pytest.mark.parametrize("architecture", ["mpnet", "deberta-v2", "roformer", "xlm-roberta"])
-def test_architectures_that_do_not_tell_their_attention_work_too(architecture):
+def test_modules_of_transformers_give_their_own_attention(architecture):
     config = AutoConfig.for_model(
         architecture,
         vocab_size=99,
@@ -247,7 +247,7 @@ def test_architectures_that_do_not_tell_their_attention_work_too(architecture):
         assert torch.equal(layer, other)
 
 
-def test_no_layer_is_held_longer_than_its_turn(monkeypatch):
+def test_a_layer_is_freed_after_its_turn(monkeypatch):
     seen, computing, comparing = [], [], []
 
     def alive() -> int:

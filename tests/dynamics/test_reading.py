@@ -86,7 +86,7 @@ def letters() -> Tokenizer:
     return Tokenizer(backend, 0, None, None, 30, "right", takes_types=False)
 
 
-def test_examples_of_several_tasks_stand_one_after_the_other(tmp_path):
+def test_examples_of_several_tasks_are_concatenated(tmp_path):
     pairs = pd.DataFrame({"sentence1": ["a", "b"], "sentence2": ["c", "d"], "label": [0, 1]})
     single = pd.DataFrame({"sentence": ["ee", "ff", "gg"], "label": [1, 0, 1]})
     dev, cards = [], []

@@ -113,7 +113,7 @@ def test_a_wrong_value_is_one_line_that_says_what_and_what_else(path, value, wha
     assert any(what in line and hint in line for line in lines), lines
 
 
-def test_all_mistakes_are_said_at_once_a_line_each():
+def test_all_mistakes_are_reported_at_once_one_line_each():
     config = changed("landscape/pionts", 3)
     config["finetune"]["recipes"]["finetune"]["learning_rate"] = 0
     config["compute"]["device"] = "gpu"

@@ -49,13 +49,13 @@ def test_two_lines_are_the_whole_experiment(reviews):
 
 
 def test_the_comments_say_what_is_in_the_files(reviews):
-    told = comments(own_experiment(str(reviews))[1])
-    assert "Task reviews: 12 training and 4 dev examples" in told
-    assert "columns: sentence, label" in told
-    assert "text: sentence; label: label" in told
-    assert "2 classes (training, dev): bad (4, 1), good (8, 3)" in told
-    assert "always answering good is right for 75.0% of the dev examples" in told
-    assert "words of an example: 4 (median), 4 (longest)" in told
+    lines = comments(own_experiment(str(reviews))[1])
+    assert "Task reviews: 12 training and 4 dev examples" in lines
+    assert "columns: sentence, label" in lines
+    assert "text: sentence; label: label" in lines
+    assert "2 classes (training, dev): bad (4, 1), good (8, 3)" in lines
+    assert "always answering good is right for 75.0% of the dev examples" in lines
+    assert "words of an example: 4 (median), 4 (longest)" in lines
 
 
 def test_a_model_is_the_third_line(reviews, model):

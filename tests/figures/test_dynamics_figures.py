@@ -369,7 +369,7 @@ def cells(axes):
 
 
 def hatched(axes, hatch):
-    """Cells that lie in patches with this hatch, [rows, columns]."""
+    """Cells that are in patches with this hatch, [rows, columns]."""
     rows, columns = (axis.get_view_interval() for axis in (axes.yaxis, axes.xaxis))
     places = [
         (x, y)

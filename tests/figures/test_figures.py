@@ -305,7 +305,7 @@ PAPER = {
 }
 
 
-def test_table1_sets_the_papers_values_beside(tables):
+def test_table1_shows_the_papers_values_next_to_its_own(tables):
     made = tables(synthetic=False)
     paths = draw("table1", made, paper=PAPER)
     numbers = pd.read_csv(paths["csv"]).set_index(["task", "group"])

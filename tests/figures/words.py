@@ -37,7 +37,7 @@ def words_in(figure):
 
 
 def check_words(figure):
-    """Words have 7 points at least, lie on a sheet that fits a page, and do not overlap."""
+    """Words have 7 points at least, are inside a sheet that fits a page, and do not overlap."""
     figure.canvas.draw()
     words = words_in(figure)
     width, height = figure.canvas.get_width_height()

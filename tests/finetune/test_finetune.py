@@ -196,7 +196,7 @@ def test_max_steps_ends_schedule_and_training(train_run):
     assert same(checkpoint(out, 3), checkpoint(out, 2))
 
 
-def test_a_diverged_run_keeps_its_nan_and_says_so(train_run):
+def test_a_diverged_run_keeps_its_nan_and_is_marked(train_run):
     recipe = recipe_of(
         optimizer="sgd", learning_rate=1e30, warmup=0.0, gradient_clip=None, epochs=3
     )
@@ -274,7 +274,7 @@ def test_other_architectures_train_in_all_their_parts(toy, tmp_path, kind, parts
 
 
 # Runs `finetune` in children that kill themselves, each at another moment, one after the other:
-# every child goes on from what the one before left. Forked so that torch is imported once.
+# every child continues from the state of the one before. Forked so that torch is imported once.
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
@@ -307,7 +307,7 @@ for owner, name, count in json.loads(sys.argv[2]):
 """
 
 
-def test_a_killed_run_goes_on_to_the_same_bits(toy, tmp_path, train_run, caplog):
+def test_a_killed_run_continues_to_the_same_bits(toy, tmp_path, train_run, caplog):
     recipe = recipe_of(epochs=5)
     left_alone = train_run("left alone", recipe)
     given = arguments(toy, tmp_path / "killed", recipe)
@@ -316,7 +316,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(toy, tmp_path, train_run, caplog)
         ("Training", "_dev_scores", 2),  # between the last step of epoch 3 and its files
         ("state", "write_weights", 2),  # of epoch 3: weights written, optimizer not
         ("state", "write_json", 2),  # of epoch 4: all written, but not yet declared whole
-        ("state", "same_file", 3),  # after epoch 5: some outputs are there, some not
+        ("state", "same_file", 3),  # after epoch 5: some outputs exist, some do not
     ]
     seen = subprocess.run(
         [sys.executable, "-c", KILLED, json.dumps(given), json.dumps(moments)],
@@ -363,7 +363,7 @@ def ctrl_c():
 def test_a_run_that_is_asked_to_stop_loses_no_step(
     toy, tmp_path, train_run, monkeypatch, stops, after
 ):
-    """Dropout and the moments of the optimizer go on where they were."""
+    """Dropout and the moments of the optimizer continue where they were."""
     from workflow_scripts.finetune.training import Training
 
     recipe = recipe_of(epochs=3, dropout=0.3)

@@ -61,7 +61,7 @@ def test_loss_and_all_gradients_are_those_of_the_padded_forward(architecture, ki
     assert found[0] == pytest.approx(expected[0], rel=1e-10)
     norm = sum(float(g.square().sum()) for g in expected[1].values()) ** 0.5
     for name, gradient in expected[1].items():
-        # Those of the keys' biases are zero but for rounding.
+        # Those of the keys' biases are zero except for rounding.
         scale = max(gradient.norm(), 1e-3 * norm)
         assert (found[1][name] - gradient).norm() <= 1e-10 * scale, name
 
@@ -239,10 +239,10 @@ def test_only_four_architectures_on_a_cpu_train_without_padding(caplog):
         assert not packed.can_train_packed(module, torch.device("cuda"))
         encoded = sentences(7, False)
         found = packed.forward_of(module, 0, CPU)(encoded, np.arange(7))
-        told = (
+        how = (
             "without padding" if architecture in PACKED else "through its own forward pass, padded"
         )
-        assert f"ForSequenceClassification: trained {told}" in caplog.text
+        assert f"ForSequenceClassification: trained {how}" in caplog.text
         torch.testing.assert_close(
             found, padded_logits(module, encoded, np.arange(7)), rtol=1e-4, atol=1e-5
         )

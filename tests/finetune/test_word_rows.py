@@ -68,7 +68,7 @@ def test_a_run_ends_as_if_all_rows_had_been_trained(toy, train_run, monkeypatch,
     assert (len(rows_to_train(ids, 99, recipe)) == 99) == (optimizer == "adam" and decay > 0)
 
 
-def test_words_that_are_not_used_decay_as_adamw_lets_them():
+def test_unused_words_decay_as_in_adamw():
     parameter, rates = torch.nn.Parameter(torch.randn(50)), [1e-2, 3e-2, 2e-2]
     start = parameter.detach().clone()
     optimizer = torch.optim.AdamW([parameter], weight_decay=0.1)

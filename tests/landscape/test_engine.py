@@ -168,7 +168,7 @@ def test_only_the_used_rows_of_the_word_embeddings_move(architecture):
 
 
 @pytest.mark.parametrize("architecture", ["bert", "distilbert"])
-def test_too_little_gpu_memory_halves_the_pass_and_goes_on(architecture, monkeypatch, caplog):
+def test_too_little_gpu_memory_halves_the_pass_and_continues(architecture, monkeypatch, caplog):
     module, examples = classifier(architecture), sentences(40, False)
     exact = Evaluator(module, {"train": examples}, 0, 64).logits()
     evaluate = Evaluator(module, {"train": examples}, 0, 256)

@@ -12,7 +12,7 @@ from workflow_scripts.landscape.grid import (
 )
 
 
-def test_the_papers_grid_misses_both_checkpoints_and_gets_them_besides():
+def test_the_papers_grid_misses_both_checkpoints_and_gets_them_as_extra_points():
     points = surface_points("plane", -4, 4, 40)
     assert len(points) == 40 * 40 + 2
     assert not points["on_grid"].iloc[-2:].any()
@@ -24,7 +24,7 @@ def test_the_papers_grid_misses_both_checkpoints_and_gets_them_besides():
 
 
 @pytest.mark.parametrize("points", [17, 41])
-def test_a_grid_that_holds_the_checkpoints_gets_nothing_besides(points):
+def test_a_grid_that_holds_the_checkpoints_gets_no_extra_points(points):
     table = surface_points("plane", -4, 4, points)
     assert len(table) == points**2
     assert table["on_grid"].all()

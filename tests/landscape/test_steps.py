@@ -66,7 +66,7 @@ def test_a_missing_or_doubled_row_is_an_error(shards):
         ({"precision": "bfloat16", "largest_difference": None}, "bfloat16", np.nan),
     ],
 )
-def test_a_surface_tells_its_precision_and_what_it_costs(tmp_path, facts, used, error):
+def test_a_surface_states_its_precision_and_its_error(tmp_path, facts, used, error):
     whole = evaluated(surface_points("line", -1, 1, 5))
     write_table(whole, tmp_path / "000.parquet")
     write_table(examples(), tmp_path / "examples.parquet")

@@ -287,12 +287,12 @@ def test_names_with_prefix_are_the_modules_own(model_dir):
         names_with_prefix([*encoder, "embeddings.more.weight"], weights)
 
 
-def test_a_forgotten_load_shows(bert_dir):
+def test_a_forgotten_load_is_detected(bert_dir):
     logits = build_classifier(bert_dir, 2)(torch.tensor([[2, 3]])).logits
     assert logits.isnan().all()
 
 
-def test_building_is_quick_and_says_nothing(fetched, capfd):
+def test_building_is_quick_and_silent(fetched, capfd):
     model_dir = fetched(
         "random:bert:num_hidden_layers=12,hidden_size=512,num_attention_heads=8,"
         "intermediate_size=2048"

@@ -78,23 +78,23 @@ def test_a_model_comes_from_the_hub(serve, fetch, bert_dir, tmp_path):
     fetched = read_weights(tmp_path / "online/0/model.safetensors")
     original = read_weights(bert_dir / "model.safetensors")
     assert all((fetched[name] == original[name]).all() for name in original)
-    wanted = {
+    expected = {
         "config.json",
         "model.safetensors",
         "tokenizer.json",
         "tokenizer_config.json",
         "card.json",
     }
-    assert set(serve.downloads()) == wanted - {"card.json"}
+    assert set(serve.downloads()) == expected - {"card.json"}
 
-    # A second time all comes from the cache, whether the network is there or not.
+    # The second time everything comes from the cache, with or without a network.
     requests = len(serve.requests)
     errors = fetch(sources[:2], "offline", HF_HUB_OFFLINE="1")
     assert errors[0] is None
     assert "not in the cache" in errors[1]
     assert "HF_HUB_OFFLINE is set" in errors[1]
     assert len(serve.requests) == requests
-    for name in wanted:
+    for name in expected:
         online, offline = tmp_path / "online/0" / name, tmp_path / "offline/0" / name
         assert filecmp.cmp(online, offline, shallow=False)
 
@@ -111,7 +111,7 @@ def test_an_abbreviated_commit_is_looked_up(serve, fetch, bert_dir, tmp_path):
     card = json.loads((tmp_path / "online/0/card.json").read_text())
     assert (card["revision"], card["source"]) == (commit, short)
 
-    # What is in the cache is found there, whether the network is there or not.
+    # The cache is used with or without a network.
     requests = len(serve.requests)
     errors = fetch([short, unknown], "offline", HF_HUB_OFFLINE="1")
     assert errors[0] is None

@@ -1,4 +1,4 @@
-"""Passes that are launched many times; fake CUDA graphs where there is no GPU."""
+"""Passes that are launched many times; fake CUDA graphs on machines without a GPU."""
 
 import logging
 
@@ -31,7 +31,7 @@ class Graphs:
         return lambda: held * 2 + self.off
 
 
-def test_weights_may_change_and_a_graph_of_others_is_made_anew():
+def test_weights_may_change_and_other_weights_get_a_new_graph():
     weights = {"w": torch.ones(3)}
     graphs = Graphs(weights)
     replay = Replay(graphs.run, weights, graphs.capture)

@@ -83,7 +83,7 @@ def test_a_family_that_is_not_registered_counts_as_a_bert():
         shape_from(facts)
 
 
-def test_a_size_that_is_no_number_is_refused(tmp_path):
+def test_a_size_that_is_not_a_number_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**SMALL, "hidden_size": "48"}))
     with pytest.raises(UserError, match=r"config\.json: hidden_size: got '48', expected"):
         shape_in("m", tmp_path)

@@ -69,7 +69,7 @@ def test_a_weight_that_is_not_finite_is_named(folder, value):
         (lambda data: (9).to_bytes(8, "little") + b'{"a": {}}', "is no safetensors file"),
     ],
 )
-def test_a_weight_file_that_is_not_whole_is_seen_while_planning(folder, change, message):
+def test_a_truncated_weight_file_is_detected_while_planning(folder, change, message):
     file = folder / "model.safetensors"
     file.write_bytes(change(file.read_bytes()))
     assert f"{file}: {message}" in planned(folder)
@@ -81,12 +81,12 @@ def test_a_weight_file_that_is_not_whole_is_seen_while_planning(folder, change, 
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
-def test_any_other_file_that_is_a_pointer_is_seen_while_planning(folder, name):
+def test_any_other_file_that_is_a_pointer_is_detected_while_planning(folder, name):
     (folder / name).write_bytes(POINTER)
     assert f"{folder / name}: is a Git LFS pointer" in planned(folder)
 
 
-def test_an_empty_tokenizer_is_seen_while_planning(folder):
+def test_an_empty_tokenizer_is_detected_while_planning(folder):
     (folder / "tokenizer.json").write_bytes(b"")
     assert f"{folder}/tokenizer.json: is empty" in planned(folder)
 
@@ -174,7 +174,7 @@ def test_logits_that_depend_on_padding_are_refused(other, kind, monkeypatch):
     assert expected in refusal(fetch, f"dir:{folder}")
 
 
-def test_attention_that_cannot_be_compared_is_said_before_training(other, monkeypatch):
+def test_attention_that_cannot_be_compared_is_reported_before_training(other, monkeypatch):
     folder = other("longformer")
     assert check_model("m", {"source": f"dir:{folder}"})
     assert "set dynamics.attention: false" in planned(folder, attention=True)

@@ -114,7 +114,7 @@ def test_a_folder_without_a_tokenizer_is_refused_in_one_line(tmp_path, bert_dir)
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_the_settings_of_the_tokenizer_hold(bert_dir, tmp_path, pairs, side):
+def test_the_settings_of_the_tokenizer_are_kept(bert_dir, tmp_path, pairs, side):
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((bert_dir / name).read_bytes())
     settings = json.loads((tmp_path / "tokenizer_config.json").read_text())

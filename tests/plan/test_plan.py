@@ -60,7 +60,7 @@ def smoke_jobs(tmp_path_factory) -> list[PricedJob]:
     return jobs_of(EXPERIMENTS / "smoke.yaml", tmp_path_factory.mktemp("plan"))
 
 
-def test_the_plan_of_a_folder_that_is_not_there_leaves_none(tmp_path):
+def test_planning_a_missing_folder_does_not_create_it(tmp_path):
     folder = tmp_path / "run"
     plan(arguments(folder, configfile=[EXPERIMENTS / "smoke.yaml"]))
     assert not folder.exists()
@@ -78,8 +78,8 @@ def test_the_jobs_are_those_of_snakemake(overlay, tmp_path):
         expected[rule] += int(count)
     assert expected.total() == int(total) > 90
     assert expected.pop("results/figures/all") == 1
-    (tmp_path / "laid_over.yaml").write_text(yaml.safe_dump(overlay))
-    files = [EXPERIMENTS / "smoke.yaml", tmp_path / "laid_over.yaml"]
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(overlay))
+    files = [EXPERIMENTS / "smoke.yaml", tmp_path / "overlay.yaml"]
     assert Counter(job.rule for job in planned_jobs(files)) == expected
 
 
@@ -92,7 +92,7 @@ def test_every_rule_is_priced_by_one_stage_and_every_price_is_used(smoke_jobs):
     assert used == {name for stage in STAGES for name in stage.costs} - {"calibrate_precision"}
 
 
-def test_a_cluster_makes_the_jobs_longer_that_it_runs(tmp_path):
+def test_a_cluster_makes_its_jobs_longer(tmp_path):
     folder = tmp_path / "run"
     files = [EXPERIMENTS / "smoke.yaml", tmp_path / "overlay.yaml"]
     files[1].write_text("landscape: {rows_per_shard: 50}")
@@ -140,9 +140,9 @@ def test_operations_are_those_that_pytorch_counts(kind, tmp_path):
     from workflow_scripts.model.random_model import random_config
     from workflow_scripts.model.text import Encoded, collate
 
-    wanted = {"num_hidden_layers": 4, "hidden_size": 96, "num_attention_heads": 3}
-    wanted |= {"intermediate_size": 320, "max_position_embeddings": 64, "vocab_size": 600}
-    module = classifier_of(random_config("bert", wanted, 600), labels=2, attention="eager")
+    sizes = {"num_hidden_layers": 4, "hidden_size": 96, "num_attention_heads": 3}
+    sizes |= {"intermediate_size": 320, "max_position_embeddings": 64, "vocab_size": 600}
+    module = classifier_of(random_config("bert", sizes, 600), labels=2, attention="eager")
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
     training = kind.startswith("training")
@@ -157,7 +157,7 @@ def test_operations_are_those_that_pytorch_counts(kind, tmp_path):
         return module(**collate(examples, indices, 0)).logits
 
     counted = counted_flops(forward, training)
-    source = "random:bert:" + ",".join(f"{key}={value}" for key, value in wanted.items())
+    source = "random:bert:" + ",".join(f"{key}={value}" for key, value in sizes.items())
     settings = read_settings([])
     shape, _ = shape_of("m", source, ROOT)
     machine = replace(GIVEN, gpu=kind == "training on a GPU")
@@ -225,7 +225,7 @@ def test_the_paper_is_planned_without_a_network(tmp_path, monkeypatch):
     assert int(total[6]) == pytest.approx(1.334 * checkpoints, rel=0.05)
 
 
-def test_the_plan_tells_of_results_of_other_libraries(tmp_path, monkeypatch):
+def test_the_plan_reports_results_of_other_library_versions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     card = tmp_path / "results/data/nli/card.json"
     card.parent.mkdir(parents=True)
@@ -260,7 +260,7 @@ def test_the_command():
         ({"shape": ["minilm=/nowhere"]}, "/nowhere/config.json"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(changed, message, tmp_path):
+def test_a_mistake_is_reported_in_one_line(changed, message, tmp_path):
     changed = {k: [Path(v) for v in vs] if k == "configfile" else vs for k, vs in changed.items()}
     with pytest.raises(UserError, match=re.escape(message)):
         plan(arguments(tmp_path, **changed))

@@ -22,7 +22,7 @@ def test_lengths_of_a_synthetic_task_are_those_that_training_reads(tmp_path):
     assert np.array_equal(found.dev, encode(tokenizer, dev, 64).lengths)
 
 
-def test_words_stand_for_tokens_where_the_tokenizer_is_not_here(tmp_path):
+def test_words_are_counted_if_the_tokenizer_is_missing(tmp_path):
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(
         'models: {minilm: {source: "hub:google-bert/bert-base-uncased@06fa25dc1b6e"}}'
@@ -42,7 +42,7 @@ def test_drawn_lengths_have_the_mean_and_spread_that_are_asked_for(mean, spread)
 
 
 @pytest.mark.parametrize("text", ["", "10", "10,5", "10,5,x", "10,5,30,1", "-1,5,30", "10,5,nan"])
-def test_examples_that_are_no_three_numbers_are_refused(text):
+def test_examples_that_are_not_three_numbers_are_refused(text):
     with pytest.raises(UserError, match="--examples: got"):
         given_lengths(text, 128)
 

@@ -72,7 +72,7 @@ def test_trainings_that_did_not_converge_are_counted():
     assert mlp_probe(train, dev, short, initialisations=2).unfinished == 3
 
 
-def test_constant_features_and_labels_that_training_lacks_are_said_not_fatal():
+def test_constant_features_and_labels_missing_in_training_are_reported_and_not_fatal():
     train, dev = moons(0), moons(1)
     train = Split(np.hstack([train.x, np.full((240, 1), 3.0)]), train.labels)
     dev = Split(np.hstack([dev.x, np.full((240, 1), 4.0)]), dev.labels.copy())
@@ -101,7 +101,7 @@ def test_the_grid_of_the_paper_has_sixteen_networks_and_eight_penalties():
     assert len(PAPER_GRID.alphas) == 8
 
 
-def test_what_cannot_be_probed_is_said():
+def test_data_that_cannot_be_probed_are_refused():
     train, dev = moons(0), moons(1)
     with pytest.raises(UserError, match="all 240 examples have one label"):
         logistic_probe(Split(train.x, np.zeros(240, int)), dev)

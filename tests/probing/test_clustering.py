@@ -258,7 +258,7 @@ def test_of_equal_distances_lower_numbers_come_first():
     assert queue.pop()[1:] == (0, 1)
 
 
-def test_removed_clusters_never_come_again():
+def test_removed_clusters_never_return():
     x = np.random.default_rng(6).normal(size=(30, 2))
     queues = {0: Linkage(x[:20], np.arange(20)), 1: Linkage(x[20:], np.arange(20, 30))}
     queues[0].remove(7)

@@ -140,7 +140,7 @@ def test_many_points_are_answered_from_few():
 
 
 @pytest.mark.parametrize("gap", [1e-1, 1e-4, 1e-7, 1e-10])
-def test_a_narrow_gap_is_seen(gap):
+def test_a_narrow_gap_is_detected(gap):
     random = np.random.default_rng(3)
     x, y = random.normal(size=(200, 10)), random.normal(size=(150, 10))
     x[:, 0] = np.abs(x[:, 0])

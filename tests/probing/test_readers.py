@@ -90,7 +90,7 @@ def test_a_broken_line_is_named(tmp_path, old, new, line, message):
     assert "\n" not in str(error.value)
 
 
-def test_what_is_no_corpus_is_said(tmp_path):
+def test_a_file_that_is_not_a_corpus_is_refused(tmp_path):
     with pytest.raises(UserError, match="has no sentences"):
         read_conllu(write(tmp_path, "\n# nothing\n\n"))
     with pytest.raises(UserError, match="cannot be read"):
@@ -153,7 +153,7 @@ def test_a_broken_row_of_a_table_is_named(tmp_path, old, new, message):
     assert "words.conllu" in str(error.value)
 
 
-def test_a_table_without_rows_is_said(tmp_path):
+def test_a_table_without_rows_is_refused(tmp_path):
     with pytest.raises(UserError, match="has no rows"):
         read_token_table(write(tmp_path, "text\tstart\trole\n"), "role")
 

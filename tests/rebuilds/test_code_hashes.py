@@ -71,7 +71,7 @@ def test_they_are_the_same_and_nothing_is_walked_again(root, monkeypatch):
         ("help/__init__.py", ("", "size = int\n")),  # another file of the same name as a module
     ],
 )
-def test_a_change_with_the_old_time_put_back_is_seen(root, file, edits):
+def test_a_change_with_the_old_time_restored_is_detected(root, file, edits):
     path = saved(root)
     place = root / file
     times = place.stat() if place.exists() else None

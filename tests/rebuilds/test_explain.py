@@ -12,6 +12,7 @@ from tests.codehash.repositories import change, write
 from workflow_scripts.common.provenance import clear_cache, reach
 from workflow_scripts.rebuilds.explain import _script_of, changed_definitions, explain
 from workflow_scripts.rebuilds.records import TRACKED, read_output_record
+from workflow_scripts.rebuilds.sources import sources_of
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = "results/joined.txt"
@@ -35,6 +36,7 @@ rule join:
 """
 SCRIPT = """
 from workflow_scripts.rebuilds.step import run
+from workflow_scripts.rebuilds.sources import sources_of
 
 
 def join(joined, lines, planes, size):
@@ -134,7 +136,7 @@ def test_a_module_that_counts_whole_is_named_with_the_line_that_is_the_reason(tm
     write(tmp_path, f"--- a.py\n{text}--- lib.py\nKNOWN = []\nKNOWN.append(1)\n")
     change(tmp_path, "lib.py", "", "def f(): return 1\ndef g(): return 1\n")
     clear_cache()
-    before = reach("a.py", tmp_path).sources()
+    before = sources_of(reach("a.py", tmp_path))
     change(tmp_path, "lib.py", "g(): return 1", "g(): return 2")
     clear_cache()
     (cause,) = changed_definitions(reach("a.py", tmp_path), before)

@@ -12,10 +12,10 @@ def wildcards(**values: str) -> SimpleNamespace:
     return SimpleNamespace(**values, items=values.items)
 
 
-def params(inputs, **known: str) -> dict:
+def params(inputs, spec=None, **known: str) -> dict:
     """Params of a job, its functions called as Snakemake does."""
     hashes = SimpleNamespace(of=lambda path: SimpleNamespace(code=f"hash of {path}", libraries=[]))
-    of_rule = tracked(hashes, SCRIPT, inputs, {"a": 1}, "results/{task}.parquet", False)
+    of_rule = tracked(hashes, SCRIPT, inputs, spec or {"a": 1}, "results/{task}.parquet", False)
     return {
         name: value(wildcards(**known)) if callable(value) else value
         for name, value in of_rule.items()
@@ -32,10 +32,16 @@ def test_a_rule_tracks_its_settings_its_code_and_its_inputs():
     }
 
 
-def test_exchanged_inputs_are_other_params():
+def test_swapped_inputs_change_the_params():
     one, two = File("results/1"), File("results/2")
     assert params(needs(x=one, y=two), task="t") != params(needs(x=two, y=one), task="t")
     assert params(needs(x=[one, two]), task="t") != params(needs(x=[two, one]), task="t")
+
+
+def test_settings_in_another_order_are_the_same_params():
+    inputs = needs(x=File("results/1"))
+    orders = {"a": 1, "b": 2}, {"b": 2, "a": 1}
+    assert len({repr(params(inputs, spec, task="t")["spec"]) for spec in orders}) == 1
 
 
 def test_an_input_function_is_asked_for_the_job_at_hand():

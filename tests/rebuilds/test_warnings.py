@@ -46,7 +46,7 @@ def edit(output: str, text: str, old_time: bool = False) -> None:
         os.utime(output, (2**32, 2**32))
 
 
-def test_results_as_written_are_not_warned_of():
+def test_results_as_written_give_no_warning():
     assert edited_outputs() == []
     assert edited_warning() is None
 
@@ -109,7 +109,7 @@ def test_check_names_edited_and_deleted_files():
     assert f"deleted, although what was made from it exists: {TABLE}" in done.stdout
 
 
-def test_the_trigger_code_is_warned_of_in_one_line_with_what_to_do():
+def test_the_trigger_code_gives_a_warning_of_one_line_with_a_remedy():
     assert trigger_warning(set(RerunTrigger) - {RerunTrigger.CODE}) is None
     said = trigger_warning(set(RerunTrigger))
     assert "\n" not in said

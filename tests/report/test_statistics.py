@@ -63,7 +63,7 @@ def test_measures_that_disagree_give_no_verdict():
 
 
 def test_a_plateau_is_not_an_optimum():
-    # The review's counter-example: a network that learnt nothing against a proper bowl.
+    # A counter-example: a network that learnt nothing against a proper bowl.
     unmet = statistics.unmet_optimum({"scratch": LN2 + 0.001, "pre-trained": 0.05}, LN2)
     result = verdict(Interval(0.055, 0.053, 0.056), "above", 1, 5, unmet)
     assert str(result) == "not applicable: scratch ended at 1.00 ln K"
@@ -173,7 +173,7 @@ def test_a_median_is_exact_while_the_bounds_are_above_it():
 
 
 def test_a_ratio_with_a_cut_off_denominator_cannot_support_a_larger_numerator():
-    # The review's: true widths 4 x 0.15 and 20 x 0.05; cut off at 5 the ratio comes out as 2.1.
+    # True widths 4 x 0.15 and 20 x 0.05; with the line cut off at 5 the ratio would be 2.1.
     first = [[Measured(0.525 * f) for f in (0.99, 1.0, 1.01)] for _ in range(3)]
     second = [
         [Measured(0.25, Bound.AT_LEAST), Measured(0.25, Bound.AT_LEAST), Measured(0.25)]
@@ -277,7 +277,7 @@ def test_the_level_of_a_width_is_below_the_loss_of_a_constant_answer(end):
 
 
 def test_a_barrier_below_the_starts_loss_is_found():
-    # The review's: 1.2 nats that "the largest rise over the start" does not see.
+    # A barrier of 1.2 nats that "the largest rise over the start" misses.
     line = np.interp(np.linspace(0, 1, 41), [0, 0.3, 0.6, 1], [2.0, 0.4, 1.6, 0.05])
     assert statistics.barrier(line) == pytest.approx(1.2, abs=0.05)
     examples = line[:, None] + np.random.default_rng(0).normal(0, 0.3, 30)
@@ -344,7 +344,7 @@ def test_random_walks_of_different_length_decide_nothing(short, long):
 
 
 def test_a_run_that_goes_straight_is_distinguished_from_a_walk():
-    # Every epoch goes on in the direction of the first: the ray reaches the end.
+    # Every epoch continues in the direction of the first: the ray reaches the end.
     assert statistics.share_beyond_walk(1.0, [1.0] * 6) == pytest.approx(5 / 6)
     assert statistics.share_closed(0.7, 0.1, 0.4) == pytest.approx(0.5)
     assert np.isnan(statistics.share_closed(0.1, 0.7, 0.4))

@@ -1,4 +1,4 @@
-"""Which Python .venv is made with. The Pythons here are shell scripts, but for the real one."""
+"""Which Python .venv is made with. The Pythons here are shell scripts, except for the real one."""
 
 import os
 import shutil

@@ -156,7 +156,7 @@ def test_an_experiment_may_have_any_name(experiments, target):
 
 
 @pytest.mark.parametrize("target", ["plan", "figures", "explain"])
-def test_an_experiment_that_is_not_there_is_refused_in_one_line(experiments, target):
+def test_a_missing_experiment_is_refused_in_one_line(experiments, target):
     result = make(experiments, target, "EXPERIMENT=experiments/it's.yaml", "OUTPUT=x")
     assert result.returncode != 0
     first, *rest = result.stderr.splitlines()
@@ -211,7 +211,7 @@ def test_test_runs_all_checks(checkout):
         assert command in said
 
 
-def test_bench_says_what_there_is_not(checkout):
+def test_bench_names_a_missing_benchmark(checkout):
     fake = "#!/bin/sh\ncase $1 in envs/*) exit 0;; esac\necho ran $1\n"
     (checkout / ".venv/bin/python").unlink()
     (checkout / ".venv/bin/python").write_text(fake)

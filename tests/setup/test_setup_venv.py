@@ -78,7 +78,7 @@ def test_another_requirement_or_version_updates_in_place(project, changed):
     assert project.setup() == "whole"
 
 
-def test_an_unfinished_environment_is_made_anew(project, capsys):
+def test_an_unfinished_environment_is_made_again(project, capsys):
     project.fails = True
     with pytest.raises(SetupError, match="no network"):
         project.setup()
@@ -101,14 +101,14 @@ def test_an_update_that_fails_is_unfinished_too(project):
     assert project.setup() == "made"
 
 
-def test_an_environment_that_was_moved_is_made_anew(project):
+def test_an_environment_that_was_moved_is_made_again(project):
     project.setup()
     stamp = project.venv / STAMP
     stamp.write_text(stamp.read_text().replace(str(project.venv), "/somewhere/else/.venv"))
     assert project.setup() == "made"
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(project):
+def test_an_environment_whose_python_is_gone_is_made_again(project):
     project.setup()
     (project.venv / "bin/python").unlink()
     (project.venv / "bin/python").symlink_to("/nowhere/python3")
@@ -136,10 +136,10 @@ def test_a_link_to_the_environment_of_another_checkout_is_refused(project, tmp_p
 
 def test_a_folder_that_is_no_environment_is_not_deleted(project):
     project.venv.mkdir()
-    (project.venv / "letter.txt").write_text("dear")
+    (project.venv / "letter.txt").write_text("hello")
     with pytest.raises(SetupError, match="no Python environment; move it away"):
         project.setup()
-    assert (project.venv / "letter.txt").read_text() == "dear"
+    assert (project.venv / "letter.txt").read_text() == "hello"
 
 
 def test_an_extra_once_added_stays(project):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run_snakemake(
     folder: Path, *arguments: str, config: dict | None = None, smoke: bool = True
 ) -> subprocess.CompletedProcess:
-    """``snakemake results/figures/all`` for the smoke experiment, with ``config`` laid over it."""
+    """``snakemake results/figures/all`` for smoke, with ``config`` merged into its settings."""
     files = [str(ROOT / "experiments" / "smoke.yaml")] if smoke else []
     if config is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -627,7 +627,7 @@ def measured_labels() -> str:
 
 
 def other_labels() -> None:
-    """A card that tells of three classes, with a record to match: the files do not fit."""
+    """A card of three classes, with a record to match: the other files do not fit."""
     prepare("synthetic:nli", train_examples=9, dev_examples=6)
 
 

@@ -1,4 +1,4 @@
-"""Faults on one machine: nothing is lost, and the run goes on to the same bits."""
+"""Faults on one machine: nothing is lost, and the run continues to the same bits."""
 
 import os
 import shutil
@@ -69,7 +69,7 @@ def at_work(folder: Path, seconds: float = 120) -> psutil.Process:
     return found[-1]
 
 
-def goes_on_to_the_same_bits(folder: Path, target: str, smoke_run: Path) -> None:
+def continues_to_the_same_bits(folder: Path, target: str, smoke_run: Path) -> None:
     done = run_snakemake(folder, target)
     assert done.returncode == 0, done.stderr[-3000:]
     assert held(folder) == held(smoke_run)
@@ -88,16 +88,16 @@ def test_a_job_is_killed(folder, smoke_run, outputs, seconds):
     time.sleep(seconds)  # while it imports; or about when it works, if it has not ended yet
     if job.is_running():
         job.kill()
-    _, told = master.communicate(timeout=120)
+    _, messages = master.communicate(timeout=120)
     if master.returncode == 0:  # it was faster
         assert held(folder) == whole
         return
-    assert "Error in rule" in told
+    assert "Error in rule" in messages
     there = held(folder)
     assert not set(outputs) & set(there)
     left = {name: digest for name, digest in there.items() if "/state/" not in name}
     assert left.items() <= whole.items()
-    goes_on_to_the_same_bits(folder, outputs[0], smoke_run)
+    continues_to_the_same_bits(folder, outputs[0], smoke_run)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -121,7 +121,7 @@ def test_a_run_is_asked_to_stop(folder, smoke_run, number, in_training):
     if in_training:
         assert f"stopped by {number.name} after step" in log.read_text()
     # It let go of the folder: no unlocking is needed.
-    goes_on_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
+    continues_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
     if in_training:
         assert "going on after step" in log.read_text()
 
@@ -130,13 +130,13 @@ def test_two_snakemakes_at_once(folder, smoke_run):
     shutil.rmtree(folder / RUN)
     first = started(folder, f"{RUN}/digest")
     job = at_work(folder)
-    job.suspend()  # so that the first is at work for as long as the second takes
+    job.suspend()  # so that the first is still running while the second starts
     second = run_snakemake(folder, f"{RUN}/digest")
     assert second.returncode == 1
     assert "locked" in second.stderr.lower(), second.stderr[-2000:]
     job.resume()
-    _, told = first.communicate(timeout=120)
-    assert first.returncode == 0, told[-3000:]
+    _, messages = first.communicate(timeout=120)
+    assert first.returncode == 0, messages[-3000:]
     assert held(folder) == held(smoke_run)
 
 
@@ -165,7 +165,7 @@ def test_a_full_disk(small_disk, smoke_run, free):
     assert "No space left on device" in full.stderr
     filler.unlink()
     assert not (folder / RUN / "digest").exists()
-    goes_on_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
+    continues_to_the_same_bits(folder, f"{RUN}/digest", smoke_run)
 
 
 def test_a_training_diverges(folder, smoke_run):

@@ -54,7 +54,7 @@ def snakemake(repository: Path, folder: Path, *arguments: str) -> subprocess.Com
 def test_each_key_of_the_configuration_makes_stale_what_the_documentation_says(finished):
     repository, run = finished
     keys = list(leaves(smoke_config()))
-    rules = stale_of_themselves(repository, run, [overlay_of(*key) for key in keys])
+    rules = directly_stale(repository, run, [overlay_of(*key) for key in keys])
     answers = {
         path: {REFUSED} if one and one[0].startswith("refused: ") else set(one)
         for (path, _), one in zip(keys, rules, strict=True)
@@ -63,8 +63,8 @@ def test_each_key_of_the_configuration_makes_stale_what_the_documentation_says(f
     assert filled(page, "rebuilds", table(answers)) == page
 
 
-def stale_of_themselves(repository: Path, folder: Path, overlays: list[dict]) -> list[list[str]]:
-    """For each overlay of the configuration the rules that would run again of themselves."""
+def directly_stale(repository: Path, folder: Path, overlays: list[dict]) -> list[list[str]]:
+    """Rules that are directly stale with each overlay of the configuration."""
     smoke = repository / "experiments/smoke.yaml"
     done = subprocess.run(
         [sys.executable, "-m", "tests.workflow.stale", folder, smoke],
@@ -105,7 +105,7 @@ class Edit:
         self.path.write_text(self.text)
 
 
-ENGINE = "workflow_scripts/landscape/engine.py"
+RUNNER = "workflow_scripts/model/running.py"
 AFTER_ROWS = {"merge_surface", "measure_width", "evaluate_claims", "draw_table1"} | {
     f"draw_figure{n}" for n in (1, 3, 4, 5, 6, 7)
 }
@@ -114,10 +114,10 @@ AFTER_ROWS = {"merge_surface", "measure_width", "evaluate_claims", "draw_table1"
 @pytest.mark.parametrize(
     ("file", "old", "new", "rules"),
     [
-        (ENGINE, '"""', '"""Other words. ', set()),
-        (ENGINE, "import ", "# a comment\nimport ", set()),
+        (RUNNER, '"""', '"""Other words. ', set()),
+        (RUNNER, "import ", "# a comment\nimport ", set()),
         (
-            ENGINE,
+            RUNNER,
             "logits = self._pass().cpu()",
             "logits = 1.0 * self._pass().cpu()",
             {"evaluate_rows", "project_trajectory", "roll_back_groups", *AFTER_ROWS},
@@ -165,15 +165,15 @@ def provenance(repository: Path, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
 
 
-def test_why_names_the_definition_the_chain_and_the_line(finished):
+def test_explain_names_the_definition_the_chain_and_the_line(finished):
     repository, run = finished
     where = ["--directory", str(run), "--configfile", "experiments/smoke.yaml"]
     output = "results/figures/tiny/figure6.pdf"
     assert "is fresh" in provenance(repository, "explain", output, *where).stdout
     old, new = "logits = self._pass().cpu()", "logits = self._pass()"
-    with Edit(repository / ENGINE, old, new):
+    with Edit(repository / RUNNER, old, new):
         said = provenance(repository, "explain", output, *where).stdout
-    assert "engine.py: Evaluator has changed" in said
+    assert "running.py: Runner has changed" in said
     assert "-> workflow_scripts/landscape/setting.py: load_evaluator" in said
     assert re.search(rf"^ +- +{re.escape(old)}$", said, re.MULTILINE)
     assert said.count("has changed") == 1
@@ -185,7 +185,7 @@ def test_why_names_the_definition_the_chain_and_the_line(finished):
     assert "no rule makes this file" in done.stderr
 
 
-def test_results_without_snakemakes_memory_stop_the_run_until_they_are_adopted(finished, tmp_path):
+def test_results_without_snakemakes_records_stop_the_run_until_import(finished, tmp_path):
     repository, run = finished
     copy = tmp_path / "clone"
     shutil.copytree(run / "results", copy / "results")  # time stamps are kept, .snakemake is not
@@ -209,7 +209,7 @@ def test_results_without_snakemakes_memory_stop_the_run_until_they_are_adopted(f
     }
 
 
-def adopted_with_old_torch(finished, folder: Path, rules: set[str]) -> None:
+def imported_with_old_torch(finished, folder: Path, rules: set[str]) -> None:
     """Copy the finished run as if an older torch had made the files of some rules."""
     repository, run = finished
     shutil.copytree(run / "results", folder / "results")
@@ -225,21 +225,21 @@ def adopted_with_old_torch(finished, folder: Path, rules: set[str]) -> None:
     assert provenance(repository, "import", "--directory", str(folder)).returncode == 0
 
 
-def test_results_of_another_torch_stay_unless_they_shall_be_made_again(finished, tmp_path):
+def test_results_of_another_torch_stay_unless_a_rebuild_is_requested(finished, tmp_path):
     repository, run = finished
     rules = {record["rule"] for record in records_of(run).values()}
     of_torch = {rule for rule in rules if "torch" in reach(script_of(rule)).libraries}
-    adopted_with_old_torch(finished, tmp_path, of_torch)
+    imported_with_old_torch(finished, tmp_path, of_torch)
     done = snakemake(repository, tmp_path, "results/figures/all", "--dry-run")
     said = done.stdout + done.stderr
     assert "Nothing to be done" in said
     files = sum(record["rule"] in of_torch for record in records_of(run).values())
-    told = f"{files} results were made with torch 0.1 (now {version('torch')}); they stay"
+    stay = f"{files} results were made with torch 0.1 (now {version('torch')}); they stay"
     assert [line for line in said.splitlines() if "were made with" in line] == [
-        f"Tunescape: {told} (rebuild.on_library_change)"
+        f"Tunescape: {stay} (rebuild.on_library_change)"
     ]
     renew = {"rebuild": {"on_library_change": True}}
-    stay, again = stale_of_themselves(repository, tmp_path, [{}, renew])
+    stay, again = directly_stale(repository, tmp_path, [{}, renew])
     assert stay == []
     assert again == sorted({script_rule(rule) for rule in of_torch})
     assert {"finetune_finetune", "evaluate_rows", "draw_scratch"} <= set(again)
@@ -247,9 +247,9 @@ def test_results_of_another_torch_stay_unless_they_shall_be_made_again(finished,
 
 
 def test_results_made_again_with_todays_torch_are_fresh(finished, tmp_path):
-    """With the model's checkpoints, which take seconds; the rest comes out the same and stays."""
+    """With the model's checkpoints, which take seconds; the rest is the same and stays."""
     repository, _ = finished
-    adopted_with_old_torch(finished, tmp_path, {"fetch_model", "draw_scratch"})
+    imported_with_old_torch(finished, tmp_path, {"fetch_model", "draw_scratch"})
     with Edit(repository / "config.yaml", "on_library_change: false", "on_library_change: true"):
         assert {"fetch_model", "draw_scratch", "evaluate_rows"} <= planned(repository, tmp_path)
         done = snakemake(repository, tmp_path, "results/figures/all")

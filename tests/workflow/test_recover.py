@@ -1,4 +1,4 @@
-"""A killed run on this machine: what it left is ended, and it goes on to the same bits."""
+"""A killed run on this machine: what it left is ended, and it continues to the same bits."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ def in_folder(folder: Path, script: str = "") -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_recovered_and_goes_on_to_the_same_bits(smoke_run, tmp_path):
+def test_a_killed_run_is_recovered_and_continues_to_the_same_bits(smoke_run, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(smoke_run, folder)
     shutil.rmtree(folder / RUN)
@@ -53,13 +53,13 @@ def test_a_killed_run_is_recovered_and_goes_on_to_the_same_bits(smoke_run, tmp_p
     assert left[0].is_running()
     draft = folder / "results" / f".surface.{left[0].pid}.parquet"
     draft.write_bytes(b"half")
-    told = recover(folder)
+    lines = recover(folder)
     assert not in_folder(folder)
     assert not draft.exists()
-    assert any(line.endswith("ended") and "process" in line for line in told)
-    assert "1 half-written file deleted" in told
-    assert "unlocked" in told
-    assert told[-1] == f"start again: cd {ROOT} && {' '.join(command)}"
+    assert any(line.endswith("ended") and "process" in line for line in lines)
+    assert "1 half-written file deleted" in lines
+    assert "unlocked" in lines
+    assert lines[-1] == f"start again: cd {ROOT} && {' '.join(command)}"
     assert run_snakemake(folder, f"{RUN}/digest").returncode == 0
     made = sorted((folder / RUN).iterdir())
     assert [p.name for p in made] == sorted(p.name for p in (smoke_run / RUN).iterdir())
@@ -90,7 +90,7 @@ def command(folder: Path, name: str, text: str) -> None:
     file.chmod(0o755)
 
 
-def test_the_command_of_the_last_run_is_told(killed):
+def test_the_command_of_the_last_run_is_shown(killed):
     assert recover(killed) == [
         "unlocked",
         "start again: cd /start && snakemake 'figures all' --cores 2",
@@ -98,7 +98,7 @@ def test_the_command_of_the_last_run_is_told(killed):
     assert recover(killed)[0] == "nothing was left"
 
 
-def test_a_run_of_another_machine_is_left_alone_unless_told(killed):
+def test_a_run_of_another_machine_is_left_alone_unless_requested(killed):
     path = killed / ".snakemake/tunescape_run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"host": "login7"}))
     with pytest.raises(UserError, match=f"started on login7, and this is {socket.gethostname()}"):
@@ -128,7 +128,7 @@ def test_a_job_that_stays_keeps_the_folder_locked(killed, monkeypatch):
     assert (killed / ".snakemake/locks/0.output.lock").exists()
 
 
-def test_where_slurm_is_not_there_or_silent_nothing_is_unlocked(killed, monkeypatch):
+def test_nothing_is_unlocked_if_slurm_is_missing_or_silent(killed, monkeypatch):
     on_slurm(killed)
     monkeypatch.setenv("PATH", f"{killed}/bin")
     with pytest.raises(UserError, match="no squeue here"):

@@ -30,7 +30,7 @@ def table(smoke: Path, name: str) -> pd.DataFrame:
     return read_table(smoke / "results" / name)
 
 
-def test_every_figure_and_table_is_there(smoke):
+def test_every_figure_and_table_exists(smoke):
     folder = smoke / "results/figures" / MODEL
     names = [figure.name for stage in STAGES for figure in stage.figures]
     for name in names:

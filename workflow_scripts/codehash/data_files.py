@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class DataFiles:
 
     def named_by(self, texts: list[str]) -> Iterator[Path]:
         """Files whose paths, relative to the root, are among these constants."""
-        for text in texts:
+        for text in (re.sub(r"[^/]*[*?{%].*", "", text) for text in texts):  # a pattern's start
             path = Path(os.path.normpath(self.root / text))
             if "/" not in text or path == self.root or not self.files.holds(path):
                 continue
@@ -66,7 +67,7 @@ class DataFiles:
         if not self._may_read(scope) or self._only_names_a_folder(scope):
             return found
         for part in self._unresolved(scope, found):
-            library = self._library(scope, part)
+            library = self.repository.library(scope, part)
             name = getattr(part, "id", getattr(part, "attr", text_of(part)))
             if library.startswith((*_ANYWHERE, *_RESOURCES)) or name in _PLACES:
                 self._add(self.root, found)
@@ -192,7 +193,7 @@ class DataFiles:
         return place
 
     def _of_call(self, node: ast.Call, scope: Definition) -> Path | None:
-        library = self._library(scope, node.func)
+        library = self.repository.library(scope, node.func)
         if library.startswith(_RESOURCES):
             return self._of_package(node, scope)
         method = "" if library or not isinstance(node.func, ast.Attribute) else node.func.attr
@@ -214,23 +215,14 @@ class DataFiles:
 
     def _of_package(self, call: ast.Call, scope: Definition) -> Path | None:
         """Folder of the package that a function of ``importlib.resources`` is given."""
-        if not call.args:
+        first = call.args[0] if call.args else None
+        if first is None or getattr(first, "id", None) in ("__package__", "__name__"):
             return None if call.keywords else scope.module.path.parent
-        first = call.args[0]
         if text_of(first) is not None:
             return self.root.joinpath(*text_of(first).split("."))
-        if getattr(first, "id", None) in ("__package__", "__name__"):
-            return scope.module.path.parent
         for target in self.repository.resolve_in(scope, first):
             if isinstance(target, Module):
                 return target.path.parent
             if isinstance(target, str):
                 return self.root.joinpath(*target.split("."))
         return None
-
-    def _library(self, scope: Definition, node: ast.AST) -> str:
-        """Dotted name of what a name refers to in a library or among the builtins."""
-        targets = self.repository.resolve_in(scope, node)
-        if len(targets) == 1 and isinstance(targets[0], str):
-            return targets[0]
-        return "" if targets else self.repository.library(scope.module, node)

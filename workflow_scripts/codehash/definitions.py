@@ -1,7 +1,6 @@
-"""Python source as definitions: what each one means, and which names it uses.
+"""Python source as definitions, the statements at the top level of a module.
 
-The statements at the top level of a module are its definitions. Comments, formatting, docstrings
-and annotations that do nothing at run time are no part of what a definition means.
+Comments, formatting, docstrings and annotations that do nothing are no part of what one means.
 """
 
 import ast
@@ -25,6 +24,7 @@ _PATHS = re.compile(r"[^\s'\"=,;:()\[\]<>|&]*/[^\s'\"=,;:()\[\]<>|&]*")
 
 
 def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
@@ -51,24 +51,12 @@ class Used:
 
 @dataclass(eq=False)
 class Definition:
-    """A statement at the top level of a module.
-
-    Parameters
-    ----------
-    module : Module
-        Where it is.
-    node : ast.stmt
-        The statement.
-    names : tuple of str
-        What it binds.
-    main : bool
-        Whether it runs only if the module is the script itself.
-    """
+    """A statement at the top level of a module."""
 
     module: "Module"
     node: ast.stmt
-    names: tuple[str, ...]
-    main: bool = False
+    names: tuple[str, ...]  # what it binds
+    main: bool = False  # it runs only if the module is the script itself
 
     @property
     def label(self) -> str:
@@ -77,49 +65,22 @@ class Definition:
             return ", ".join(self.names)
         return self.module.first_line(self.node)
 
-    @property
-    def source(self) -> str:
-        """The statement without comments, docstrings and the source's own formatting."""
-        try:
-            return ast.unparse(_without_docstrings(ast.parse(ast.unparse(self.node))))
-        except RecursionError:  # one that is nested too deep to be printed
-            return "\n".join(self.module.lines[self.node.lineno - 1 : self.node.end_lineno])
-
 
 @dataclass(eq=False)
 class Module:
-    """A file of the repository, cut into definitions.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    name : str
-        Dotted name.
-    lines : list of str
-        The text.
-
-    Attributes
-    ----------
-    steps : list of Definition or Imported
-        What happens when the module is imported, in order.
-    bound : dict of str to list of Definition or Imported
-        What each name refers to: everything that binds it.
-    stars : list of str
-        Modules of which all names are imported.
-    broken : SyntaxError or None
-        Why the file is not valid Python, if it is not.
-    """
+    """A file of the repository, cut into definitions."""
 
     path: Path
-    name: str
+    name: str  # dotted
     lines: list[str] = field(default_factory=list)
+    # What happens when the module is imported, in order.
     steps: list[Definition | Imported] = field(default_factory=list)
+    # What each name refers to: everything that binds it.
     bound: dict[str, list[Definition | Imported]] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
+    stars: list[str] = field(default_factory=list)  # modules of which all names are imported
     docstring: str | None = None
     future: bool = False  # annotations stay strings
-    broken: SyntaxError | None = None
+    broken: SyntaxError | None = None  # why the file is not valid Python
     tables: list[symtable.SymbolTable] = field(default_factory=list)
 
     @property
@@ -138,22 +99,7 @@ class Module:
 
 
 def read_module(path: Path, name: str, data: bytes) -> Module:
-    """Cut a file into definitions, reading its text as Python does.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    name : str
-        Dotted name of the module.
-    data : bytes
-        Content of the file; it may begin with a byte order mark or name its encoding.
-
-    Raises
-    ------
-    SyntaxError
-        If it is not valid Python.
-    """
+    """Cut a file into definitions, reading its bytes as Python does; SyntaxError if it is none."""
     try:
         tree = ast.parse(data, filename=str(path))
         table = symtable.symtable(data, str(path), "exec")
@@ -172,14 +118,15 @@ def _add_statement(module: Module, node: ast.stmt) -> None:
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     ):
         return
-    if isinstance(node, ast.If) and _is_type_checking(node.test, module):
+    if isinstance(node, ast.If) and _is_typing(node.test, module, "TYPE_CHECKING"):
         for statement in node.orelse:
             _add_statement(module, statement)
         return
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         module.future |= any(alias.name == "annotations" for alias in node.names)
         return
-    if isinstance(node, FUNCTIONS) and any(_is_overload(d, module) for d in node.decorator_list):
+    decorators = node.decorator_list if isinstance(node, FUNCTIONS) else []
+    if any(_is_typing(decorator, module, "overload") for decorator in decorators):
         return  # the implementation follows
     bare = isinstance(node, (ast.Import, ast.ImportFrom))
     definition = None if bare else Definition(module, node, (), main=_is_main(node))
@@ -256,36 +203,17 @@ def arguments_of(arguments: ast.arguments) -> list[ast.arg]:
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *star]
 
 
-def _is_type_checking(test: ast.expr, module: Module) -> bool:
-    root, chain = attribute_chain(test)
+def _is_typing(node: ast.expr, module: Module, name: str) -> bool:
+    """Whether an expression is something of that name in ``typing``."""
+    root, chain = attribute_chain(node)
     bound = module.bound.get(getattr(root, "id", ""), [])
-    return bool(bound) and all(
-        isinstance(b, Imported)
-        and ".".join((b.module, *([b.attribute] if b.attribute else []), *chain))
-        in ("typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
-        for b in bound
-    )
-
-
-def _is_overload(decorator: ast.expr, module: Module) -> bool:
-    root, chain = attribute_chain(decorator)
-    bound = module.bound.get(getattr(root, "id", ""), [])
-    return bound in ([Imported("typing", "overload")], [Imported("typing")]) and (
-        chain in ((), ("overload",))
-    )
+    return bound in ([Imported("typing", name)], [Imported("typing")]) and chain in ((), (name,))
 
 
 def _is_main(node: ast.stmt) -> bool:
     """Whether it is ``if __name__ == "__main__":`` without an else."""
-    return (
-        isinstance(node, ast.If)
-        and not node.orelse
-        and isinstance(node.test, ast.Compare)
-        and getattr(node.test.left, "id", None) == "__name__"
-        and isinstance(node.test.ops[0], ast.Eq)
-        and len(node.test.ops) == 1
-        and text_of(node.test.comparators[0]) == "__main__"
-    )
+    plain = isinstance(node, ast.If) and not node.orelse
+    return plain and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
@@ -322,14 +250,7 @@ def bound_by(node: ast.AST) -> Iterator[str]:
         yield node.rest
 
 
-def _without_docstrings(tree: ast.AST) -> ast.AST:
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, *FUNCTIONS, ast.ClassDef)):
-            node.body = _meaningful(node.body) or [ast.Pass()]
-    return tree
-
-
-def _meaningful(body: list[ast.stmt]) -> list[ast.stmt]:
+def meaningful(body: list[ast.stmt]) -> list[ast.stmt]:
     """Statements without docstrings, other lone constants and ``pass``, which do nothing."""
     return [
         node
@@ -341,49 +262,23 @@ def _meaningful(body: list[ast.stmt]) -> list[ast.stmt]:
 
 @dataclass
 class Meaning:
-    """What a definition means.
+    """What a definition means."""
 
-    Attributes
-    ----------
-    text : str
-        Its syntax tree, the same for all versions of Python.
-    used : list of Used
-        Names of the module, or imported inside functions, that it uses, in order.
-    loads : list of Imported
-        Modules that it imports when it runs.
-    imports : dict of str to list of Imported
-        The names that it binds by importing.
-    names, paths : list of str
-        Dotted names, and paths, in its strings.
-    mentions : set of str
-        All names, attributes and one-word strings in it, whatever they refer to.
-    calls : list of ast.Call
-        Calls that are given something by its name.
-    typed : bool
-        Whether annotations count in it.
-    """
-
-    text: str = ""
+    text: str = ""  # its syntax tree, the same for all versions of Python
+    # Names of the module, or imported inside functions, that it uses, in order.
     used: list[Used] = field(default_factory=list)
-    loads: list[Imported] = field(default_factory=list)
-    imports: dict[str, list[Imported]] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
-    paths: list[str] = field(default_factory=list)
+    loads: list[Imported] = field(default_factory=list)  # what it imports when it runs
+    imports: dict[str, list[Imported]] = field(default_factory=dict)  # by the names that it binds
+    names: list[str] = field(default_factory=list)  # dotted names in its strings
+    paths: list[str] = field(default_factory=list)  # and paths
+    # All names, attributes and one-word strings in it, whatever they refer to.
     mentions: set[str] = field(default_factory=set)
-    calls: list[ast.Call] = field(default_factory=list)
-    typed: bool = False
+    calls: list[ast.Call] = field(default_factory=list)  # that are given something by its name
+    typed: bool = False  # annotations count in it
 
 
 def meaning_of(definition: Definition, everything: bool = False) -> Meaning:
-    """What a definition means.
-
-    Parameters
-    ----------
-    definition : Definition
-        A statement at the top level.
-    everything : bool
-        Whether docstrings and annotations count, for code that reads them.
-    """
+    """What a definition means; ``everything``: docstrings and annotations count."""
     return _Reader(definition, everything).read()
 
 
@@ -440,7 +335,7 @@ class _Reader:
                 continue
             if isinstance(value, list):
                 if value and isinstance(value[0], ast.stmt) and not self.everything:
-                    value = _meaningful(value)
+                    value = meaningful(value)
                 if not value:
                     continue
             items += (f"{name}=", (value, scope))
@@ -463,21 +358,16 @@ class _Reader:
             self._push((inner.body, scope))
 
     def _JoinedStr(self, node: ast.JoinedStr, scope: str) -> None:
-        if len(node.values) == 1 and isinstance(node.values[0], ast.Constant):
-            self._push((node.values[0], scope))  # f"text"
-        elif not node.values:
-            self.out.append("str:'';")
+        if all(isinstance(part, ast.Constant) for part in node.values):  # f"text"
+            self._push((ast.Constant("".join(part.value for part in node.values)), scope))
         else:
             self._any(node, scope)
 
     def _Compare(self, node: ast.Compare, scope: str) -> None:
         # Whether a function has a parameter: nothing else of its signature is looked at.
-        for part in node.comparators:
+        for part in node.comparators if isinstance(node.ops[0], (ast.In, ast.NotIn)) else ():
             if isinstance(part, ast.Attribute) and part.attr == "parameters":
-                if isinstance(part.value, ast.Call) and isinstance(
-                    node.ops[0], (ast.In, ast.NotIn)
-                ):
-                    self.harmless.add(part.value.func)
+                self.harmless.add(getattr(part.value, "func", part))
         self._any(node, scope)
 
     def _Call(self, node: ast.Call, scope: str) -> None:
@@ -551,26 +441,19 @@ class _Reader:
             items.append("None;" if default is None else (default, scope))
         self._push(*items)
 
-    def _FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: str) -> None:
-        items: list = [f"{type(node).__name__}({node.name}", (node.decorator_list, scope)]
-        items.append((node.args, scope))
+    def _FunctionDef(self, node, scope: str) -> None:
+        is_class = isinstance(node, ast.ClassDef)
         self.meaning.typed |= self.everything
-        if self.everything and node.returns is not None:
+        heads = [node.bases, node.keywords] if is_class else [node.args]
+        heads = [node.decorator_list, *heads, getattr(node, "type_params", None) or []]
+        items: list = [(part, scope) for part in heads]
+        if self.everything and getattr(node, "returns", None) is not None:
             items.append((node.returns, "annotation"))
-        if getattr(node, "type_params", None):
-            items.append((node.type_params, scope))
-        body = node.body if self.everything else _meaningful(node.body)
-        self._push(*items, (body, "function"), ")")
+        body = node.body if self.everything else meaningful(node.body)
+        items.append((body, "class" if is_class else "function"))
+        self._push(f"{type(node).__name__}({node.name}", *items, ")")
 
-    _AsyncFunctionDef = _FunctionDef
-
-    def _ClassDef(self, node: ast.ClassDef, scope: str) -> None:
-        items: list = [f"ClassDef({node.name}"]
-        items += [(part, scope) for part in (node.decorator_list, node.bases, node.keywords)]
-        if getattr(node, "type_params", None):
-            items.append((node.type_params, scope))
-        body = node.body if self.everything else _meaningful(node.body)
-        self._push(*items, (body, "class"), ")")
+    _AsyncFunctionDef = _ClassDef = _FunctionDef
 
 
 def _global_names(definition: Definition) -> set[str]:

@@ -6,6 +6,7 @@ have no effect and look at nothing that could change. In doubt a module is not p
 """
 
 import ast
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -82,15 +83,7 @@ _STATE = ("os.environ", "os.getenv", "sys.", "logging.root")
 
 
 # Expressions that give a value if all their parts are values.
-_OPERATIONS = (
-    ast.BinOp,
-    ast.BoolOp,
-    ast.Compare,
-    ast.FormattedValue,
-    ast.JoinedStr,
-    ast.Slice,
-    ast.UnaryOp,
-)
+_OPERATIONS = words("BinOp BoolOp Compare FormattedValue JoinedStr Slice UnaryOp")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)
 
 
@@ -181,19 +174,18 @@ class Plainness:
         return function in known and self._least(values, at) is Kind.VALUE
 
     def _annotation(self, node: ast.expr, at: _Place) -> bool:
-        reading = self._reading[at.module]
-        try:
-            if text_of(node) is not None:
-                node = ast.parse(node.value, mode="eval").body
-            elif not at.module.future:
-                return isinstance(node, ast.Name) or bool(self._kind(node, at))
-        except (SyntaxError, ValueError):
-            return True
-        finally:
-            self._reading[at.module] = reading  # only code that reads annotations could see it
-        # It may name what only type checkers know.
-        calls = [part for part in ast.walk(node) if isinstance(part, (ast.Call, ast.NamedExpr))]
-        return all(self._kind(call, at) for call in calls)
+        reading = self._reading[at.module]  # only code that reads annotations could see it
+        parts: list[ast.AST] = [node]
+        if text_of(node) is not None or at.module.future:
+            # It may name what only type checkers know.
+            try:
+                node = ast.parse(text_of(node) or ast.unparse(node), mode="eval").body
+            except (SyntaxError, ValueError):
+                return True
+            parts = [n for n in ast.walk(node) if isinstance(n, (ast.Call, ast.NamedExpr))]
+        known = all(isinstance(part, ast.Name) or self._kind(part, at) for part in parts)
+        self._reading[at.module] = reading
+        return known
 
     # Classes
 
@@ -247,7 +239,7 @@ class Plainness:
 
     def _class_of(self, node: ast.expr, at: _Place) -> Definition | None:
         """The class of the repository that an expression names."""
-        targets = self.repository.resolve_expression(at.module, node)
+        targets = self.repository.resolve_in(at.module, node)
         is_class = len(targets) == 1 and isinstance(getattr(targets[0], "node", None), ast.ClassDef)
         return targets[0] if is_class else None
 
@@ -267,27 +259,22 @@ class Plainness:
             return False
         if node.bases:
             return self._roots(node, at) == {"typing.NamedTuple"}
-        factories = [
-            part.value
-            for part in ast.walk(node)
-            if isinstance(part, ast.keyword) and part.arg == "default_factory"
-        ]
-        dataclass_ = any(
-            self.repository.library(at.module, getattr(d, "func", d)) == "dataclasses.dataclass"
-            for d in node.decorator_list
-        )
-        known = all(getattr(part, "id", "") in ("dict", "list", "set") for part in factories)
-        return dataclass_ and known and not self._roots(node, at)
+        decorators = [getattr(d, "func", d) for d in node.decorator_list]
+        made = {self.repository.library(at.module, decorator) for decorator in decorators}
+        calls = re.search(r"default_factory=(?!(dict|list|set)\b)", ast.unparse(node))
+        return "dataclasses.dataclass" in made and not calls and not self._roots(node, at)
 
     # Expressions
 
     def _kind(self, node: ast.AST, at: _Place) -> Kind:
         if isinstance(node, ast.Constant):
             return Kind.VALUE
-        if isinstance(node, _OPERATIONS):
+        if type(node).__name__ in _OPERATIONS:
             return self._operation(node, at)
         if isinstance(node, _COMPREHENSIONS):
             return self._comprehension(node, at)
+        if isinstance(node, ast.GeneratorExp):
+            return min(Kind.KEPT, self._comprehension(node, at))
         method = getattr(self, f"_{type(node).__name__}", None)
         return method(node, at) if method else Kind.UNKNOWN
 
@@ -299,9 +286,9 @@ class Plainness:
         """What an expression gives to something that goes through it at once."""
         if isinstance(node, ast.GeneratorExp):
             return self._comprehension(node, at)
-        if isinstance(node, ast.Call):
-            if self.repository.library(at.module, node.func) in _ITERATORS:
-                return min((self._iterated(n, at) for n in node.args), default=Kind.UNKNOWN)
+        function = node.func if isinstance(node, ast.Call) else None
+        if self.repository.library(at.module, function) in _ITERATORS:
+            return min((self._iterated(n, at) for n in node.args), default=Kind.UNKNOWN)
         return self._kind(node, at)
 
     def _operation(self, node: ast.expr, at: _Place) -> Kind:
@@ -323,12 +310,12 @@ class Plainness:
     def _Attribute(self, node: ast.Attribute, at: _Place) -> Kind:
         if self.repository.library(at.module, node).startswith("builtins."):
             return Kind.CALLABLE  # a method of a builtin class
-        if self.repository.resolve_expression(at.module, node):
+        if self.repository.resolve_in(at.module, node):
             return self._named(node, at)
         return _attribute(self._kind(node.value, at), node.attr)
 
     def _named(self, node: ast.expr, at: _Place) -> Kind:
-        targets = self.repository.resolve_expression(at.module, node)
+        targets = self.repository.resolve_in(at.module, node)
         if len(targets) != 1:
             return Kind.UNKNOWN
         target = targets[0]
@@ -339,14 +326,14 @@ class Plainness:
         if isinstance(target, Module):
             return Kind.KEPT
         kind = Kind.CALLABLE
-        if isinstance(target.node, ast.ClassDef):
-            kind = Kind.CALLABLE if self._is_quiet_class(target) else Kind.UNKNOWN
-        elif not isinstance(target.node, FUNCTIONS):
+        if not isinstance(target.node, FUNCTIONS):
             kind = self._constant(target)
         own = isinstance(node, ast.Name) or node.attr in target.names
         return kind if own else _attribute(kind, node.attr)
 
     def _constant(self, target: Definition) -> Kind:
+        if isinstance(target.node, ast.ClassDef):
+            return Kind.CALLABLE if self._is_quiet_class(target) else Kind.UNKNOWN
         if target not in self._kinds:
             self._kinds[target] = Kind.UNKNOWN  # until it is known, against circles
             value = getattr(target.node, "value", None)
@@ -374,10 +361,6 @@ class Plainness:
     def _Starred(self, node: ast.Starred, at: _Place) -> Kind:
         return _value(self._iterated(node.value, at))
 
-    def _IfExp(self, node: ast.IfExp, at: _Place) -> Kind:
-        test = _value(self._kind(node.test, at))
-        return test and self._least([node.body, node.orelse], at)
-
     def _Subscript(self, node: ast.Subscript, at: _Place) -> Kind:
         below, index = self._kind(node.value, at), self._kind(node.slice, at)
         if index and below is Kind.CALLABLE:  # of a class, in an annotation
@@ -388,9 +371,6 @@ class Plainness:
 
     def _Lambda(self, node: ast.Lambda, at: _Place) -> Kind:
         return min(Kind.CALLABLE, self._least(defaults_of(node.args), at))
-
-    def _GeneratorExp(self, node: ast.GeneratorExp, at: _Place) -> Kind:
-        return min(Kind.KEPT, self._comprehension(node, at))
 
     def _comprehension(self, node, at: _Place) -> Kind:
         inner = _Place(at.module, dict(at.names))
@@ -427,25 +407,7 @@ class Plainness:
         record = self._class_of(function, at)
         if record is not None and self._is_record(record):
             return min(Kind.KEPT, self._least(values, at))
-        return self._returned(function, at) if given is Kind.VALUE else Kind.UNKNOWN
-
-    def _returned(self, function: ast.expr, at: _Place) -> Kind:
-        """What a function of one expression returns for values."""
-        targets = self.repository.resolve_expression(at.module, function)
-        target = targets[0] if len(targets) == 1 else None
-        node = getattr(target, "node", None)
-        if not isinstance(node, ast.FunctionDef) or node.name not in target.names:
-            return Kind.UNKNOWN
-        if target not in self._kinds:
-            self._kinds[target] = Kind.UNKNOWN  # until it is known, against circles
-            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-            value = getattr(body[0], "value", None) if len(body) == 1 else None
-            once = len(target.module.bound[node.name]) == 1 and not node.decorator_list
-            if once and value is not None and isinstance(body[0], ast.Return):
-                names = {argument.arg: Kind.VALUE for argument in arguments_of(node.args)}
-                self._reading.setdefault(target.module, False)
-                self._kinds[target] = _value(self._kind(value, _Place(target.module, names)))
-        return self._kinds[target]
+        return Kind.UNKNOWN
 
 
 def _value(*kinds: Kind) -> Kind:

@@ -9,7 +9,6 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from workflow_scripts.codehash.data_files import DataFiles
@@ -69,29 +68,18 @@ _IN_A_STRING = "named in a string"
 _ALL_LOADED = "any name of any module may be used"
 _ALL_STARRED = "all its names are imported"
 _ALL_FILES = "any file of the repository may be read"
+_NOT_PLAIN = "the module counts whole, it is not plain"
 _TEXT = "the text of the file is read"
 
 
 @dataclass(frozen=True)
 class Dependency:
-    """Something that a script's hash covers.
+    """Something that a script's hash covers."""
 
-    Parameters
-    ----------
-    file : str
-        Relative to the repository.
-    name : str
-        Of the definition, the first words of a statement, or empty for a data file.
-    by : str or None
-        File and name of what reaches it first; None for the script's own statements.
-    unresolved : str
-        Why it counts although no name leads to it; empty otherwise.
-    """
-
-    file: str
-    name: str
-    by: str | None = None
-    unresolved: str = ""
+    file: str  # relative to the repository
+    name: str  # of the definition, the first words of a statement, or empty for a data file
+    by: str | None = None  # file and name of what reaches it first; None for the script's own
+    unresolved: str = ""  # why it counts although no name leads to it
 
     @property
     def place(self) -> str:
@@ -103,52 +91,18 @@ class Dependency:
 
 @dataclass(frozen=True)
 class CodeClosure:
-    """All that a script reaches, in the order of discovery, and its hash.
+    """All that a script reaches, in the order of discovery, and its hash."""
 
-    Parameters
-    ----------
-    code : str
-        16 hex digits.
-    reached : tuple of Dependency
-        Without duplicates.
-    things : tuple of Definition or Path
-        What each of them is: a definition, or a file.
-    modules : tuple of str
-        Files of the repository that the script may import, relative, sorted.
-    libraries : tuple of str
-        Top-level names of the modules from elsewhere that it uses, sorted.
-    whole : dict of str to str
-        Files of modules that count whole because they are not plain, and why.
-    """
-
-    code: str
+    code: str  # 16 hex digits
     reached: tuple[Dependency, ...]
-    things: tuple[Definition | Path, ...]
-    modules: tuple[str, ...]
-    libraries: tuple[str, ...]
-    whole: dict[str, str]
-
-    def sources(self) -> dict[str, str]:
-        """Text of each definition, and digest of each data file, by its place."""
-        found: dict[str, str] = {}
-        for thing, reached in zip(self.things, self.reached, strict=True):
-            if isinstance(thing, Path):
-                digest = hashlib.sha256(thing.read_bytes() if thing.is_file() else b"")
-                found[reached.place] = f"sha256 {digest.hexdigest()}"
-            else:  # two statements may share their first words, or bind the same name
-                text = found.get(reached.place)
-                found[reached.place] = f"{text}\n{thing.source}" if text else thing.source
-        return found
+    things: tuple[Definition | Path, ...]  # what each of them is: a definition, or a file
+    modules: tuple[str, ...]  # files of modules that the script may import, relative, sorted
+    libraries: tuple[str, ...]  # top-level names of modules from elsewhere, sorted
+    whole: dict[str, str]  # files of modules that are not plain, and why
 
 
 class DependencyGraph:
-    """All that the scripts of a repository reach. Each file is read once.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the repository.
-    """
+    """All that the scripts of a repository, a folder, reach. Each file is read once."""
 
     def __init__(self, root: Path):
         self.repository = Repository(root)
@@ -156,20 +110,7 @@ class DependencyGraph:
         self.data_files = DataFiles(self.repository)
 
     def of(self, script: str) -> CodeClosure:
-        """All that a script can reach.
-
-        Parameters
-        ----------
-        script : str
-            Path relative to the repository's root.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such script.
-        SyntaxError
-            If a file that it imports is not valid Python.
-        """
+        """All that a script can reach, by its path relative to the repository's root."""
         walk = _Walk(self, self.repository.script(script), everything=False)
         walk.go()
         if walk.mentioned & _READ_EVERYTHING:
@@ -185,6 +126,7 @@ class _Walk:
         self.repository, self.plainness = graph.repository, graph.plainness
         self.data_files, self.files = graph.data_files, graph.repository.files
         self.script, self.everything = script, everything
+        self.script_place = self.files.relative(script.path)
         self.numbers: dict[Definition, int] = {}
         self.reached: dict[Definition | Path, Dependency] = {}
         self.todo: deque[Definition] = deque()
@@ -225,22 +167,17 @@ class _Walk:
             self.reasons,
         )
 
-    @property
-    def script_place(self) -> str:
-        return self.files.relative(self.script.path)
-
     def _follow(self, definition: Definition) -> None:
         """Reach what a definition uses."""
         module = definition.module
         everything = self.everything or bool(self.plainness.reason(module))
         meaning = self.repository.meaning(definition, everything)
-        names = self.repository.targets(definition, everything)
         place = self.reached[definition].place
         edges: list[str] = ["future"] if module.future and meaning.typed else []
         for imported in meaning.loads:
             self._load_imported(imported, place)
         self.mentioned |= meaning.mentions
-        for used, targets in names:
+        for used, targets in self.repository.targets(definition, everything):
             if used.root in ("__file__", "__package__", "__name__", "__spec__", "__path__"):
                 edges.append(self.files.relative(module.path))
             elif used.root == "__doc__":
@@ -248,7 +185,7 @@ class _Walk:
             edges += [f"{used.dotted}:{self._edge(target, place)}" for target in targets]
         if self.repository.hands_over(definition):
             self.mentioned.add("signature")
-        self._reach_dynamic(definition, meaning, names, place)
+        self._reach_dynamic(definition, everything, place)
         edges += self._reach_files(definition, meaning, place)
         self.parts.append("\0".join([meaning.text, *edges]))
 
@@ -349,8 +286,8 @@ class _Walk:
         reason = self.plainness.reason(module)
         if reason:
             self.reasons[file] = reason
-            own = module is self.script
-            self._reach_all(module, None if own else by, "" if own else _whole(reason), names=False)
+            why = f"{_NOT_PLAIN}: {reason}" if module is not self.script else ""
+            self._reach_all(module, by if why else None, why, names=False)
         if reason or self.plainness.reads(module):
             self.order.append(file)
 
@@ -371,16 +308,13 @@ class _Walk:
 
     # What is only named as the program runs
 
-    def _reach_dynamic(
-        self,
-        definition: Definition,
-        meaning: Meaning,
-        names: list[tuple[Used, list[Target]]],
-        place: str,
-    ) -> None:
+    def _reach_dynamic(self, definition: Definition, everything: bool, place: str) -> None:
         """Modules named in strings, and all that code made from strings could use."""
+        meaning = self.repository.meaning(definition, everything)
+        if "str:'import_module';" in meaning.text or "str:'__import__';" in meaning.text:
+            self._reach_unknown(place)  # by getattr
         in_strings = [self._reach_named(name, place) for name in meaning.names]
-        for used, targets in names:
+        for used, targets in self.repository.targets(definition, everything):
             dotted = [target for target in targets if isinstance(target, str)]
             if _ANY_NAME_HERE.intersection([used.dotted, *dotted]):
                 self._reach_all(definition.module, place, _MADE_AS_IT_RUNS)
@@ -389,11 +323,11 @@ class _Walk:
             if any(name.startswith("sys.modules") for name in dotted):
                 self._index_modules(definition, used.dotted, place)
             if any(name.startswith(("sys.path", "sys.meta_path")) for name in dotted):
-                self._reach_unknown("", place)
-            if any(name.startswith(_STARTS_PROGRAMS) for name in dotted):
-                if "executable" in meaning.mentions or "python" in meaning.text:
-                    if not any(in_strings) and not any(self.data_files.named_by(meaning.paths)):
-                        self._reach_unknown("", place)
+                self._reach_unknown(place)
+            starts = any(name.startswith(_STARTS_PROGRAMS) for name in dotted)
+            python = starts and ("executable" in meaning.mentions or "python" in meaning.text)
+            if python and not any([*in_strings, *self.data_files.named_by(meaning.paths)]):
+                self._reach_unknown(place)
 
     def _reach_named(self, name: str, place: str) -> bool:
         """Reach the module of a dotted name, or the one that has what it names."""
@@ -412,58 +346,44 @@ class _Walk:
             return True
         return False
 
-    def _reach_unknown(self, start: str, place: str) -> None:
-        """Modules of the repository whose dotted names may start so."""
-        folder = "" if start[:1] == "." else start.rpartition(".")[0]
-        top = self.repository.root.joinpath(*folder.split("."))
-        for path in self.files.below(top):
-            if path.suffix != ".py":
-                continue
+    def _reach_unknown(self, place: str) -> None:
+        """Any module of the repository."""
+        for path in self.files.below(self.repository.root):
             name = self.files.relative(path).removesuffix(".py").replace("/", ".")
-            if folder and not name.startswith(start):
-                continue
             module = self.repository.module(name.removesuffix(".__init__"))
-            if module is not None:
+            if path.suffix == ".py" and module is not None:
                 self._reach_all(module, place, _IMPORTED_AS_IT_RUNS, sure=False)
 
     def _import_by_name(self, definition: Definition, function: str, place: str) -> None:
         """What calls of ``import_module`` and its like import; anything, where that is unknown."""
-        nodes = ast.walk(definition.node)
-        calls = [n for n in nodes if isinstance(n, ast.Call) and _dotted(n.func) == function]
-        for call in calls:
-            name = call.args[0] if call.args else None
-            text = text_of(name)
-            if text is None or text[:1] == ".":
-                self._reach_unknown(_start_of(name), place)
-            elif "/" not in text:  # a path counts among the files that are read
+        calls = [n for n in ast.walk(definition.node) if _dotted(getattr(n, "func", n)) == function]
+        calls = [call for call in calls if isinstance(call, ast.Call)]
+        texts = [text_of(call.args[0]) if call.args else None for call in calls]
+        # It may have another name, or be passed on.
+        if not calls or any(text is None or text.startswith(".") for text in texts):
+            self._reach_unknown(place)
+        for text in filter(None, texts):
+            if "/" not in text:  # a path counts among the files that are read
                 self._reach_named(text, place)
-        if not calls:  # it has another name, or is passed on
-            self._reach_unknown("", place)
 
     def _index_modules(self, definition: Definition, dotted: str, place: str) -> None:
-        """What ``sys.modules`` gives; a constant index counts among the strings."""
-        harmless = 0
+        """Any module that ``sys.modules`` may give; whether one is loaded, and names, tell none."""
+        uses = harmless = 0
         for node in ast.walk(definition.node):
-            if isinstance(node, ast.Compare):  # whether a module is loaded
+            uses += _dotted(node) == dotted
+            if isinstance(node, ast.Compare):
                 harmless += sum(_dotted(part) == dotted for part in node.comparators)
-            elif isinstance(node, (ast.comprehension, ast.For)):  # names of modules
+            elif isinstance(node, (ast.comprehension, ast.For)):
                 harmless += _dotted(node.iter) == dotted
-            elif isinstance(node, ast.Subscript) and _dotted(node.value) == dotted:
-                if getattr(node.slice, "id", None) == "__name__":
-                    self._reach_all(definition.module, place, _MADE_AS_IT_RUNS)
-                    harmless += 1
-                elif text_of(node.slice) is not None:
-                    self._reach_named(text_of(node.slice), place)
-                    harmless += 1
-        if sum(_dotted(node) == dotted for node in ast.walk(definition.node)) > harmless:
-            self._reach_unknown("", place)
+        if uses > harmless:
+            self._reach_unknown(place)
 
     # Files
 
     def _reach_file(self, path: Path, place: str, unresolved: str) -> str:
         file = self.files.relative(path)
         self.reached.setdefault(path, Dependency(file, "", place, unresolved))
-        return f"{file}:{self.files.digest(path)}"
+        return f"{file}:{hashlib.sha256(self.files.read(path)).hexdigest()}"
 
     def _reach_files(self, definition: Definition, meaning: Meaning, place: str) -> list[str]:
         """Data files that a definition reads; scripts among them may be run."""
@@ -490,18 +410,7 @@ class _Walk:
             for module in self.loaded:
                 self.parts.append(self._reach_file(module.path, self.script_place, _TEXT))
         if self.mentioned & _TELL_PLACE:
-            files = chain(self.files.relative(d.module.path) for d in definitions)
-            self.parts.append("\0".join(files))
-
-
-def _whole(reason: str) -> str:
-    return f"the module counts whole, it is not plain: {reason}"
-
-
-def _start_of(name: ast.expr | None) -> str:
-    """What is known of the start of a name that is made as the program runs."""
-    first = name.values[0] if isinstance(name, ast.JoinedStr) and name.values else None
-    return text_of(first) or ""
+            self.parts += [self.files.relative(d.module.path) for d in definitions]
 
 
 def _dotted(node: ast.expr) -> str:

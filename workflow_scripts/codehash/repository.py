@@ -15,27 +15,22 @@ from workflow_scripts.codehash.definitions import (
     meaning_of,
     read_module,
     values_of,
+    words,
 )
 from workflow_scripts.codehash.files import Files
 
 # Libraries that do not look at the annotations or docstring of a function that they are given.
-_DO_NOT_LOOK = (
-    "ast. asyncio. atexit. bisect. builtins. collections. concurrent. contextlib. contextvars. "
-    "copy. dataclasses. functools. heapq. itertools. logging. matplotlib. multiprocessing. numpy. "
-    "operator. os. pandas. re. scipy. signal. sys. threading. torch. types. typing. warnings. weakref."
-).split()
+_DO_NOT_LOOK = words(
+    "ast asyncio atexit bisect builtins collections concurrent contextlib contextvars copy "
+    "dataclasses functools heapq itertools logging matplotlib multiprocessing numpy operator os "
+    "pandas re scipy signal sys threading torch types typing warnings weakref"
+)
 Target = Definition | Module | str  # a definition, a whole module, or a name from elsewhere
 _Seen = frozenset[tuple[str, str]]  # modules and names that are being looked for
 
 
 class Repository:
-    """The Python modules below a folder; each is read once.
-
-    Parameters
-    ----------
-    root : Path
-        The folder; dotted names of modules start here.
-    """
+    """The Python modules below a folder, where dotted names start; each is read once."""
 
     def __init__(self, root: Path):
         self.files = Files(root)
@@ -44,7 +39,6 @@ class Repository:
         self._paths: dict[str, Path | None] = {}
         self._packages: dict[str, bool] = {}
         self._meanings: dict[tuple[Definition, bool], Meaning] = {}
-        self._hand_over: dict[Definition, bool] = {}
         self._targets: dict[tuple[Definition, bool], list[tuple[Used, list[Target]]]] = {}
 
     # Modules
@@ -67,15 +61,7 @@ class Repository:
         return self._paths[name]
 
     def script(self, path: str) -> Module:
-        """A script, by its path relative to the root.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such script.
-        SyntaxError
-            If it is not valid Python.
-        """
+        """A script, by its path relative to the root; see ``DependencyGraph.of``."""
         file = self.root / path
         if not self.files.is_file(file):
             raise FileNotFoundError(file)
@@ -119,31 +105,26 @@ class Repository:
 
     def hands_over(self, definition: Definition) -> bool:
         """Whether it gives a function or class to a library that may look at its annotations."""
-        if definition not in self._hand_over:
-            self._hand_over[definition] = any(
-                self._hands_over(definition, call) for call in self.meaning(definition, False).calls
-            )
-        return self._hand_over[definition]
+        for call in self.meaning(definition, False).calls:
+            function = self.resolve_in(definition, call.func)
+            libraries = {t.partition(".")[0] for t in function if isinstance(t, str)}
+            if len(function) == 1 and libraries - _DO_NOT_LOOK:
+                given = (self.resolve_in(definition, value) for value in values_of(call))
+                nodes = (getattr(target, "node", None) for targets in given for target in targets)
+                if any(isinstance(node, (*FUNCTIONS, ast.ClassDef)) for node in nodes):
+                    return True
+        return False
 
-    def _hands_over(self, definition: Definition, call: ast.Call) -> bool:
-        function = self.resolve_in(definition, call.func)
-        if not function or not all(isinstance(target, str) for target in function):
-            return False
-        if all(target.startswith(tuple(_DO_NOT_LOOK)) for target in function):
-            return False
-        return any(
-            isinstance(target, Definition) and isinstance(target.node, (*FUNCTIONS, ast.ClassDef))
-            for value in values_of(call)
-            for target in self.resolve_in(definition, value)
-        )
-
-    def resolve_in(self, definition: Definition, node: ast.AST) -> list[Target]:
-        """What a name in a definition refers to; the definition may itself import it."""
+    def resolve_in(self, where: Module | Definition, node: ast.AST) -> list[Target]:
+        """What ``name.attribute`` refers to; a definition may itself import the name."""
         root, attributes = attribute_chain(node)
-        imports = self.meaning(definition, False).imports.get(getattr(root, "id", ""), ())
-        used = [Used(root.id, attributes, imported) for imported in imports]
-        found = [target for use in used for target in self.resolve(definition.module, use)]
-        return found or self.resolve_expression(definition.module, node)
+        if not isinstance(root, ast.Name):
+            return []
+        own = isinstance(where, Definition)
+        imports = self.meaning(where, False).imports.get(root.id, ()) if own else ()
+        used = [Used(root.id, attributes, i) for i in imports] or [Used(root.id, attributes)]
+        module = where.module if own else where
+        return [target for use in used for target in self.resolve(module, use)]
 
     def resolve(self, module: Module, used: Used) -> list[Target]:
         """What a name refers to; empty for a builtin or a name that nothing binds."""
@@ -151,22 +132,14 @@ class Repository:
             return self._imported(used.imported, used.attributes, frozenset())
         return self._named(module, used.root, used.attributes, frozenset())
 
-    def resolve_expression(self, module: Module, node: ast.AST) -> list[Target]:
-        """What ``name.attribute.attribute`` refers to; empty for other expressions."""
+    def library(self, where: Module | Definition, node: ast.AST) -> str:
+        """Dotted name of what ``name.attribute`` refers to in a library or among the builtins."""
         root, attributes = attribute_chain(node)
         if not isinstance(root, ast.Name):
-            return []
-        return self.resolve(module, Used(root.id, attributes))
-
-    def library(self, module: Module, node: ast.AST) -> str:
-        """Dotted name of what ``name.attribute`` refers to in a library or among the builtins."""
-        targets = self.resolve_expression(module, node)
-        if not targets and isinstance(node, ast.Name) and node.id in BUILTINS:
-            return f"builtins.{node.id}"
-        if not targets and isinstance(node, ast.Attribute):  # such as dict.fromkeys
-            root, chain = attribute_chain(node)
-            if getattr(root, "id", "") in BUILTINS:
-                return ".".join(("builtins", root.id, *chain))
+            return ""
+        targets = self.resolve_in(where, node)
+        if not targets and root.id in BUILTINS:
+            return ".".join(("builtins", root.id, *attributes))  # such as dict.fromkeys
         return targets[0] if len(targets) == 1 and isinstance(targets[0], str) else ""
 
     def _named(

@@ -122,17 +122,21 @@ class Job:
     Parameters
     ----------
     name : str
-        Of the job alone: its first output.
+        The job's first output, which no other job writes.
     rule : str
+        Name of the rule.
     wildcards : mapping of str to str
+        Value of each wildcard.
     outputs : tuple of str
+        Paths of the files that it writes.
     needs : tuple of str
-        Names of the jobs whose outputs it takes.
+        Names of the jobs whose outputs it reads.
     threads : int
+        Threads that it reserves.
     gpu : bool
-        Whether it takes a GPU.
+        Whether it uses a GPU.
     local : bool
-        Whether it runs where Snakemake does, on a cluster too.
+        Whether it runs on Snakemake's own machine even with a cluster.
     """
 
     name: str

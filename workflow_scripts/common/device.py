@@ -25,7 +25,7 @@ def chosen_device(name: str) -> torch.device:
     Raises
     ------
     UserError
-        For ``cuda`` if PyTorch finds no GPU.
+        If ``cuda`` is requested and PyTorch finds no GPU.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("compute.device: got 'cuda', but PyTorch finds no GPU here; allowed: cpu")
@@ -102,7 +102,7 @@ def reproducible(context: dict[str, Any]) -> Iterator[torch.device]:
     Raises
     ------
     UserError
-        For ``cuda`` if PyTorch finds no GPU.
+        If ``cuda`` is requested and PyTorch finds no GPU.
     """
     name = context.get("device", "auto")
     # CUDA reads once, when it starts, which GPUs it may use.

@@ -46,9 +46,8 @@ def check_task(
     Raises
     ------
     UserError
-        In one line that starts with the task's name: for a source that cannot work, a missing
-        file, and everything that ``read_task`` refuses in the files, or in the first rows of
-        files above ``WHOLE_BYTES``.
+        If the source cannot work, a file is missing, or ``read_task`` refuses the files or, for
+        files above ``WHOLE_BYTES``, their first rows; one line that starts with the task's name.
     """
     keys = {"train": "train", "dev": "dev", **(keys or {})}
     with in_one_line(f"task {name}: "):

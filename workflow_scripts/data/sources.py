@@ -55,8 +55,8 @@ def parse_source(source: str) -> Synthetic | Hub | Files:
     Raises
     ------
     UserError
-        For an unknown scheme, a malformed source, or a hub source without a commit, whose
-        contents could change.
+        If the scheme is unknown, the source is malformed, or a hub source has no commit, so that
+        its contents could change.
     """
     scheme, colon, rest = source.partition(":")
     if not colon or scheme not in SCHEMES:

@@ -41,7 +41,7 @@ def check_size(task: str, split: str, count: int | None) -> int:
     Raises
     ------
     UserError
-        For fewer examples than labels, or more than ``MOST``.
+        If there are fewer examples than labels, or more than ``MOST``.
     """
     size = USUAL[split] if count is None else count
     labels = len(GRAMMARS[task].labels)
@@ -80,7 +80,7 @@ def generate(
     Raises
     ------
     UserError
-        For an unknown task or a number of examples outside the limits.
+        If the task is unknown, or the number of examples is out of range.
     """
     if task not in GRAMMARS:
         raise UserError(

@@ -316,7 +316,7 @@ def named(values: list[Any], names: list[str], column: str, place: str) -> list[
     Raises
     ------
     UserError
-        For a number that has no name.
+        If a number has no name.
     """
 
     def name(value: Any) -> Any:

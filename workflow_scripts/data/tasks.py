@@ -82,8 +82,8 @@ def read_task(
     Raises
     ------
     UserError
-        In one line, for rows without text or label, a dev label that the training set lacks,
-        fewer than two classes, fewer examples than asked for, or a source that cannot be read.
+        If rows have no text or label, the training set lacks a dev label, there are fewer than
+        two classes or fewer examples than requested, or the source cannot be read; one line.
     """
     with in_one_line():
         parsed = sources.parse_source(source)

@@ -106,7 +106,7 @@ class Moments:
         Raises
         ------
         UserError
-            For another lag, or fewer than 2 lag rows.
+            If the moments were not made for this lag, or there are fewer than 2 lag rows.
         """
         if lag not in self.lags:
             raise UserError(f"lag: got {lag}, the moments were made for {list(self.lags)}")
@@ -219,7 +219,7 @@ class LayerMoments:
         Raises
         ------
         UserError
-            As in ``Moments.update``; or if a pair's layer is not among those given.
+            If ``Moments.update`` raises it, or a pair's layer is not among those given.
         """
         pairs = self.pairs
         if pairs is None:

@@ -50,7 +50,8 @@ def read_examples(
 
     Raises
     ------
-    UserError : if a task has fewer examples than ``count``.
+    UserError
+        If a task has fewer examples than ``count``.
     """
     parts = []
     for path, card in zip(dev, cards, strict=True):
@@ -73,17 +74,19 @@ def load_pair(
     model_dir : Path
         Folder with the model's ``config.json``.
     cards : list of Path
-        Card of the first model's task and of the second's; one where they are the same.
+        Card of the first model's task and of the second's; one if they are the same.
     weights : tuple of Path
-        Checkpoint of either model.
+        Checkpoints of the first and the second model.
     device : torch.device
+        Where both models are placed.
     attention : str
-        "sdpa", or "eager" if attention weights are needed of an architecture that runs its own
+        "sdpa", or "eager" if attention weights are needed and the architecture runs its own
         forward pass.
 
     Raises
     ------
-    UserError : if a file cannot be read, or the weights do not fit the architecture.
+    UserError
+        If a file cannot be read, or the weights do not fit the architecture.
     """
     pair = []
     for card, path in zip((cards[0], cards[-1]), weights, strict=True):
@@ -160,7 +163,8 @@ def chosen_rows(lengths: np.ndarray, tokens: str) -> tuple[Tensor, Tensor]:
 
     Raises
     ------
-    UserError : for another choice.
+    UserError
+        If ``tokens`` has another value.
     """
     if tokens not in TOKENS:
         raise UserError(f"tokens: got {tokens!r}, allowed: {', '.join(TOKENS)}")

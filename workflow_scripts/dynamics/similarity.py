@@ -90,7 +90,7 @@ def gather(
     Raises
     ------
     UserError
-        For fewer than 3 groups, or as in ``LayerMoments.update``.
+        If there are fewer than 3 groups, or ``LayerMoments.update`` raises it.
     """
     groups: dict[int, LayerMoments] = {}
     lags = [shift * longest for shift in _SHIFTS]

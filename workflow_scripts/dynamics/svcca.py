@@ -113,7 +113,7 @@ def svcca(moments: Moments, keep: float | int | None = 0.99, per_neuron: bool = 
     Raises
     ------
     UserError
-        For another ``keep``, or fewer than 2 rows.
+        If ``keep`` has another value, or there are fewer than 2 rows.
 
     References
     ----------
@@ -192,7 +192,7 @@ def unbiased_cka(moments: Moments) -> float:
     Raises
     ------
     UserError
-        For fewer than 4 rows.
+        If there are fewer than 4 rows.
 
     References
     ----------
@@ -257,7 +257,7 @@ def jackknife(
     Raises
     ------
     UserError
-        For fewer than 3 groups, or groups without rows.
+        If there are fewer than 3 groups, or a group has no rows.
 
     References
     ----------

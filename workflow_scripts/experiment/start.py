@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,22 @@ def disable_job_rate_limiter(workflow: Any) -> None:
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+
+
+def where_results_are(targets: Iterable[str], started_in: str) -> Iterator[str]:
+    """A line that says where the figures are, once all of them are made.
+
+    Parameters
+    ----------
+    targets : iterable of str
+        All files of the experiment.
+    started_in : str
+        Folder in which Snakemake was started.
+    """
+    if all(map(os.path.exists, targets)):
+        folder = os.path.abspath("results/figures")
+        near = os.path.relpath(folder, started_in)
+        yield f"every figure and table is in {folder if near.startswith('..') else near}"
 
 
 def delete_unneeded_checkpoints(settings: Any) -> None:

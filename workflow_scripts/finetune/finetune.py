@@ -84,9 +84,10 @@ def finetune(
 
     Raises
     ------
-    UserError : if the checkpoints are not one more than the epochs, a file cannot be read, the
-        weights do not fit the model, ``max_length`` is more than the model takes, the device is
-        missing, or a stop was requested.
+    UserError
+        If the checkpoints are not one more than the epochs, a file cannot be read, the weights do
+        not fit the model, ``max_length`` is more than the model takes, the device is missing, or a
+        stop was requested.
     """
     labels, settings = len(read_json(card)["labels"]), Recipe(**recipe)
     if len(checkpoints) != settings.epochs + 1:

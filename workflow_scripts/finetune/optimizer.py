@@ -78,7 +78,8 @@ def make_optimizer(
 
     Raises
     ------
-    KeyError : for an optimizer other than the three.
+    KeyError
+        If the recipe's optimizer is not one of the three.
 
     References
     ----------

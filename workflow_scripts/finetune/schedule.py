@@ -41,7 +41,8 @@ def factor(step: int, steps: int, schedule: str, warmup: float) -> float:
 
     Raises
     ------
-    ValueError : for another schedule, once the warm-up is over.
+    ValueError
+        If ``schedule`` is not one of the above; not raised during the warm-up.
 
     References
     ----------

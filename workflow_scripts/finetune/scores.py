@@ -30,7 +30,8 @@ def evaluate(
 
     Raises
     ------
-    ValueError : if there are no examples.
+    ValueError
+        If there are no examples.
     """
     batches = token_batches(encoded.lengths, token_budget)
     with torch.inference_mode():

@@ -180,7 +180,8 @@ class State:
 
         Raises
         ------
-        FileNotFoundError : if one of these epochs has not been saved.
+        FileNotFoundError
+            If one of these epochs has not been saved.
         """
         for epoch, target in enumerate(checkpoints):
             with atomic(target) as draft:

@@ -47,6 +47,7 @@ class Training:
     order : int
         Seed of the order of the examples and of dropout.
     device : torch.device
+        Where the training runs.
     token_budget : int
         Tokens, with padding, in one forward pass over the dev set.
     asked_to_stop : callable
@@ -101,7 +102,8 @@ class Training:
 
         Raises
         ------
-        UserError : if it was asked to stop; ``state`` then holds every step so far.
+        UserError
+            If it was asked to stop; ``state`` then holds every step so far.
         """
         if state.epoch < 0:
             scores = {"epoch": 0, "step": 0, "train_loss": math.nan, **self._dev_scores()}

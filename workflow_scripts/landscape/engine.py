@@ -94,7 +94,8 @@ def evaluate_points(
 
     Raises
     ------
-    ValueError : at a point with beta other than 0, if the plane is a line.
+    ValueError
+        At a point with beta other than 0, if the plane is a line.
     """
     for alpha, beta in points:
         plane.move(alpha, beta)

@@ -237,10 +237,11 @@ def load_surface(
     surface : SurfaceSpec
         Its layer group is used.
     token_budget : int or None
-        Most (padded) tokens in one forward pass; None for what suits the device.
+        Largest number of (padded) tokens in one forward pass; None chooses one for the device.
     device : torch.device
+        Where the surface is evaluated.
     dtypes : tuple of torch.dtype
-        Of the evaluators' matrix products, one each.
+        Type of each evaluator's matrix products.
 
     Raises
     ------

@@ -18,10 +18,11 @@ class Surface:
     Parameters
     ----------
     name : str
-        Its folder.
+        Name of its folder.
     run : Run
         The run that it is drawn for.
     kind : {"plane", "line", "group"}
+        Plane of two directions, line of one, or line within one layer group.
     second : Run, optional
         The run that gives the second direction, if one does; a line has none.
     computed : {"random", "pca"}, optional

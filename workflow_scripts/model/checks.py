@@ -102,7 +102,7 @@ def parse_source(source: str) -> Source:
     Raises
     ------
     UserError
-        For an unknown scheme, a malformed source, or a hub source without a commit.
+        If the scheme is unknown, the source is malformed, or a hub source has no commit.
     """
     scheme, colon, place = source.partition(":")
     if not colon or scheme not in SCHEMES:
@@ -146,8 +146,8 @@ def check_model(name: str, definition: dict[str, Any], attention: bool = False) 
     Raises
     ------
     UserError
-        In one line that starts with the key: if the source cannot work, a file is missing, cut
-        off or a Git LFS pointer, or the architecture is not supported.
+        If the source cannot work, a file is missing, truncated or a Git LFS pointer, or the
+        architecture is not supported; one line that starts with the key.
     """
     with in_one_line(f"models.{name}.source: "):
         source = parse_source(definition["source"])
@@ -177,7 +177,7 @@ def check_architecture(config: dict[str, Any], place: str) -> None:
     Raises
     ------
     UserError
-        For an encoder-decoder, and for an architecture whose logits depend on padding.
+        If it is an encoder-decoder, or an architecture whose logits depend on padding.
     """
     kind = config["model_type"]
     if kind in _ENCODER_DECODERS or config.get("is_encoder_decoder"):
@@ -494,8 +494,8 @@ def random_settings(place: str) -> tuple[str, dict[str, Any]]:
     Raises
     ------
     UserError
-        For an unknown architecture or key, a value that is no positive number (a seed may be 0),
-        or a ``hidden_size`` that is no multiple of ``num_attention_heads``.
+        If the architecture or a key is unknown, a value is not a positive number (a seed may be
+        0), or ``hidden_size`` is not a multiple of ``num_attention_heads``.
     """
     architecture, _, rest = place.partition(":")
     if architecture not in RANDOM_ARCHITECTURES:

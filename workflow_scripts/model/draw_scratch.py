@@ -14,7 +14,8 @@ def draw_scratch(config: Path, weights: Path, init: int) -> None:
 
     Raises
     ------
-    UserError : if the configuration cannot be read or its architecture is not supported.
+    UserError
+        If the configuration cannot be read or its architecture is not supported.
     """
     write_weights(draw_encoder(read_config(config.parent), init), weights)
 

@@ -54,7 +54,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     Raises
     ------
-    UserError : if the file is missing or is not a complete safetensors file.
+    UserError
+        If the file is missing or is not a complete safetensors file.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -131,8 +132,9 @@ def build_classifier(
 
     Raises
     ------
-    UserError : for fewer than 2 classes or another ``attention``, if the configuration cannot be
-        read, or if the architecture is not supported.
+    UserError
+        If there are fewer than 2 classes, ``attention`` has another value, the configuration
+        cannot be read, or the architecture is not supported.
     """
     if labels < 2:
         raise UserError(f"got {labels} classes, a classifier needs at least 2")
@@ -146,7 +148,8 @@ def read_config(model_dir: Path):
 
     Raises
     ------
-    UserError : if ``config.json`` is missing or unreadable, or names an unknown architecture.
+    UserError
+        If ``config.json`` is missing or unreadable, or names an unknown architecture.
     """
     from transformers import AutoConfig
 
@@ -169,8 +172,9 @@ def classifier_of(
 
     Raises
     ------
-    UserError : if the architecture has no sequence classifier, keeps weights that are no
-        parameters, or has no separate encoder.
+    UserError
+        If the architecture has no sequence classifier, keeps weights that are not parameters, or
+        has no separate encoder.
     """
     from transformers.initialization import no_init_weights
 
@@ -215,7 +219,8 @@ def classifier_class(config) -> type:
 
     Raises
     ------
-    UserError : if transformers has none for this configuration.
+    UserError
+        If transformers has none for this configuration.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -233,7 +238,8 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
     Raises
     ------
-    UserError : if a name is missing or unknown, or a shape differs; nothing is copied then.
+    UserError
+        If a name is missing or unknown, or a shape differs; nothing is copied then.
     """
     parameters = _parameters(module)
     if problem := disagreement(tensors, parameters):
@@ -262,15 +268,17 @@ def load_classifier(
     labels : int
         Number of classes, 2 or more.
     weights : mapping of str to Tensor
-        Of the whole classifier with its head, by full name.
+        All weights of the classifier, head included, by full name.
     device : torch.device
+        Where the classifier is placed.
     attention : str
-        Of a module of transformers, as in ``build_classifier``.
+        As in ``build_classifier``; only modules of transformers use it.
 
     Raises
     ------
-    UserError : if the configuration cannot be read, the architecture is not supported, or the
-        weights do not fit it.
+    UserError
+        If the configuration cannot be read, the architecture is not supported, or the weights do
+        not fit it.
     """
     architecture = known_architecture(read_json(Path(model_dir) / "config.json"))
     if architecture is None:
@@ -318,8 +326,9 @@ def start_weights(module: nn.Module, encoder: dict[str, Tensor], init: int) -> d
 
     Raises
     ------
-    UserError : if the encoder's names or shapes are not the module's, or the architecture's
-        own initialisation leaves out a parameter of the head.
+    UserError
+        If the encoder's names or shapes are not the module's, or the architecture's own
+        initialisation leaves out a parameter of the head.
     """
     prefix = _prefix(module)
     weights = {prefix + name: tensor for name, tensor in encoder.items()}
@@ -359,8 +368,8 @@ def draw_encoder(config, init: int, stream: str = "encoder") -> dict[str, Tensor
 
     Raises
     ------
-    UserError : if the architecture is not supported, or its own initialisation leaves out a
-        parameter.
+    UserError
+        If the architecture is not supported, or its own initialisation leaves out a parameter.
     """
     base = _base(classifier_of(config, labels=2))
     with _random_stream(stream, init):
@@ -421,7 +430,8 @@ def names_with_prefix(encoder: Iterable[str], classifier: Iterable[str]) -> list
 
     Raises
     ------
-    UserError : if there is no prefix with which the classifier has all of the encoder's names.
+    UserError
+        If there is no prefix with which the classifier has all of the encoder's names.
     """
     encoder, known = list(encoder), set(classifier)
     for name in sorted(known):
@@ -498,7 +508,8 @@ def names_in_layers(module_or_names: nn.Module | Iterable[str], layers: range) -
 
     Raises
     ------
-    UserError : if the layers share their weights (ALBERT), or none of the names is in them.
+    UserError
+        If the layers share their weights (ALBERT), or none of the names is in them.
     """
     names = _names(module_or_names)
     if shares_layers(names):
@@ -514,7 +525,8 @@ def check_own_layers(module_or_names: nn.Module | Iterable[str]) -> None:
 
     Raises
     ------
-    UserError : if the layers share their weights (ALBERT).
+    UserError
+        If the layers share their weights (ALBERT).
     """
     if shares_layers(module_or_names):
         raise UserError("ALBERT's layers share one set of weights: none can be rolled back alone")

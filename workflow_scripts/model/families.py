@@ -377,7 +377,8 @@ def read_architecture(facts: Mapping[str, Any]) -> Architecture:
 
     Raises
     ------
-    UserError : if a size is no positive whole number.
+    UserError
+        If a size is not a positive whole number.
     """
     family = FAMILIES[facts["model_type"]]
     values = {name: family.setting(facts, name) for name in _DEFAULTS | dict(family.defaults)}

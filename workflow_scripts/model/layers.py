@@ -16,7 +16,8 @@ def layer_groups(count: int, groups: dict[str, list[int]] | None = None) -> dict
 
     Raises
     ------
-    UserError : if a group holds a layer that the model lacks, or there are too few layers.
+    UserError
+        If a group holds a layer that the model lacks, or there are too few layers.
     """
     if groups is None:
         if count < 3:

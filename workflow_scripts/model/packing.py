@@ -20,6 +20,7 @@ class Packed:
     Attributes
     ----------
     tokens, positions, types : Tensor of shape [T]
+        Id, position and token type of each token, int64.
     groups : list of tuple of int
         Examples of one length: first example, first token, number of examples, length.
     firsts : Tensor of shape [N]
@@ -79,7 +80,8 @@ def pack_batch(architecture: Architecture, batch: Mapping[str, Tensor]) -> Packe
 
     Raises
     ------
-    ValueError : if it is padded.
+    ValueError
+        If the batch is padded.
     """
     ids = batch["input_ids"]
     if not batch["attention_mask"].all():

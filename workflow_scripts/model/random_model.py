@@ -45,7 +45,8 @@ def random_facts(architecture: str, settings: dict[str, Any], vocabulary: int) -
 
     Raises
     ------
-    UserError : if ``embedding_size`` is set for an architecture that has none.
+    UserError
+        If ``embedding_size`` is set for an architecture that has none.
     """
     chosen = {key: value for key, value in settings.items() if value is not None and key != "seed"}
     chosen["vocab_size"] = settings["vocab_size"] or vocabulary
@@ -99,7 +100,8 @@ def random_tokenizer(architecture: str, vocab_size: int | None):
 
     Raises
     ------
-    UserError : if ``vocab_size`` is too small for the special tokens and the bytes (517).
+    UserError
+        If ``vocab_size`` is too small for the special tokens and the bytes (517).
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

@@ -185,7 +185,8 @@ class Runner:
 
         Raises
         ------
-        torch.OutOfMemoryError : if a GPU has too little memory for the longest example alone.
+        torch.OutOfMemoryError
+            If the GPU's memory does not hold even the longest example alone.
         """
         while True:
             try:
@@ -252,7 +253,8 @@ def hidden_states(
 
     Raises
     ------
-    UserError : if the architecture gives none.
+    UserError
+        If the architecture gives none.
     """
     device, architecture = next(module.parameters()).device, architecture_of(module)
     if architecture is None:
@@ -303,7 +305,8 @@ def rolled_back_states(
 
     Raises
     ------
-    UserError : if the layers share their weights (ALBERT), or the models differ in depth.
+    UserError
+        If the layers share their weights (ALBERT), or the models differ in depth.
     """
     check_own_layers(module)
     depths = [layer_count(each) for each in (module, before)]
@@ -399,7 +402,8 @@ def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
 
     Raises
     ------
-    UserError : if the model returns no attention.
+    UserError
+        If the model returns no attention.
     """
     if isinstance(module, Classifier):
         yield from _known_layers(module, batch)

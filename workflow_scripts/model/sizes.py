@@ -118,7 +118,8 @@ def shape_of(name: str, source: str, run: Path) -> tuple[Shape, str]:
 
     Raises
     ------
-    UserError : if the source cannot work, or nothing is known of it without a network.
+    UserError
+        If the source cannot work, or nothing is known of it without a network.
     """
     try:
         parsed = parse_source(source)
@@ -144,7 +145,8 @@ def shape_in(name: str, folder: Path) -> tuple[Shape, str]:
 
     Raises
     ------
-    UserError : if it cannot be read, or lacks a size.
+    UserError
+        If it cannot be read, or lacks a size.
     """
     return _shape_in(Path(folder) / "config.json"), f"--shape {name}={folder}"
 
@@ -162,7 +164,8 @@ def shape_from(facts: Mapping[str, Any]) -> Shape:
 
     Raises
     ------
-    UserError : if it lacks a size, or a size is no positive whole number.
+    UserError
+        If it lacks a size, or a size is not a positive whole number.
     """
     kind = facts["model_type"]
     known = known_architecture(facts)

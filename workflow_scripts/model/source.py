@@ -179,7 +179,7 @@ def fetch(source: str, sha256: str | None = None, attention: bool = False) -> Pr
     Raises
     ------
     UserError
-        In one line: if the source cannot be found or read, its weights are not the expected ones
+        If the source cannot be found or read, its weights are not the expected ones
         or not finite, its logits depend on padding, or its attention cannot be compared.
     """
     with in_one_line():

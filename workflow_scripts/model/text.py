@@ -18,11 +18,13 @@ class Encoded:
     Attributes
     ----------
     input_ids : list of N lists of int
+        Token ids of each example.
     token_type_ids : list of N lists of int, or None
-        None where the model takes none.
+        None if the model takes none.
     lengths : ndarray of shape (N,)
-        Tokens, with the special ones.
+        Tokens of each example, special ones included.
     labels : ndarray of shape (N,), int64
+        Label id of each example.
     """
 
     input_ids: list[list[int]]
@@ -68,7 +70,8 @@ def load_tokenizer(model_dir: Path) -> Tokenizer:
 
     Raises
     ------
-    UserError : if one of its files is missing or cannot be read.
+    UserError
+        If one of its files is missing or cannot be read.
     """
     file = Path(model_dir) / "tokenizer.json"
     try:
@@ -122,8 +125,10 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
 
     Raises
     ------
-    UserError : if ``max_length`` is more than the model takes.
-    KeyError : if a column is missing.
+    UserError
+        If ``max_length`` is more than the model takes.
+    KeyError
+        If a column is missing.
     """
     if max_length > tokenizer.model_max_length:
         raise UserError(
@@ -187,6 +192,7 @@ def collate(encoded: Encoded, indices: np.ndarray, pad_id: int, device="cpu") ->
     pad_id : int
         Token that fills up shorter examples.
     device : torch.device
+        Where the tensors are placed.
 
     Returns
     -------

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workflow_scripts.common.costs import Machine
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.experiment.checks import check_configfiles
 from workflow_scripts.experiment.config import Config, validated
 from workflow_scripts.plan.machine import GPUS, REACHED, known_gpu, measured
 
@@ -22,11 +23,13 @@ def read_settings(configfiles: list[Path]) -> Config:
 
     Raises
     ------
-    UserError : if a file cannot be read, or something in it is wrong.
+    UserError
+        If a file cannot be read, or something in it is wrong.
     """
     from snakemake.common.configfile import load_configfile
     from snakemake.utils import update_config
 
+    check_configfiles(configfiles)
     merged: dict = {}
     written: dict = {}
     for path in (ROOT / "config.yaml", *configfiles):
@@ -67,8 +70,9 @@ def plan(arguments: argparse.Namespace) -> str:
 
     Raises
     ------
-    UserError : if something in the configuration or the arguments is wrong, or the size of a model
-        or task is not known.
+    UserError
+        If something in the configuration or the arguments is wrong, or the size of a model or task
+        is not known.
     """
     from workflow_scripts.experiment.products import all_tasks
     from workflow_scripts.model.pricing import Pricing

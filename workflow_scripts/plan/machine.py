@@ -40,20 +40,25 @@ def measured(
 ) -> Machine:
     """This machine's rates, in a few seconds.
 
-    A CPU's are those of one thread in processor time, so that what else runs hardly counts, times
-    the threads of a job; where more threads are planned than there are processor cores, they share
-    them.
+    A CPU's rates are those of one thread in processor time, so that other processes hardly count,
+    times the threads of a job. If more threads are planned than the machine has cores, they share
+    the cores.
 
     Parameters
     ----------
-    hidden, intermediate : of the model: the products are those of its largest matrices.
-    device : ``cpu`` or ``cuda``.
-    threads : of one job that runs a model.
-    cores, gpus : that the run may use.
+    hidden, intermediate : int
+        Widths of the model; the products that are timed are those of its largest matrices.
+    device : {"cpu", "cuda"}
+        Where the products are timed.
+    threads : int
+        Threads of one job that runs a model.
+    cores, gpus : int
+        Number of cores and of GPUs that the run may use.
 
     Raises
     ------
-    UserError : for ``cuda`` where PyTorch finds no GPU.
+    UserError
+        If ``device`` is ``cuda`` and PyTorch finds no GPU.
     """
     import torch
 

@@ -25,12 +25,24 @@ def text(
 
     Parameters
     ----------
-    models : name, sizes, and where those are known from.
-    lengths : by model and task.
-    note : a line on the choice of the machine; may be empty.
-    ends : when each job ends, seconds.
-    other_versions : library and versions -> files that were made with it (``rebuilds.libraries``).
-    submit : seconds, counted in ``jobs``, that a cluster adds to each job it runs.
+    settings : Config
+    models : list of tuple
+        Name of each model, its sizes, and their source.
+    lengths : dict of str to dict of str to Lengths
+        Lengths of the examples, by model and task.
+    machine : Machine
+        The machine that the times are for.
+    note : str
+        A line on the choice of the machine; may be empty.
+    jobs : list of PricedJob
+        The jobs that would run.
+    ends : dict of str to float
+        Time at which each job ends, seconds from the start, by the job's name.
+    other_versions : dict of str to int
+        Number of files that were made with another version of a library, by library and versions
+        (``rebuilds.libraries``).
+    submit : float
+        Seconds that a cluster adds to each of its jobs, included in ``jobs``.
     """
     lines = [f"plan of experiment {settings.experiment.name}, from nothing to all figures", ""]
     lines += table(jobs, ends, machine)

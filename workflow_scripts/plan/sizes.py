@@ -52,18 +52,23 @@ def lengths_of(
 ) -> Lengths:
     """Lengths of a task's examples in a model's tokens.
 
-    Measured, with the model's tokenizer or from counted words, where the examples are on this
-    machine or are generated; else drawn from what is known of the task.
+    They are measured, with the model's tokenizer or by counting words, if the examples are on this
+    machine or are generated; otherwise they are drawn from what is known of the task.
 
     Parameters
     ----------
-    task, model : names in the configuration.
-    run : folder of the run, which may have prepared the task already.
-    by_words : count words, which is quicker than the tokenizer.
+    settings : Config
+    task, model : str
+        Names in the configuration.
+    run : Path
+        Folder of the run, which may have prepared the task already.
+    by_words : bool
+        Count words, which is faster than the tokenizer.
 
     Raises
     ------
-    UserError : if the examples cannot be read, or nothing is known of the task without a network.
+    UserError
+        If the examples cannot be read, or nothing is known of the task without a network.
     """
     definition, longest = settings.tasks[task], settings.finetune.max_length
     tables = _tables(task, definition, run)
@@ -122,8 +127,19 @@ def drawn_lengths(examples: int, mean: float, spread: float, longest: int) -> np
 
     Parameters
     ----------
-    spread : standard deviation over mean.
-    longest : where inputs are cut, tokens.
+    examples : int
+        How many lengths to draw.
+    mean : float
+        Mean length, tokens.
+    spread : float
+        Standard deviation divided by the mean.
+    longest : int
+        Longest input in tokens; longer ones are cut.
+
+    Returns
+    -------
+    ndarray of shape (examples,), int64
+        Tokens of each example.
     """
     shape = spread**-2
     drawn = np.random.default_rng(0).gamma(shape, mean / shape, examples)
@@ -201,7 +217,8 @@ def given_lengths(text: str, longest: int) -> Lengths:
 
     Raises
     ------
-    UserError : for anything else.
+    UserError
+        If the text has another form, or a number is out of range.
     """
     parts = text.split(",")
     try:

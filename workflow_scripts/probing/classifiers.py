@@ -101,7 +101,9 @@ class Split:
     Attributes
     ----------
     x : ndarray of shape (n, d)
+        Rows are examples.
     labels : ndarray of shape (n,), integers
+        Label id of each row.
     """
 
     x: np.ndarray

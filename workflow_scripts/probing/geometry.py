@@ -79,10 +79,11 @@ class Spread:
     Attributes
     ----------
     label : int
+        Label id of the clusters.
     pairs : int
-        Pairs of points of one cluster.
+        Number of pairs of points in one cluster.
     mean, largest : float
-        Of their distances; NaN without a pair.
+        Mean and largest distance of these pairs; NaN if there is no pair.
     """
 
     label: int

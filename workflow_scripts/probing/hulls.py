@@ -114,7 +114,7 @@ def closest_points(x: np.ndarray, y: np.ndarray, tolerance: float = 1e-8) -> Hul
     Raises
     ------
     UserError
-        As ``separable``.
+        If ``separable`` would raise it.
     """
     return Search(*checked(x, y)).run((), tolerance)
 

@@ -20,8 +20,9 @@ class Target:
     Attributes
     ----------
     words : tuple of int
-        Places in the sentence, from 0: one, or the dependent and its head.
+        Positions in the sentence, from 0: one, or the dependent and its head.
     label : str
+        The label as the file spells it.
     """
 
     words: tuple[int, ...]
@@ -37,7 +38,9 @@ class Sentence:
     name : str
         From the file, or the number of the sentence in it.
     words : tuple of str
+        Words in the order of the sentence.
     targets : tuple of Target
+        Labels of words, or of pairs of words.
     """
 
     name: str
@@ -87,8 +90,8 @@ def read_conllu(path: Path, label: str = "upos") -> Corpus:
     Raises
     ------
     UserError
-        For a line that is not CoNLL-U, with file and line; for an unknown column; for a file
-        without sentences.
+        If a line is not CoNLL-U (the message has file and line), the column is unknown, or the
+        file has no sentences.
     """
     if label not in UNITS:
         raise UserError(f"label: got {label!r}, allowed: {', '.join(UNITS)}{nearest(label, UNITS)}")
@@ -204,7 +207,8 @@ def read_token_table(
     Raises
     ------
     UserError
-        For a missing column; for a broken row, with file and line; for a table without rows.
+        If a column is missing, a row is broken (the message has file and line), or the table has
+        no rows.
     """
     lines = [line.rstrip("\r") for line in _lines(path)]
     header = lines[0].split("\t")

@@ -39,6 +39,7 @@ def joined(words: Sequence[str]) -> tuple[str, np.ndarray]:
     Parameters
     ----------
     words : sequence of W str
+        Words in the order of the sentence.
 
     Returns
     -------

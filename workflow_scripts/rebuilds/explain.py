@@ -20,6 +20,7 @@ from workflow_scripts.rebuilds.records import (
     small_file_digest,
     versions,
 )
+from workflow_scripts.rebuilds.sources import sources_of
 
 Files = dict[str, str | list[str]]  # paths of a rule's inputs by name
 
@@ -40,7 +41,7 @@ def keep_sources(codes: dict[str, str]) -> None:
     for script, code in codes.items():
         target = _sources_path(code)
         if not target.exists():
-            sources = reach(script).sources()
+            sources = sources_of(reach(script))
             write_text(json.dumps({"script": script, "sources": sources}) + "\n", target)
 
 
@@ -269,7 +270,7 @@ def changed_definitions(found: CodeClosure, old: dict[str, str]) -> list[str]:
     list of str
         A text for each change. A definition that only moved to another file is left out.
     """
-    new = found.sources()
+    new = sources_of(found)
     by_place = {}
     for reached in found.reached:
         by_place.setdefault(reached.place, reached)

@@ -52,8 +52,12 @@ def tracked(
     def order(wildcards: Any) -> dict[str, list[str]]:
         return named_paths(inputs(wildcards) if callable(inputs) else inputs, wildcards)
 
+    def in_order(wildcards: Any) -> dict[str, Any]:
+        """Settings with their keys in order: Snakemake compares them as text."""
+        return dict(sorted((spec(wildcards) if callable(spec) else spec).items()))
+
     return {
-        "spec": spec,
+        "spec": in_order,
         "code": lambda wildcards: hashes.of(path).code,
         "libraries": libraries,
         "inputs": order,

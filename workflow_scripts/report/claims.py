@@ -80,6 +80,7 @@ class TaskEvidence:
     Attributes
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : RunEvidence
         From the pre-trained start and from scratch, over the same examples; ``scratch`` is None
         where the experiment has no such runs, and what compares with it is left out.
@@ -106,6 +107,7 @@ class ContinuationEvidence:
     Attributes
     ----------
     task : str
+        Name of the task.
     before, after : DataFrame
         Scores of the first run and of the run that continues it: ``epoch`` and ``accuracy``
         (0 to 1).
@@ -129,10 +131,10 @@ class RollbackEvidence:
     Attributes
     ----------
     task : str
+        Name of the task.
     table : DataFrame
         From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
-        the
-        fine-tuned model with its interval ``low``, ``high`` (points).
+        the fine-tuned model with its interval ``low``, ``high`` (points).
     failed : bool
         Whether the run ends no better than the majority class.
     """
@@ -153,6 +155,7 @@ def wider_optimum(
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : Line
         Of the task's two runs, over the same examples.
     tolerances : list of float
@@ -201,6 +204,7 @@ def easier_optimisation(
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : DataFrame
         Histories with ``step`` (from 1) and ``loss`` (nats), a row per step.
     chance_loss : float
@@ -264,6 +268,7 @@ def straight_path(task: str, pretrained: pd.DataFrame, scratch: pd.DataFrame) ->
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : DataFrame
         Trajectories with ``epoch`` and ``cosine`` (see ``projection.Coordinates``).
 
@@ -297,6 +302,7 @@ def no_loss_barrier(
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : Line
         Of the task's two runs; None where there is none from scratch.
     resamples : int
@@ -346,6 +352,7 @@ def robust_to_overfitting(
     Parameters
     ----------
     task : str
+        Name of the task.
     before, after : DataFrame
         Scores of the run and of the run that continues it, with ``epoch`` and ``accuracy`` (0 to
         1); the last row counts.
@@ -379,6 +386,7 @@ def consistent_surfaces(
     Parameters
     ----------
     task : str
+        Name of the task.
     pretrained, scratch : Plane
         Of the task's two runs; None where there is none from scratch.
     resamples : int
@@ -437,10 +445,10 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
     Parameters
     ----------
     task : str
+        Name of the task.
     rollback : DataFrame
         From ``roll_back_groups.table``, the lowest group first: ``group``, and ``difference`` from
-        the
-        fine-tuned model with its interval ``low``, ``high`` (points).
+        the fine-tuned model with its interval ``low``, ``high`` (points).
 
     Raises
     ------

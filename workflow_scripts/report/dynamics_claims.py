@@ -28,9 +28,11 @@ class Curve:
     Attributes
     ----------
     values : ndarray of shape (L,)
+        The distance at each layer.
     samples : ndarray of shape (S, L)
-        Of bootstrap samples or, with ``jackknife``, without each group of examples.
+        The distances of bootstrap samples or, with ``jackknife``, without each group of examples.
     jackknife : bool
+        Whether ``samples`` are those of a jackknife.
     what : str
         The distance in words, with its unit.
     """
@@ -188,6 +190,7 @@ def low_layers_rolled_back(task: str, curve: Curve) -> list[LedgerRow]:
     Parameters
     ----------
     task : str
+        Name of the task.
     curve : Curve
         Distance of the last layer, by the layer rolled back.
 

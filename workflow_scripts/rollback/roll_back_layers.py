@@ -45,7 +45,7 @@ def roll_back_layers(
     Raises
     ------
     UserError
-        As in ``compare_representations``; or if the layers share their weights (ALBERT).
+        If ``compare_representations`` would raise it, or the layers share their weights (ALBERT).
 
     References
     ----------

@@ -26,7 +26,7 @@ def check_metric(metric: str, classes: int) -> None:
     Raises
     ------
     UserError
-        For another metric, and for F1 of more than two classes.
+        If the metric is unknown, or is F1 and there are more than two classes.
     """
     if metric not in METRICS:
         raise UserError(

@@ -1,6 +1,6 @@
-"""Layers put back one by one: states below kept, against a whole pass for every layer.
+"""Layers rolled back one by one: lower states kept, against a whole pass for every layer.
 
-    make bench BENCH=layers_back
+    make bench BENCH=layer_rollback
 
 The same models (random weights of MiniLM's width), sentences and thread, in alternation in one
 process; prints medians, the ratio, and the ratio of layers that have to be computed: with L layers
