@@ -401,8 +401,7 @@ class _Reader:
             self._use(name, (), scope)
 
     def _Import(self, node: ast.Import | ast.ImportFrom, scope: str) -> None:
-        # What the names refer to follows from where they are used, so that a definition that
-        # moves to another file stays the same.
+        # What the names refer to follows from their uses, so a definition may move to another file.
         names = []
         for name, imported in imported_by(node, self.definition.module.package):
             names.append(name)

@@ -1,8 +1,7 @@
 """Whether importing a module does nothing but bind names.
 
-A module is plain if its top level has only imports, functions, classes and constants, each name
-bound once, and evaluates nothing but literals, names, and calls of the few functions below, which
-have no effect and look at nothing that could change. In doubt a module is not plain.
+A plain module has only imports, functions, classes and constants, each name bound once, made of
+literals, names, and calls of the functions below, which have no effect. In doubt it is not plain.
 """
 
 import ast
@@ -80,8 +79,7 @@ _HOOKS = words(
 )
 _MAKING = words("__init__ __new__ __post_init__ __setattr__ __hash__ __eq__ __get__ __set__")
 _STATE = ("os.environ", "os.getenv", "sys.", "logging.root")
-
-
+_CONTEXT = "contextlib.contextmanager"
 # Expressions that give a value if all their parts are values.
 _OPERATIONS = words("BinOp BoolOp Compare FormattedValue JoinedStr Slice UnaryOp")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp)
@@ -171,7 +169,11 @@ class Plainness:
             return isinstance(node.value, ast.Name) and node.value.id in at.names
         values = values_of(node) if isinstance(node, ast.Call) else []
         function = self.repository.library(at.module, getattr(node, "func", node))
-        return function in known and self._least(values, at) is Kind.VALUE
+        # Calling a function that makes contexts does nothing before one of them is entered.
+        maker = self._only(node.func, at, FUNCTIONS) if isinstance(node, ast.Call) else None
+        by = maker.node.decorator_list if maker else []
+        context = [self.repository.library(maker.module, d) for d in by] == [_CONTEXT]
+        return (function in known or context) and self._least(values, at) is Kind.VALUE
 
     def _annotation(self, node: ast.expr, at: _Place) -> bool:
         reading = self._reading[at.module]  # only code that reads annotations could see it
@@ -226,7 +228,7 @@ class Plainness:
         for base in node.bases:
             plain = base.value if isinstance(base, ast.Subscript) else base
             library = self.repository.library(at.module, plain)
-            target = self._class_of(plain, at)
+            target = self._only(plain, at, ast.ClassDef)
             if library in _BASES or library.startswith("builtins."):
                 found.add(library)
             elif target is not None and self._is_quiet_class(target):
@@ -237,11 +239,11 @@ class Plainness:
                 found.add("")
         return found
 
-    def _class_of(self, node: ast.expr, at: _Place) -> Definition | None:
-        """The class of the repository that an expression names."""
+    def _only(self, node: ast.expr, at: _Place, kind: type | tuple) -> Definition | None:
+        """The class or function of the repository that an expression names."""
         targets = self.repository.resolve_in(at.module, node)
-        is_class = len(targets) == 1 and isinstance(getattr(targets[0], "node", None), ast.ClassDef)
-        return targets[0] if is_class else None
+        one = len(targets) == 1 and isinstance(getattr(targets[0], "node", None), kind)
+        return targets[0] if one else None
 
     def _is_quiet_class(self, target: Definition) -> bool:
         if target not in self._classes:
@@ -404,7 +406,7 @@ class Plainness:
         if isinstance(function, ast.Attribute) and function.attr in _METHODS:
             return _value(given, self._kind(function.value, at))
         self._reading[at.module] = True
-        record = self._class_of(function, at)
+        record = self._only(function, at, ast.ClassDef)
         if record is not None and self._is_record(record):
             return min(Kind.KEPT, self._least(values, at))
         return Kind.UNKNOWN

@@ -43,11 +43,9 @@ _LEAD_ANYWHERE = words(
     "get_objects get_referents get_referrers getclasstree getclosurevars setprofile settrace"
 )
 # With these any name of the module may be used.
-_ANY_NAME_HERE = words(
-    "eval exec globals locals vars compile builtins.eval builtins.exec builtins.globals "
-    "builtins.locals builtins.vars builtins.compile"
-)
-# These tell where a definition is.
+_EVALUATE = words("eval exec globals locals vars compile")
+_ANY_NAME_HERE = _EVALUATE | {f"builtins.{name}" for name in _EVALUATE}
+# These show where a definition is.
 _TELL_PLACE = words("__module__ getmodule getmodulename pickle cloudpickle dill joblib shelve")
 # With these a name or path that is only known when the program runs becomes a module.
 _IMPORTS_BY_NAME = words(
@@ -367,7 +365,7 @@ class _Walk:
                 self._reach_named(text, place)
 
     def _index_modules(self, definition: Definition, dotted: str, place: str) -> None:
-        """Any module that ``sys.modules`` may give; whether one is loaded, and names, tell none."""
+        """Any module that ``sys.modules`` may give; whether one is loaded, and names, say none."""
         uses = harmless = 0
         for node in ast.walk(definition.node):
             uses += _dotted(node) == dotted

@@ -23,9 +23,9 @@ class Point(NamedTuple):
 
 # Points that equal a checkpoint: exact, whether or not the grid holds them (paper, section 3.2).
 ANCHORS = {
-    "plane": {Point(0.0, 0.0): "start", Point(1.0, 0.0): "end"},
-    "line": {Point(0.0, 0.0): "start", Point(1.0, 0.0): "end"},
-    "group": {Point(0.0, 0.0): "fine_tuned", Point(-1.0, 0.0): "rollback"},
+    "plane": {(0.0, 0.0): "start", (1.0, 0.0): "end"},
+    "line": {(0.0, 0.0): "start", (1.0, 0.0): "end"},
+    "group": {(0.0, 0.0): "fine_tuned", (-1.0, 0.0): "rollback"},
 }
 
 

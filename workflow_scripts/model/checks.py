@@ -62,8 +62,7 @@ _DEPEND_ON_PADDING = (
 # Architectures whose attention is not one matrix of tokens by tokens for each head.
 _NO_ATTENTION = ("big_bird", "longformer", "mra")
 
-# Architectures of random models, and their settings with default values.
-RANDOM_ARCHITECTURES = (*FAMILIES, "deberta-v2", "mpnet", "modernbert")
+# Settings of random models with default values.
 RANDOM_DEFAULTS: dict[str, Any] = {
     "num_hidden_layers": 2,
     "hidden_size": 32,
@@ -478,6 +477,11 @@ def tokenizer_files(folder: Path) -> list[Path]:
     raise UserError(f"{folder}: has no tokenizer (tokenizer.json, vocab.txt, …)")
 
 
+def random_architectures() -> tuple[str, ...]:
+    """Architectures of random models."""
+    return (*FAMILIES, "deberta-v2", "mpnet", "modernbert")
+
+
 def random_settings(place: str) -> tuple[str, dict[str, Any]]:
     """Architecture and settings of ``ARCHITECTURE:key=value,key=value``.
 
@@ -487,7 +491,7 @@ def random_settings(place: str) -> tuple[str, dict[str, Any]]:
     Returns
     -------
     architecture : str
-        One of ``RANDOM_ARCHITECTURES``.
+        One of ``random_architectures()``.
     settings : dict
         All keys with their values; those not given have their defaults.
 
@@ -498,10 +502,10 @@ def random_settings(place: str) -> tuple[str, dict[str, Any]]:
         0), or ``hidden_size`` is not a multiple of ``num_attention_heads``.
     """
     architecture, _, rest = place.partition(":")
-    if architecture not in RANDOM_ARCHITECTURES:
+    if architecture not in random_architectures():
         raise UserError(
-            f"got architecture {architecture!r}, allowed: {', '.join(RANDOM_ARCHITECTURES)}"
-            f"{nearest(architecture, RANDOM_ARCHITECTURES)}"
+            f"got architecture {architecture!r}, allowed: {', '.join(random_architectures())}"
+            f"{nearest(architecture, random_architectures())}"
         )
     settings = dict(RANDOM_DEFAULTS)
     for pair in filter(None, (part.strip() for part in rest.split(","))):

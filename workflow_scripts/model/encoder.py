@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -40,13 +41,22 @@ _DROPOUT_KEYS = (
     "seq_classif_dropout",
     "summary_last_dropout",
 )
-# Where groups of layers are that share their weights: "albert_layer_groups".
-_GROUPS = tuple(
-    family.layer.partition(".{group}")[0].rpartition(".")[2]
-    for family in FAMILIES.values()
-    if family.shares_layers
-)
-_LAYER = re.compile(rf"(?:^|\.)(?:layers?|{'|'.join(_GROUPS)})\.(\d+)\.")
+
+
+@cache
+def _shared_groups() -> tuple[str, ...]:
+    """Where groups of layers are that share their weights: ``albert_layer_groups``."""
+    return tuple(
+        family.layer.partition(".{group}")[0].rpartition(".")[2]
+        for family in FAMILIES.values()
+        if family.shares_layers
+    )
+
+
+@cache
+def _layer_name() -> re.Pattern[str]:
+    """The number of a layer, or of a group, in the name of a parameter."""
+    return re.compile(rf"(?:^|\.)(?:layers?|{'|'.join(_shared_groups())})\.(\d+)\.")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -465,7 +475,7 @@ def layer_of(name: str) -> int | None:
 
     ALBERT's layers share their weights: the index is that of the layer group (0 as a rule).
     """
-    found = _LAYER.search(name)
+    found = _layer_name().search(name)
     return int(found.group(1)) if found else None
 
 
@@ -494,7 +504,9 @@ def part_of(name: str, prefix: str) -> str:
 
 def shares_layers(module_or_names: nn.Module | Iterable[str]) -> bool:
     """Whether several layers use one set of weights (ALBERT)."""
-    return any(f"{group}." in name for name in _names(module_or_names) for group in _GROUPS)
+    return any(
+        f"{group}." in name for name in _names(module_or_names) for group in _shared_groups()
+    )
 
 
 def layer_count(module_or_names: nn.Module | Iterable[str]) -> int:
@@ -536,7 +548,7 @@ def layer_modules(module: nn.Module) -> list[nn.Module]:
     """The layers of an encoder of transformers, lowest first; each with separate weights."""
     places = {}
     for name, _ in module.named_parameters():
-        if (found := _LAYER.search(name)) is not None:
+        if (found := _layer_name().search(name)) is not None:
             places[int(found.group(1))] = name[: found.end() - 1]
     return [module.get_submodule(places[index]) for index in sorted(places)]
 

@@ -7,7 +7,7 @@ Needs neither PyTorch nor transformers, whose import takes longer than many a jo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -73,7 +73,7 @@ class Family:
     head : Head
         Of its sequence classifier.
     prefix : str
-        Before the names of the encoder's weights in a classifier; ``model_type`` if empty.
+        Before the names of the encoder's weights in a classifier.
     keys : mapping of str to str
         Keys of config.json by their BERT names, where it names them otherwise; None where the
         family has no such key.
@@ -102,7 +102,7 @@ class Family:
 
     model_type: str
     head: Head
-    prefix: str = ""
+    prefix: str = field(kw_only=True)
     keys: Mapping[str, str | None] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     token_types: int = 2
@@ -110,30 +110,9 @@ class Family:
     projection: str = ""
     always_projected: bool = False
     layer: str = "encoder.layer.{layer}"
-    parts: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "query": "attention.self.query",
-            "key": "attention.self.key",
-            "value": "attention.self.value",
-            "attention_out": "attention.output.dense",
-            "attention_norm": "attention.output.LayerNorm",
-            "up": "intermediate.dense",
-            "down": "output.dense",
-            "output_norm": "output.LayerNorm",
-        }
-    )
-    dropouts: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "attention": "attention.self.dropout",
-            "attention_out": "attention.output.dropout",
-            "down": "output.dropout",
-        }
-    )
+    parts: Mapping[str, str] = field(kw_only=True)
+    dropouts: Mapping[str, str] = field(kw_only=True)
     computed: bool = True
-
-    def __post_init__(self) -> None:
-        if not self.prefix:
-            object.__setattr__(self, "prefix", self.model_type)
 
     @property
     def shares_layers(self) -> bool:
@@ -156,25 +135,63 @@ class Family:
         return default if key is None else facts.get(key, default)
 
 
+_PARTS = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "attention_out": "attention.output.dense",
+    "attention_norm": "attention.output.LayerNorm",
+    "up": "intermediate.dense",
+    "down": "output.dense",
+    "output_norm": "output.LayerNorm",
+}
+_DROPOUTS = {
+    "attention": "attention.self.dropout",
+    "attention_out": "attention.output.dropout",
+    "down": "output.dropout",
+}
 _BERT = Family(
     "bert",
     Head("bert.pooler.dense", "tanh", "classifier", "dropout", drops_input=False),
+    prefix="bert",
+    parts=_PARTS,
+    dropouts=_DROPOUTS,
 )
 _ROBERTA = Family(
     "roberta",
     Head("classifier.dense", "tanh", "classifier.out_proj", "classifier.dropout", drops_input=True),
+    prefix="roberta",
     defaults={"vocab_size": 50265, "pad_token_id": 1},
     token_types=1,
     positions_after_padding=True,
+    parts=_PARTS,
+    dropouts=_DROPOUTS,
 )
-# Their configurations inherit BERT's size of the vocabulary.
-_XLM_ROBERTA, _CAMEMBERT = (
-    replace(_ROBERTA, model_type=name, prefix="roberta", defaults={"pad_token_id": 1})
-    for name in ("xlm-roberta", "camembert")
+# The configurations of these two inherit BERT's size of the vocabulary.
+_XLM_ROBERTA = Family(
+    "xlm-roberta",
+    _ROBERTA.head,
+    prefix="roberta",
+    defaults={"pad_token_id": 1},
+    token_types=1,
+    positions_after_padding=True,
+    parts=_PARTS,
+    dropouts=_DROPOUTS,
+)
+_CAMEMBERT = Family(
+    "camembert",
+    _ROBERTA.head,
+    prefix="roberta",
+    defaults={"pad_token_id": 1},
+    token_types=1,
+    positions_after_padding=True,
+    parts=_PARTS,
+    dropouts=_DROPOUTS,
 )
 _ALBERT = Family(
     "albert",
     Head("albert.pooler", "tanh", "classifier", "dropout", drops_input=False),
+    prefix="albert",
     defaults={
         "vocab_size": 30000,
         "embedding_size": 128,
@@ -213,10 +230,14 @@ _ELECTRA = Family(
         "intermediate_size": 1024,
     },
     projection="embeddings_project",
+    prefix="electra",
+    parts=_PARTS,
+    dropouts=_DROPOUTS,
 )
 _DISTILBERT = Family(
     "distilbert",
     Head("pre_classifier", "relu", "classifier", "dropout", drops_input=False),
+    prefix="distilbert",
     keys={
         "hidden_size": "dim",
         "num_hidden_layers": "n_layers",
@@ -244,16 +265,13 @@ _DISTILBERT = Family(
 )
 
 FAMILIES = {
-    family.model_type: family
-    for family in (
-        _BERT,
-        _ROBERTA,
-        _ALBERT,
-        _ELECTRA,
-        _DISTILBERT,
-        _XLM_ROBERTA,
-        _CAMEMBERT,
-    )
+    "bert": _BERT,
+    "roberta": _ROBERTA,
+    "albert": _ALBERT,
+    "electra": _ELECTRA,
+    "distilbert": _DISTILBERT,
+    "xlm-roberta": _XLM_ROBERTA,
+    "camembert": _CAMEMBERT,
 }
 
 

@@ -481,29 +481,21 @@ def invariant_low_layers(task: str, rollback: pd.DataFrame) -> list[LedgerRow]:
 
 
 def _compared(
-    evaluate: Callable[[TaskEvidence], list[LedgerRow]],
-) -> Callable[[TaskEvidence], list[LedgerRow]]:
-    """Evaluation of a claim that compares with a run from scratch: without one, no rows."""
-
-    def rows(e: TaskEvidence) -> list[LedgerRow]:
-        if e.scratch is None:
-            return []
-        return without_verdict(evaluate(e), e.pretrained.failed or e.scratch.failed)
-
-    return rows
+    e: TaskEvidence, evaluate: Callable[[TaskEvidence], list[LedgerRow]]
+) -> list[LedgerRow]:
+    """Rows of a claim that compares with a run from scratch: without one, none."""
+    if e.scratch is None:
+        return []
+    return without_verdict(evaluate(e), e.pretrained.failed or e.scratch.failed)
 
 
 def _first_alone(
-    evaluate: Callable[[TaskEvidence], list[LedgerRow]],
-) -> Callable[[TaskEvidence], list[LedgerRow]]:
-    """Evaluation whose first row rests on the pre-trained run alone, the others on both."""
-
-    def rows(e: TaskEvidence) -> list[LedgerRow]:
-        first, *others = evaluate(e)
-        failed = e.pretrained.failed or (e.scratch is not None and e.scratch.failed)
-        return [*without_verdict([first], e.pretrained.failed), *without_verdict(others, failed)]
-
-    return rows
+    e: TaskEvidence, evaluate: Callable[[TaskEvidence], list[LedgerRow]]
+) -> list[LedgerRow]:
+    """Rows of which the first rests on the pre-trained run alone, the others on both."""
+    first, *others = evaluate(e)
+    failed = e.pretrained.failed or (e.scratch is not None and e.scratch.failed)
+    return [*without_verdict([first], e.pretrained.failed), *without_verdict(others, failed)]
 
 
 CLAIMS = (
@@ -512,10 +504,11 @@ CLAIMS = (
         "Pre-training leads to wider optima",
         "section 5.1",
         TaskEvidence,
-        _compared(
+        lambda e: _compared(
+            e,
             lambda e: wider_optimum(
                 e.task, e.pretrained.line, e.scratch.line, e.tolerances, e.resamples
-            )
+            ),
         ),
     ),
     Claim(
@@ -523,10 +516,11 @@ CLAIMS = (
         "Pre-training eases optimisation",
         "section 5.2",
         TaskEvidence,
-        _compared(
+        lambda e: _compared(
+            e,
             lambda e: easier_optimisation(
                 e.task, e.pretrained.history, e.scratch.history, e.chance_loss
-            )
+            ),
         ),
     ),
     Claim(
@@ -534,17 +528,20 @@ CLAIMS = (
         "The first epoch already points to the end",
         "section 5.2",
         TaskEvidence,
-        _compared(lambda e: straight_path(e.task, e.pretrained.trajectory, e.scratch.trajectory)),
+        lambda e: _compared(
+            e, lambda e: straight_path(e.task, e.pretrained.trajectory, e.scratch.trajectory)
+        ),
     ),
     Claim(
         "no_loss_barrier",
         "There is no loss barrier between the pre-trained start and the end",
         "section 5.2",
         TaskEvidence,
-        _first_alone(
+        lambda e: _first_alone(
+            e,
             lambda e: no_loss_barrier(
                 e.task, e.pretrained.line, e.scratch and e.scratch.line, e.resamples
-            )
+            ),
         ),
     ),
     Claim(
@@ -561,10 +558,11 @@ CLAIMS = (
         "Training loss and dev error have consistent surfaces",
         "section 6.2",
         TaskEvidence,
-        _first_alone(
+        lambda e: _first_alone(
+            e,
             lambda e: consistent_surfaces(
                 e.task, e.pretrained.plane, e.scratch and e.scratch.plane, e.resamples
-            )
+            ),
         ),
     ),
     Claim(
