@@ -3,9 +3,9 @@ import torch
 
 from tests.landscape.conftest import CONFIGS, classifier, moved, sentences
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.dynamics.reading import hidden_states, rolled_back_states
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.model.encoder import layer_modules, load_weights
+from workflow_scripts.model.running import hidden_states, rolled_back_states
 from workflow_scripts.rollback.weights import rolled_back
 
 OWN_LAYERS = [name for name in CONFIGS if name != "albert"]
