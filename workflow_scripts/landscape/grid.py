@@ -140,8 +140,8 @@ def surface_points(kind: str, low: float, high: float, points: int) -> pd.DataFr
     extra = pd.DataFrame(
         {
             "row": len(betas),
-            "alpha": [point.alpha for point in missing],
-            "beta": [point.beta for point in missing],
+            "alpha": [alpha for alpha, _ in missing],
+            "beta": [beta for _, beta in missing],
             "on_grid": False,
         }
     )
