@@ -1,7 +1,7 @@
 """A ledger of a paper's claims: numbers with their intervals, and a verdict on each."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,7 +127,7 @@ def ledger_table(claims: Sequence[Claim], evidence: Iterable[Any]) -> pd.DataFra
             if isinstance(record, claim.reads):
                 text = f"{claim.sentence} ({claim.source})"
                 rows += [
-                    {"claim": claim.name, "text": text, **vars(row), "verdict": row.verdict}
+                    {"claim": claim.name, "text": text, **asdict(row), "verdict": row.verdict}
                     for row in claim.evaluate(record)
                 ]
     for row in rows:
