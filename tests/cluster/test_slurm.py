@@ -1,5 +1,6 @@
 """The workflow on a real SLURM of two nodes on this machine: the same results, and faults."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -115,6 +116,15 @@ def nearly_done(smoke_run, tmp_path) -> Path:
     return folder
 
 
+def signal_training(folder: Path, number: signal.Signals) -> None:
+    """Send a signal to the script that trains in a folder: a stopped one cannot end too early."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            here = entry.name.isdigit() and os.readlink(entry / "cwd") == str(folder)
+            if here and f"{folder}/.snakemake/scripts/" in (entry / "cmdline").read_text():
+                os.kill(int(entry.name), number)
+
+
 def jobs_in(folder: Path) -> list[str]:
     """Command lines of the processes that work in a folder."""
     found = []
@@ -211,6 +221,7 @@ def test_after_a_kill_of_snakemake_recover_ends_its_jobs_before_it_starts_again(
 
     snakemake = start(nearly_done, f"{RUN}/digest")
     number = snakemake.training()
+    signal_training(nearly_done, signal.SIGSTOP)
     refused = recover()
     assert refused.returncode == 1
     assert "still at work" in refused.stderr
@@ -220,6 +231,7 @@ def test_after_a_kill_of_snakemake_recover_ends_its_jobs_before_it_starts_again(
     locked = start(nearly_done, f"{RUN}/digest")
     assert locked.process.wait(LONGEST) == 1
     assert "Directory cannot be locked" in locked.output.read_text()
+    signal_training(nearly_done, signal.SIGCONT)
     done = recover()
     assert done.returncode == 0, done.stderr
     assert "1 SLURM job cancelled" in done.stdout

@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from tests.landscape.conftest import light
 from workflow_scripts.finetune.packed import forward_of
-from workflow_scripts.model.checks import RANDOM_ARCHITECTURES, random_settings
+from workflow_scripts.model.checks import random_architectures, random_settings
 from workflow_scripts.model.encoder import (
     classifier_of,
     draw_encoder,
@@ -58,7 +58,7 @@ def variants() -> list[tuple[str, str]]:
 
 
 def test_every_family_can_be_a_random_model():
-    assert set(FAMILIES) <= set(RANDOM_ARCHITECTURES)
+    assert set(FAMILIES) <= set(random_architectures())
 
 
 @pytest.mark.parametrize("kind", FAMILIES)

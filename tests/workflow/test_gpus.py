@@ -17,7 +17,7 @@ TASKS = "entailment", "sentiment"
 
 
 def tables(folder: Path) -> list[Path]:
-    return [folder / f"results/rollback/tiny/{task}.parquet" for task in TASKS]
+    return [folder / f"results/rollback/tiny/{task}/groups.parquet" for task in TASKS]
 
 
 def held(log: str) -> tuple[str, datetime, datetime]:
