@@ -306,8 +306,8 @@ SAME = [
         "a tuple over several lines",
         "finetune/state.py",
         swap(
-            'SCORES = ("epoch", "step", "train_loss",',
-            'SCORES = (\n    "epoch",\n    "step",\n    "train_loss",',
+            '*("diverged", "failed"),',
+            '*(\n        "diverged",\n        "failed",\n    ),',
         ),
     ),
     code(
