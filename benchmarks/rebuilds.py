@@ -513,7 +513,7 @@ COMMON = [
         "helper of error messages",
         "common/errors.py",
         swap("cutoff=0.5", "cutoff=0.6"),
-        {PREPARE, FETCH} | CURVES | MATRICES,
+        {PREPARE, FETCH, DYNAMICS_CLAIMS} | FIGURES,
     ),
     code(
         "helper of error messages",
