@@ -1143,7 +1143,7 @@ REPORT = [
         "default argument",
         "figures/layout.py",
         swap("most: int = 4", "most: int = 5"),
-        figures(1, 2, 5, 6) | CURVES | MATRICES,
+        figures(1, 2, 3, 5, 6) | CURVES | MATRICES,
     ),
     code(
         "method of a class",
