@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -222,6 +223,22 @@ def write_experiment(text: str, path: Path) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 
 
+def print_plan(path: Path) -> int:
+    """Print the plan of an experiment, as ``make plan`` does; the exit status, 0 if it works.
+
+    Parameters
+    ----------
+    path : Path
+        Of the experiment's file.
+    """
+    # By a process of its own: the plan is made of the experiment, and not the other way round.
+    command = [sys.executable, "-m", "workflow_scripts.plan", "--configfile", str(path)]
+    command += ["--directory", str(Path("runs", path.stem))]
+    place = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": place}
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
@@ -252,11 +269,12 @@ def main(arguments: list[str] | None = None) -> None:
         write_experiment(text, path)
     except UserError as error:
         sys.exit(f"own: {error}")
-    print(text)
+    print(f"{text}\nWritten to {path}.\n", flush=True)
+    if failed := print_plan(path):
+        sys.exit(failed)
     target = shlex.quote(f"EXPERIMENT={path}")
-    print(
-        f"Written to {path}. Plan it, then draw it:\n  make plan {target}\n  make figures {target}"
-    )
+    print(f'\nPlan it again, for another machine, with\n  make plan {target} PLAN="--gpu h100"')
+    print(f"and draw all figures and tables with\n  make figures {target}")
 
 
 if __name__ == "__main__":
