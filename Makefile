@@ -75,7 +75,7 @@ need = $(if $($(2)),,@echo "$(1): expected $(2), such as: make $(1) $(2)=$(3)" >
 
 own: $(STAMP) ## write an experiment for your own task (TASK=..., MODEL=..., NAME=..., OWN=...)
 	$(call need,own,TASK,/data/reviews)
-	@$(BIN)/python -m workflow_scripts.experiment.own --task $(call quote,$(TASK)) \
+	@$(BIN)/python -m workflow_scripts.plan.own --task $(call quote,$(TASK)) \
 	    $(if $(MODEL),--model $(call quote,$(MODEL))) $(if $(NAME),--name $(call quote,$(NAME))) $(OWN)
 
 # The target comes first: options such as --configfile take every word that follows.

@@ -165,7 +165,7 @@ def test_a_missing_experiment_is_refused_in_one_line(experiments, target):
 
 
 def test_own_passes_on_what_it_is_given(experiments):
-    own = ["python", "-m", "workflow_scripts.experiment.own", "--task"]
+    own = ["python", "-m", "workflow_scripts.plan.own", "--task"]
     assert called(experiments, "own", "TASK=/data/my reviews")[0] == [*own, "/data/my reviews"]
     given = "TASK=/t", "MODEL=/models/it's", "NAME=mine", "OWN=--label stars"
     rest = ["/t", "--model", "/models/it's", "--name", "mine", "--label", "stars"]
@@ -173,7 +173,7 @@ def test_own_passes_on_what_it_is_given(experiments):
 
 
 def test_the_options_that_own_passes_on_exist():
-    command = [sys.executable, "-m", "workflow_scripts.experiment.own", "--help"]
+    command = [sys.executable, "-m", "workflow_scripts.plan.own", "--help"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for option in ("--task", "--model", "--name", "--label"):
         assert option in said

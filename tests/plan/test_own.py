@@ -1,5 +1,6 @@
 """An experiment for one's own task and model, written after a look at their files."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -11,10 +12,10 @@ from tests.data.conftest import singles, write_rows
 from tests.workflow.conftest import ROOT
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.data.tasks import read_task
-from workflow_scripts.experiment.own import main, own_experiment, write_experiment
 from workflow_scripts.experiment.yaml_file import read_yaml
 from workflow_scripts.model.fetch_model import fetch_model
 from workflow_scripts.plan.jobs import planned_jobs
+from workflow_scripts.plan.own import main, own_experiment, write_experiment
 
 
 @pytest.fixture
@@ -99,22 +100,29 @@ def test_the_plan_of_what_was_written_is_printed(reviews, tmp_path, capfd):
     out = capfd.readouterr().out
     # Between the experiment and the command that draws it.
     order = [f"Written to {path}.", "plan of experiment mine, from nothing to all figures"]
+    cost = next(line for line in out.split("\n") if line.startswith("# Planned on this machine"))
+    assert cost in path.read_text().split("\n")
     order += ["done after", "task reviews: 40 training examples", "make figures"]
     places = [out.index(words) for words in order]
     assert places == sorted(places)
     total = next(line.split() for line in out.split("\n") if line.startswith("total "))
     assert int(total[1]) == len(planned_jobs([path]))
+    assert re.fullmatch(
+        rf"# Planned on this machine: {total[1]} jobs, .* of disk, .* of memory", cost
+    )
 
 
 def test_an_experiment_that_cannot_be_planned_is_reported_by_the_plan(reviews, tmp_path, capfd):
     path = tmp_path / "mine.yaml"
     with pytest.raises(SystemExit) as error:
         main(["--task", str(reviews), "--name", str(path)])
-    assert error.value.code == 1
-    out, err = capfd.readouterr()
+    out, _ = capfd.readouterr()
     assert f"Written to {path}." in out
     assert "make figures" not in out
-    assert "landscape.train_examples asks for 20 examples, the file has 12" in err
+    problem = "landscape.train_examples asks for 20 examples, the file has 12"
+    assert problem in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "Planned" not in path.read_text()
 
 
 def test_nothing_is_overwritten(reviews, tmp_path):
@@ -176,7 +184,7 @@ def test_what_cannot_work_is_refused_in_one_line(arguments, words, reviews, tmp_
 
 def test_it_runs_as_a_command(reviews, tmp_path):
     enough(reviews)
-    command = [sys.executable, "-m", "workflow_scripts.experiment.own", "--task", str(reviews)]
+    command = [sys.executable, "-m", "workflow_scripts.plan.own", "--task", str(reviews)]
     done = subprocess.run(
         [*command, "--name", str(tmp_path / "mine.yaml")],
         cwd=ROOT,
