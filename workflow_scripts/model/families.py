@@ -1,7 +1,8 @@
 """Families of encoders: one record each of how config.json and the weights name things.
 
 ``model/network.py`` computes these families, and trains them, from the record alone; any other
-encoder goes through transformers. A new family is a record here, entered in ``FAMILIES``.
+model goes through transformers. A new family is a record here, entered in ``FAMILIES``. The other
+architectures that are tested against transformers are in ``GENERAL``.
 
 Needs neither PyTorch nor transformers, whose import takes longer than many a job of a surface.
 """
@@ -72,6 +73,8 @@ class Family:
         As config.json names the family.
     head : Head
         Of its sequence classifier.
+    models : str
+        Pre-trained models of the family, for the documents.
     prefix : str
         Before the names of the encoder's weights in a classifier.
     keys : mapping of str to str
@@ -96,12 +99,11 @@ class Family:
     dropouts : mapping of str to str
         Names of the dropout modules within a layer: of the ``attention`` weights, and of what
         ``attention_out`` and ``down`` give; a place without dropout is left out.
-    computed : bool
-        Whether ``model/network.py`` computes it; else only its sizes follow from the record.
     """
 
     model_type: str
     head: Head
+    models: str = field(kw_only=True)
     prefix: str = field(kw_only=True)
     keys: Mapping[str, str | None] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -112,7 +114,6 @@ class Family:
     layer: str = "encoder.layer.{layer}"
     parts: Mapping[str, str] = field(kw_only=True)
     dropouts: Mapping[str, str] = field(kw_only=True)
-    computed: bool = True
 
     @property
     def shares_layers(self) -> bool:
@@ -153,6 +154,7 @@ _DROPOUTS = {
 _BERT = Family(
     "bert",
     Head("bert.pooler.dense", "tanh", "classifier", "dropout", drops_input=False),
+    models="BERT, MiniLM",
     prefix="bert",
     parts=_PARTS,
     dropouts=_DROPOUTS,
@@ -160,6 +162,7 @@ _BERT = Family(
 _ROBERTA = Family(
     "roberta",
     Head("classifier.dense", "tanh", "classifier.out_proj", "classifier.dropout", drops_input=True),
+    models="RoBERTa, DistilRoBERTa",
     prefix="roberta",
     defaults={"vocab_size": 50265, "pad_token_id": 1},
     token_types=1,
@@ -171,6 +174,7 @@ _ROBERTA = Family(
 _XLM_ROBERTA = Family(
     "xlm-roberta",
     _ROBERTA.head,
+    models="XLM-RoBERTa",
     prefix="roberta",
     defaults={"pad_token_id": 1},
     token_types=1,
@@ -181,6 +185,7 @@ _XLM_ROBERTA = Family(
 _CAMEMBERT = Family(
     "camembert",
     _ROBERTA.head,
+    models="CamemBERT",
     prefix="roberta",
     defaults={"pad_token_id": 1},
     token_types=1,
@@ -191,6 +196,7 @@ _CAMEMBERT = Family(
 _ALBERT = Family(
     "albert",
     Head("albert.pooler", "tanh", "classifier", "dropout", drops_input=False),
+    models="ALBERT",
     prefix="albert",
     defaults={
         "vocab_size": 30000,
@@ -230,6 +236,7 @@ _ELECTRA = Family(
         "intermediate_size": 1024,
     },
     projection="embeddings_project",
+    models="ELECTRA",
     prefix="electra",
     parts=_PARTS,
     dropouts=_DROPOUTS,
@@ -237,6 +244,7 @@ _ELECTRA = Family(
 _DISTILBERT = Family(
     "distilbert",
     Head("pre_classifier", "relu", "classifier", "dropout", drops_input=False),
+    models="DistilBERT",
     prefix="distilbert",
     keys={
         "hidden_size": "dim",
@@ -261,7 +269,6 @@ _DISTILBERT = Family(
         "output_norm": "output_layer_norm",
     },
     dropouts={"attention": "attention.dropout", "down": "ffn.dropout"},
-    computed=False,
 )
 
 FAMILIES = {
@@ -272,6 +279,54 @@ FAMILIES = {
     "distilbert": _DISTILBERT,
     "xlm-roberta": _XLM_ROBERTA,
     "camembert": _CAMEMBERT,
+}
+
+
+@dataclass(frozen=True)
+class General:
+    """An architecture that transformers computes, tested to give the numbers of transformers.
+
+    Attributes
+    ----------
+    models : str
+        Pre-trained models, for the documents.
+    decoder : bool
+        Whether a token's hidden state depends on the tokens before it alone; the head then reads
+        the last token.
+    keys : mapping of str to str
+        Keys of config.json by their BERT names, where it names them otherwise.
+    copies : mapping of str to str
+        Further keys, each with the BERT name of the one whose value random models have for it.
+    positions_after_padding : bool
+        As in ``Family``.
+    """
+
+    models: str
+    decoder: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
+    positions_after_padding: bool = False
+
+
+GENERAL = {
+    "mpnet": General("MPNet", positions_after_padding=True),
+    "deberta-v2": General("DeBERTa v2 and v3"),
+    "modernbert": General("ModernBERT"),
+    "gpt2": General(
+        "GPT-2, DistilGPT2",
+        decoder=True,
+        keys={
+            "hidden_size": "n_embd",
+            "num_hidden_layers": "n_layer",
+            "num_attention_heads": "n_head",
+            "intermediate_size": "n_inner",
+            "max_position_embeddings": "n_positions",
+        },
+    ),
+    "llama": General("Llama", decoder=True, copies={"num_key_value_heads": "num_attention_heads"}),
+    "qwen2": General(
+        "Qwen2, Qwen2.5", decoder=True, copies={"num_key_value_heads": "num_attention_heads"}
+    ),
 }
 
 
@@ -421,7 +476,7 @@ def known_architecture(facts: Mapping[str, Any]) -> Architecture | None:
         ones, an unknown activation or a value of another type are left to transformers.
     """
     family = FAMILIES.get(facts.get("model_type"))
-    if family is None or not family.computed:
+    if family is None:
         return None
     if facts.get("is_decoder") or facts.get("add_cross_attention"):
         return None

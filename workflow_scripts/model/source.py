@@ -44,8 +44,10 @@ from workflow_scripts.model.encoder import (
     part_of,
     quiet,
     read_config,
+    reads_last_token,
 )
 from workflow_scripts.model.random_model import random_config, random_tokenizer
+from workflow_scripts.model.running import own_logits
 from workflow_scripts.model.text import Tokenizer, collate, encode, tokenizer_of
 
 log = logging.getLogger("tunescape")
@@ -232,18 +234,36 @@ def _check_forward(module, tokenizer: Tokenizer, attention: bool, source: str) -
     both = collate(encoded, np.arange(2), tokenizer.pad_token_id)
     try:
         with torch.no_grad(), quiet():
-            alone, padded = module(**short).logits[0], module(**both).logits[0]
+            alone, padded = own_logits(module, short)[0], own_logits(module, both)[0]
+            read = _read_by_transformers(module, short)
             layers = module(**short, output_attentions=True).attentions if attention else None
     except Exception as error:
         # Each architecture has requirements of its own.
         raise UserError(
             f"{source}: architecture {kind!r} is not supported: {one_line(error)[:200]}"
         ) from None
-    if not (padded - alone).abs().max() <= _MOST_BY_PADDING * alone.abs().max() + 1e-6:
+    most = alone.abs().max()
+    if not (read - alone).abs().max() <= 1e-5 * most + 1e-6:
+        raise UserError(
+            f"{source}: architecture {kind!r} is not supported: its classifier reads another token "
+            "than the last"
+        )
+    if not (padded - alone).abs().max() <= _MOST_BY_PADDING * most + 1e-6:
         raise UserError(f"{source}: {depends_on_padding(kind)}")
     square = short["input_ids"].shape[-1:] * 2
     if attention and not (layers and all(a is not None and a.shape[2:] == square for a in layers)):
         raise UserError(f"{source}: {no_attention(kind)}")
+
+
+def _read_by_transformers(module, example: dict[str, Tensor]) -> Tensor:
+    """Logits of one example by the classifier of transformers; of a decoder's last token."""
+    padding = module.config.pad_token_id
+    if reads_last_token(module):
+        module.config.pad_token_id = None  # else the last one that is not this token
+    try:
+        return module(**example).logits[0]
+    finally:
+        module.config.pad_token_id = padding
 
 
 def _random(source: Source) -> Pretrained:
@@ -462,6 +482,8 @@ def read_tokenizer(folder: Path):
         raise UserError(f"{folder}: tokenizer: {one_line(error)[:300]}") from None
     if not tokenizer.is_fast:
         raise UserError(f"{folder}: tokenizer: no fast tokenizer (tokenizer.json) for it")
+    if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
+        tokenizer.pad_token = tokenizer.eos_token  # as usual for GPT-2 and Llama, which have none
     if tokenizer.pad_token_id is None:
         raise UserError(f"{folder}: tokenizer: has no padding token")
     return tokenizer

@@ -126,7 +126,7 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
     Raises
     ------
     UserError
-        If ``max_length`` is more than the model takes.
+        If ``max_length`` is more than the model takes, or an example has no token.
     KeyError
         If a column is missing.
     """
@@ -142,6 +142,9 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
     rows = tokenizer.backend.encode_batch(
         texts[0] if len(texts) == 1 else list(zip(*texts, strict=True))
     )
+    for text, row in zip(texts[0], rows, strict=True):
+        if not len(row):
+            raise UserError(f"the tokenizer makes no token of the text {text[:40]!r}")
     return Encoded(
         input_ids=[row.ids for row in rows],
         token_type_ids=[row.type_ids for row in rows] if tokenizer.takes_types else None,
