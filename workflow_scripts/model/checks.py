@@ -243,6 +243,10 @@ def shares_layers(definition: dict[str, Any]) -> bool:
     return family is not None and family.shares_layers
 
 
+class NoGroups(UserError):
+    """A model has no layer groups by default."""
+
+
 def check_groups(
     name: str, definition: dict[str, Any], groups: dict[str, list[int]] | None
 ) -> None:
@@ -259,20 +263,20 @@ def check_groups(
 
     Raises
     ------
+    NoGroups
+        If the model is an ALBERT, or has fewer than 3 layers for the thirds.
     UserError
-        If the model is an ALBERT, has fewer than 3 layers for the thirds, or lacks a group's
-        last layer; or if its source cannot work.
+        If it lacks a group's last layer, or its source cannot work.
     """
     if shares_layers(definition):
-        raise UserError(
-            f"model {name}: ALBERT's layers share one set of weights, so there are no layer "
-            "groups; leave them out with figures.group_tasks: []"
+        raise NoGroups(
+            f"model {name}: ALBERT's layers share one set of weights, so there are no layer groups"
         )
     count = layers_of(definition)
     if count is None:
         return
     if groups is None and count < 3:
-        raise UserError(f"model {name}: has {count} layers, the thirds of landscape.groups need 3")
+        raise NoGroups(f"model {name}: has {count} layers, the thirds of landscape.groups need 3")
     for group, (first, last) in (groups or {}).items():
         if last >= count:
             raise UserError(
