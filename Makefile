@@ -34,6 +34,12 @@ BENCH ?= *
 PLAN ?=
 PYTEST ?=
 
+# Before anything is installed.
+problem := $(shell sh envs/check_folder.sh)
+ifneq (,$(problem))
+$(error $(problem))
+endif
+
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/tunescape-setup

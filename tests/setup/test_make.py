@@ -76,6 +76,29 @@ def test_help_is_what_make_alone_says(checkout):
     assert [line.split()[1] for line in lines] == TARGETS
 
 
+@pytest.mark.parametrize(
+    "name", ["my dir", "it's", "a(b", "b)", "a&b", "$HOME", "a#b", 'q"', "a:b"]
+)
+@pytest.mark.parametrize("target", ["setup", "figures"])
+def test_a_folder_that_jobs_could_not_be_started_in_is_refused_before_all_else(
+    checkout, name, target
+):
+    root = checkout.rename(checkout.parent / name)
+    shutil.rmtree(root / ".venv")
+    result = make(root, target)
+    assert result.returncode != 0
+    (line,) = result.stderr.splitlines()
+    assert f"the folder of this checkout is {root}, and jobs cannot be started in" in line
+    assert not (root / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["käthe", "v1.0+x", "a,b=c~d@e%f"])
+def test_any_other_folder_is_fine(checkout, name):
+    root = checkout.rename(checkout.parent / name)
+    stamp(root)
+    assert called(root, "plan")[0][:3] == ["python", "-m", "workflow_scripts.plan"]
+
+
 def test_setup_does_nothing_where_the_environment_is_whole(checkout):
     result = make(checkout, "setup")
     assert result.returncode == 0

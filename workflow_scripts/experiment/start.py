@@ -1,7 +1,9 @@
 """What is done around a run: checks at its start, and settings of Snakemake's own."""
 
 import os
+import re
 import shlex
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,15 @@ def check_checkout(folder: str) -> None:
     Raises
     ------
     UserError
-        If ``workflow_scripts`` is imported from elsewhere.
+        If ``workflow_scripts`` is imported from elsewhere, or the path of Python has a character
+        that a shell would not leave as it is.
     """
+    # Snakemake starts scripts with this path, without quotes.
+    if not re.fullmatch(r"[\w@%+=:,./~-]+", sys.executable):
+        raise UserError(
+            f"got the Python {sys.executable}, with which Snakemake cannot start jobs: its path "
+            "may hold letters, digits and _@%+=:,./~- only; move the environment or the checkout"
+        )
     used = Path(__file__).resolve().parents[2]
     if used != Path(folder).resolve():
         raise UserError(
