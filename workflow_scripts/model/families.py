@@ -73,8 +73,6 @@ class Family:
         As config.json names the family.
     head : Head
         Of its sequence classifier.
-    models : str
-        Pre-trained models of the family, for the documents.
     prefix : str
         Before the names of the encoder's weights in a classifier.
     keys : mapping of str to str
@@ -103,7 +101,6 @@ class Family:
 
     model_type: str
     head: Head
-    models: str = field(kw_only=True)
     prefix: str = field(kw_only=True)
     keys: Mapping[str, str | None] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -154,7 +151,6 @@ _DROPOUTS = {
 _BERT = Family(
     "bert",
     Head("bert.pooler.dense", "tanh", "classifier", "dropout", drops_input=False),
-    models="BERT, MiniLM",
     prefix="bert",
     parts=_PARTS,
     dropouts=_DROPOUTS,
@@ -162,7 +158,6 @@ _BERT = Family(
 _ROBERTA = Family(
     "roberta",
     Head("classifier.dense", "tanh", "classifier.out_proj", "classifier.dropout", drops_input=True),
-    models="RoBERTa, DistilRoBERTa",
     prefix="roberta",
     defaults={"vocab_size": 50265, "pad_token_id": 1},
     token_types=1,
@@ -174,7 +169,6 @@ _ROBERTA = Family(
 _XLM_ROBERTA = Family(
     "xlm-roberta",
     _ROBERTA.head,
-    models="XLM-RoBERTa",
     prefix="roberta",
     defaults={"pad_token_id": 1},
     token_types=1,
@@ -185,7 +179,6 @@ _XLM_ROBERTA = Family(
 _CAMEMBERT = Family(
     "camembert",
     _ROBERTA.head,
-    models="CamemBERT",
     prefix="roberta",
     defaults={"pad_token_id": 1},
     token_types=1,
@@ -196,7 +189,6 @@ _CAMEMBERT = Family(
 _ALBERT = Family(
     "albert",
     Head("albert.pooler", "tanh", "classifier", "dropout", drops_input=False),
-    models="ALBERT",
     prefix="albert",
     defaults={
         "vocab_size": 30000,
@@ -236,7 +228,6 @@ _ELECTRA = Family(
         "intermediate_size": 1024,
     },
     projection="embeddings_project",
-    models="ELECTRA",
     prefix="electra",
     parts=_PARTS,
     dropouts=_DROPOUTS,
@@ -244,7 +235,6 @@ _ELECTRA = Family(
 _DISTILBERT = Family(
     "distilbert",
     Head("pre_classifier", "relu", "classifier", "dropout", drops_input=False),
-    models="DistilBERT",
     prefix="distilbert",
     keys={
         "hidden_size": "dim",
@@ -288,8 +278,6 @@ class General:
 
     Attributes
     ----------
-    models : str
-        Pre-trained models, for the documents.
     decoder : bool
         Whether a token's hidden state depends on the tokens before it alone; the head then reads
         the last token.
@@ -301,7 +289,6 @@ class General:
         As in ``Family``.
     """
 
-    models: str
     decoder: bool = False
     keys: Mapping[str, str] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
@@ -309,11 +296,10 @@ class General:
 
 
 GENERAL = {
-    "mpnet": General("MPNet", positions_after_padding=True),
-    "deberta-v2": General("DeBERTa v2 and v3"),
-    "modernbert": General("ModernBERT"),
+    "mpnet": General(positions_after_padding=True),
+    "deberta-v2": General(),
+    "modernbert": General(),
     "gpt2": General(
-        "GPT-2, DistilGPT2",
         decoder=True,
         keys={
             "hidden_size": "n_embd",
@@ -323,10 +309,8 @@ GENERAL = {
             "max_position_embeddings": "n_positions",
         },
     ),
-    "llama": General("Llama", decoder=True, copies={"num_key_value_heads": "num_attention_heads"}),
-    "qwen2": General(
-        "Qwen2, Qwen2.5", decoder=True, copies={"num_key_value_heads": "num_attention_heads"}
-    ),
+    "llama": General(decoder=True, copies={"num_key_value_heads": "num_attention_heads"}),
+    "qwen2": General(decoder=True, copies={"num_key_value_heads": "num_attention_heads"}),
 }
 
 
