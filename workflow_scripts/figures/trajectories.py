@@ -31,7 +31,7 @@ from workflow_scripts.figures.layout import (
     width_of_panels,
 )
 from workflow_scripts.figures.maps import ERROR, LOSS, Quantity, draw_bar, draw_map, draw_note
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import outcome_note
 from workflow_scripts.figures.surfaces import ALPHA, BETA
 
 FRAME = {"bar": 0.98, "gap": 0.26, "widest": 2.05}
@@ -99,7 +99,7 @@ def loss_trajectories(
     caption = (
         "Numbers: epochs; fill of a marker: training loss of the checkpoint itself, on the "
         "surface's scale; in the corner, share of ‖θᵢ − θ₀‖ that lies outside the plane before "
-        f"the last epoch.{precision_note(every)}{failed_note(tasks)}"
+        f"the last epoch.{precision_note(every)}{outcome_note(tasks)}"
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−0.5"), **FRAME}
@@ -200,7 +200,7 @@ def overfitting(
         "its 95 % interval."
         + (f" {note.rstrip('.')}." if note else "")
         + precision_note([surface])
-        + failed_note([task])
+        + outcome_note([task])
     )
     frame = {"left": 0.5, "bar": 2.85, "gap": 0.16, "widest": 2.95}
     titles = broken_titles([task.heading.replace("\n", " ")], 2.95)

@@ -122,6 +122,10 @@ class Pretrained:
         Digest of the source's weights; None for random ones.
     revision, license : str or None
         Commit of a hub source; license that the model's README names.
+    datasets : list of str
+        Data that the model was trained on, as its README lists them.
+    sentence_embeddings : bool
+        Whether the README says that it was trained to embed sentences.
     """
 
     config: dict[str, Any]
@@ -133,6 +137,8 @@ class Pretrained:
     sha256: str | None
     revision: str | None
     license: str | None
+    datasets: list[str]
+    sentence_embeddings: bool
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -146,6 +152,8 @@ class Pretrained:
             "revision": self.revision,
             "sha256": self.sha256,
             "license": self.license,
+            "datasets": self.datasets,
+            "sentence_embeddings": self.sentence_embeddings,
             "random": self.sha256 is None,
             "architecture": config.model_type,
             "layers": config.num_hidden_layers,
@@ -212,7 +220,10 @@ def fetch(source: str, sha256: str | None = None, attention: bool = False) -> Pr
             ignored=_unused(folder, module.base_model_prefix, set(weights)),
             sha256=digest,
             revision=parsed.revision,
-            license=_license(folder),
+            license=(_listed_in_readme(folder, "license") or [None])[0],
+            datasets=_listed_in_readme(folder, "datasets"),
+            sentence_embeddings="sentence-transformers"
+            in (*_listed_in_readme(folder, "library_name"), *_listed_in_readme(folder, "tags")),
         )
 
 
@@ -282,6 +293,8 @@ def _random(source: Source) -> Pretrained:
         sha256=None,
         revision=None,
         license=None,
+        datasets=[],
+        sentence_embeddings=False,
     )
 
 
@@ -619,11 +632,16 @@ def digest_of(weights: dict[str, Tensor], *texts: str) -> str:
     return digest.hexdigest()
 
 
-def _license(folder: Path) -> str | None:
-    """License that the header of a model's README names."""
+def _listed_in_readme(folder: Path, key: str) -> list[str]:
+    """Values of a key in the header of a model's README: one, or a list; none without it."""
     readme = folder / "README.md"
     if not readme.is_file():
-        return None
-    head = re.match(r"---\n(.*?)\n---", readme.read_text("utf-8", errors="replace"), re.DOTALL)
-    found = head and re.search(r"^license:\s*(\S+)\s*$", head[1], re.MULTILINE)
-    return found[1] if found else None
+        return []
+    head = re.match(r"---\n(.*?\n)---", readme.read_text("utf-8", errors="replace"), re.DOTALL)
+    found = head and re.search(
+        rf"^{key}:[ \t]*(?:(\S.*)|((?:\n[ \t]*- .*)+))$", head[1], re.MULTILINE
+    )
+    if not found:
+        return []
+    values = found[1].strip("[]").split(",") if found[1] else found[2].strip().split("\n")
+    return [value.strip().removeprefix("- ").strip("'\" ") for value in values]

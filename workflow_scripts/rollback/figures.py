@@ -4,7 +4,7 @@ from typing import Any
 
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
-from workflow_scripts.finetune.files import score_files, scored
+from workflow_scripts.finetune.files import outcome_files, scored
 from workflow_scripts.landscape.surfaces import layer_groups
 from workflow_scripts.rollback.files import group_files, group_runs, layer_files, layer_runs
 from workflow_scripts.rollback.paper import HAO_2019_TABLE_1
@@ -23,7 +23,7 @@ FIGURES = (
         "figures/draw_rollback_table",
         inputs=lambda settings: {
             "tables": group_files(settings),
-            "scores": score_files(group_runs(settings)),
+            "scores": outcome_files(group_runs(settings)),
         },
         spec=lambda settings: {
             "tasks": task_titles(settings),
@@ -45,7 +45,7 @@ FIGURES = (
         "figures/draw_layer_rollback",
         inputs=lambda settings: {
             "tables": layer_files(settings),
-            "scores": score_files(layer_runs(settings)),
+            "scores": outcome_files(layer_runs(settings)),
         },
         spec=lambda settings: {
             "tasks": task_titles(settings),
