@@ -74,6 +74,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if Path(path).is_dir():
+        raise UserError(
+            f"{path}: is a folder, expected a safetensors file; the function fetch reads a folder, "
+            f"of several parts too: fetch('dir:{path}').weights"
+        )
     try:
         return load_file(path)
     except FileNotFoundError:

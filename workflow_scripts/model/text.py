@@ -10,6 +10,9 @@ import pandas as pd
 from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.common.tables import read_json
 
+# Settings that ``fetch_model`` writes beside a tokenizer.
+_NEEDED = ("model_input_names", "model_max_length")
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -74,9 +77,15 @@ def load_tokenizer(model_dir: Path) -> Tokenizer:
         If one of its files is missing or cannot be read.
     """
     file = Path(model_dir) / "tokenizer.json"
+    settings_file = file.with_name("tokenizer_config.json")
     try:
-        text = file.read_text(encoding="utf-8")
-        return tokenizer_of(text, read_json(file.with_name("tokenizer_config.json")))
+        text, settings = file.read_text(encoding="utf-8"), read_json(settings_file)
+        if missing := [key for key in _NEEDED if key not in settings]:
+            raise UserError(
+                f"{settings_file}: has no {' and no '.join(missing)}, as files of transformers may "
+                f"have none; the function fetch reads them: fetch('dir:{model_dir}').tokenizer"
+            )
+        return tokenizer_of(text, settings)
     except UserError:
         raise
     except Exception as error:
