@@ -8,6 +8,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 from workflow_scripts.experiment.start import where_results_are
+from workflow_scripts.experiment.yaml_file import read_yaml
 from workflow_scripts.plan.own import main
 from workflow_scripts.report.ledger import as_markdown
 from workflow_scripts.stages import STAGES
@@ -33,7 +34,7 @@ def reviews(tmp_path_factory):
     """A task like that of the page: two classes, single sentences."""
     folder = tmp_path_factory.mktemp("data") / "reviews"
     folder.mkdir()
-    for split, count in (("train", 60), ("dev", 30)):
+    for split, count in (("train", 60), ("dev", 60)):
         rows = [f"The film number {i} was {('bad', 'good')[i % 3 > 0]}." for i in range(count)]
         rows = [f"{text}\t{('negative', 'positive')['good' in text]}" for text in rows]
         (folder / f"{split}.tsv").write_text("\n".join(["sentence\tlabel", *rows]) + "\n")
@@ -51,6 +52,12 @@ def test_own_prints_what_the_page_shows(reviews, tmp_path, capfd):
         # Each line of the page, in the order in which it is printed.
         assert alike(line) in lines, line
         lines = lines[lines.index(alike(line)) + 1 :]
+
+
+def test_the_page_says_how_many_rows_a_task_needs():
+    landscape = read_yaml(ROOT / "config.yaml").values["landscape"]
+    least = landscape["train_examples"], landscape["dev_examples"]
+    assert f"`train.tsv` needs {least[0]} rows and `dev.tsv` {least[1]}" in " ".join(PAGE.split())
 
 
 def test_the_page_is_half_as_long_as_it_was():
@@ -84,6 +91,7 @@ def test_the_ledger_has_the_table_that_the_page_shows():
         ]
     )
     page = as_markdown(pd.DataFrame({"claim": []}), outcomes, "Claims")
+    page = page[page.index("## Did the runs learn?") :]
     rows = [line for line in page.split("\n") if line.startswith(("| ", "|-", "## "))]
     (block,) = re.findall(r"    ## Did the runs learn\?\n(?:\n|    .*\n)+", PAGE)
     assert [line.strip() for line in block.split("\n") if line.strip()] == rows

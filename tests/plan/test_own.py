@@ -72,8 +72,8 @@ def test_a_model_is_the_third_line(reviews, model):
 
 def enough(folder):
     """As many examples as a surface of the default takes."""
-    write_rows(folder / "train.tsv", singles(["good", "bad"] * 20))
-    write_rows(folder / "dev.tsv", singles(["good", "bad", "good"] * 10))
+    write_rows(folder / "train.tsv", singles(["good", "bad"] * 30))
+    write_rows(folder / "dev.tsv", singles(["good", "bad", "good"] * 20))
 
 
 def test_what_is_written_can_be_read_as_a_task(reviews, tmp_path, monkeypatch, capfd):
@@ -86,7 +86,7 @@ def test_what_is_written_can_be_read_as_a_task(reviews, tmp_path, monkeypatch, c
     main(["--task", "reviews", "--name", str(path)])
     values = read_yaml(path).values
     assert values["experiment"]["name"] == "mine"
-    assert read_task(values["tasks"]["reviews"]["source"]).card["train"] == 40
+    assert read_task(values["tasks"]["reviews"]["source"]).card["train"] == 60
     out = capfd.readouterr().out
     assert path.read_text() in out
     assert f'make plan EXPERIMENT={path} PLAN="--gpu h100"\n' in out
@@ -102,7 +102,7 @@ def test_the_plan_of_what_was_written_is_printed(reviews, tmp_path, capfd):
     order = [f"Written to {path}.", "plan of experiment mine, from nothing to all figures"]
     cost = next(line for line in out.split("\n") if line.startswith("# Planned on this machine"))
     assert cost in path.read_text().split("\n")
-    order += ["done after", "task reviews: 40 training examples", "make figures"]
+    order += ["done after", "task reviews: 60 training examples", "make figures"]
     places = [out.index(words) for words in order]
     assert places == sorted(places)
     total = next(line.split() for line in out.split("\n") if line.startswith("total "))
@@ -119,7 +119,8 @@ def test_an_experiment_that_cannot_be_planned_is_reported_by_the_plan(reviews, t
     out, _ = capfd.readouterr()
     assert f"Written to {path}." in out
     assert "make figures" not in out
-    problem = "landscape.train_examples asks for 20 examples, the file has 12"
+    asked = read_yaml(ROOT / "config.yaml").values["landscape"]["train_examples"]
+    problem = f"landscape.train_examples asks for {asked} examples, the file has 12"
     assert problem in str(error.value)
     assert "\n" not in str(error.value)
     assert "Planned" not in path.read_text()
