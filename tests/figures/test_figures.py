@@ -157,6 +157,8 @@ def test_a_head_start_by_nli_pairs_is_said_of_tasks_of_pairs(name, datasets, tab
         for t in shown
         for start in STARTS
     ]
+    if name == "radii":
+        scored = made.radii()["scored"]
     cards = [{"name": "minilm", "datasets": datasets, "architecture": "bert"}]
     # Only the first task is one of pairs.
     cards += [{"name": t["name"], "pair": t is shown[0]} for t in shown]

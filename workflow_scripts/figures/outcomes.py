@@ -36,7 +36,7 @@ def with_outcomes(
     ValueError
         Unless there are scores of as many runs.
     """
-    tables = [path for path in scores if Path(path).suffix == ".parquet"]
+    tables = score_tables(scores)
     cards = [read_json(path) for path in scores if path not in tables]
     pairs = {card["name"] for card in cards if card.get("pair")}
     seen = tuple(name for card in cards for name in card.get("datasets", ()) if _NLI.search(name))
@@ -57,6 +57,11 @@ def with_outcomes(
         )
         found.setdefault(which["name"], []).append(outcome)
     return [replace(title, outcomes=tuple(found.get(title.name, ()))) for title in titles]
+
+
+def score_tables(scores: Sequence[Path]) -> list[Path]:
+    """The tables among ``scores``, without the cards behind them."""
+    return [path for path in scores if Path(path).suffix == ".parquet"]
 
 
 def outcome_note(titles: Sequence[TaskTitle]) -> str:
