@@ -8,7 +8,6 @@ import pytest
 
 from tests.docs.pages import ROOT
 from workflow_scripts.experiment.start import where_results_are
-from workflow_scripts.experiment.yaml_file import read_yaml
 from workflow_scripts.plan.own import main
 from workflow_scripts.report.ledger import as_markdown
 from workflow_scripts.stages import STAGES
@@ -52,12 +51,6 @@ def test_own_prints_what_the_page_shows(reviews, tmp_path, capfd):
         # Each line of the page, in the order in which it is printed.
         assert alike(line) in lines, line
         lines = lines[lines.index(alike(line)) + 1 :]
-
-
-def test_the_page_says_how_many_rows_a_task_needs():
-    landscape = read_yaml(ROOT / "config.yaml").values["landscape"]
-    least = landscape["train_examples"], landscape["dev_examples"]
-    assert f"`train.tsv` needs {least[0]} rows and `dev.tsv` {least[1]}" in " ".join(PAGE.split())
 
 
 def test_the_page_is_half_as_long_as_it_was():
