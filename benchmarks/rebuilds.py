@@ -79,6 +79,7 @@ PREPARE, FETCH, SCRATCH = "prepare_task", "fetch_model", "draw_scratch"
 CHOOSE, ENCODE = "choose_examples", "encode_examples"
 DIRECTIONS, ROWS = "measure_directions", "evaluate_rows"
 MERGE, TRAJECTORY, WIDTH = "merge_surface", "project_trajectory", "measure_width"
+ALONG = "measure_run"
 ROLLBACK, CLAIMS, TABLE1 = "roll_back_groups", "evaluate_claims", "draw_table1"
 ATTENTION, STATES, LAYERS_BACK = "compare_attention", "compare_representations", "roll_back_layers"
 DYNAMICS_CLAIMS = "evaluate_dynamics_claims"
@@ -99,20 +100,23 @@ CURVES = ATTENTION_CURVES | STATE_CURVES | BACK_CURVES
 HEADS, LAYER_MATRICES = dynamics("_heads"), dynamics("_svcca", "_cka")
 MATRICES = HEADS | LAYER_MATRICES
 DYNAMICS = CURVES | MATRICES | {DYNAMICS_CLAIMS}
-FIGURES = figures(1, 2, 3, 4, 5, 6, 7) | {TABLE1} | CURVES | MATRICES
+RADII = "draw_radii"
+# What shows a result below it follows its ledger.
+CLAIMED = figures(1, 2, 3, 4, 5, 6, 7) | {TABLE1, RADII}
+FIGURES = CLAIMED | CURVES | MATRICES
 ALL = TRAINING | FIGURES | COMPARING | DYNAMICS
 ALL |= {PREPARE, FETCH, SCRATCH, CHOOSE, ENCODE, DIRECTIONS, ROWS, MERGE, TRAJECTORY, WIDTH}
-ALL |= {ROLLBACK, CLAIMS}
+ALL |= {ROLLBACK, CLAIMS, ALONG}
 NOTHING: set[str] = set()
 
 # Scripts that score a model, that run one at all, that build one, and that make tokens.
-FORWARD = {ROWS, TRAJECTORY, ROLLBACK}
+FORWARD = {ROWS, TRAJECTORY, ROLLBACK, ALONG}
 READING = FORWARD | COMPARING
 BUILDING = READING | TRAINING | {FETCH, SCRATCH}
 ENCODING = TRAINING | COMPARING | {ROLLBACK, ENCODE}
 # What shows a surface, and what comes after the runs.
-OF_SURFACES = figures(1, 3, 4, 5, 6, 7) | {WIDTH, CLAIMS}
-AFTER_RUNS = OF_SURFACES | READING | {DIRECTIONS, MERGE, TABLE1} | figures(2) | DYNAMICS
+OF_SURFACES = CLAIMED | {WIDTH, CLAIMS}
+AFTER_RUNS = OF_SURFACES | READING | {DIRECTIONS, MERGE} | DYNAMICS
 
 # Edits: from the bytes of a file (None if there is no such file) to its new ones.
 
@@ -506,7 +510,7 @@ COMMON = [
         swap('compression="zstd"', 'compression="snappy"'),
         TRAINING
         | COMPARING
-        | {PREPARE, CHOOSE, ENCODE, ROWS, MERGE, TRAJECTORY, WIDTH, ROLLBACK}
+        | {PREPARE, CHOOSE, ENCODE, ROWS, MERGE, TRAJECTORY, WIDTH, ROLLBACK, ALONG}
         | {CLAIMS, DYNAMICS_CLAIMS},
     ),
     code(
@@ -814,19 +818,19 @@ LANDSCAPE = [
         "method that one script calls: a class counts as one",
         "landscape/plane.py",
         swap("view.copy_(self._moving(name, weights))", "view[:] = self._moving(name, weights)"),
-        {ROWS, TRAJECTORY},
+        {ROWS, TRAJECTORY, ALONG},
     ),
     code(
         "helper",
         "landscape/plane.py",
         swap("for name in deltas[0]:", "for name in sorted(deltas[0]):"),
-        {DIRECTIONS, ROWS, TRAJECTORY},
+        {DIRECTIONS, ROWS, TRAJECTORY, ALONG},
     ),
     code(
         "helper",
         "landscape/plane.py",
         swap("end[name] - start[name] for name", "end[name].sub(start[name]) for name"),
-        {DIRECTIONS, ROWS, TRAJECTORY},
+        {DIRECTIONS, ROWS, TRAJECTORY, ALONG},
     ),
     code(
         "field of a dataclass",
@@ -857,7 +861,7 @@ LANDSCAPE = [
         "landscape/projection.py",
         swap("norm**2 - d_alpha**2", "norm * norm - d_alpha**2"),
         {TRAJECTORY},
-        figures(3, 4) | {CLAIMS},
+        figures(3, 4),
     ),
     code(
         "constant of areas",
@@ -870,7 +874,7 @@ LANDSCAPE = [
         "helper of widths",
         "landscape/width.py",
         swap("return float(x[-1]), True", "return float(x[len(x) - 1]), True"),
-        {WIDTH, CLAIMS},
+        {WIDTH},
         NOTHING,
     ),
     code(
@@ -880,26 +884,26 @@ LANDSCAPE = [
             "@dataclass(frozen=True)\nclass Interval",
             "@dataclass(frozen=True, slots=True)\nclass Interval",
         ),
-        {WIDTH, CLAIMS},
+        {WIDTH},
     ),
     code(
         "default argument",
         "landscape/width.py",
         swap("tolerance: float, at: float = 1.0", "tolerance: float, at: float = 1"),
-        {WIDTH, CLAIMS},
+        {WIDTH},
     ),
     code(
         "length of a direction",
         "landscape/width.py",
         swap('"embeddings." in name', '"embedding" in name'),
-        {DIRECTIONS},
+        {DIRECTIONS, ALONG},
         OF_SURFACES,
     ),
     code(
         "statement that acts on import",
         "landscape/width.py",
         append('\nnp.seterr(under="ignore")\n'),
-        {DIRECTIONS, WIDTH, CLAIMS},
+        {DIRECTIONS, WIDTH, ALONG},
     ),
     code(
         "statement that acts on import",
@@ -915,7 +919,7 @@ LANDSCAPE = [
             "return table.iloc[rows].assign(row=rows, split=split)",
         ),
         {CHOOSE},
-        OF_SURFACES | {ENCODE, ROWS, TRAJECTORY, MERGE},
+        OF_SURFACES | {ENCODE, ROWS, TRAJECTORY, MERGE, ALONG},
     ),
     code(
         "script",
@@ -925,7 +929,7 @@ LANDSCAPE = [
             "    loaded_tokenizer = load_tokenizer(tokenizer.parent)\n",
         ),
         {ENCODE},
-        OF_SURFACES | {ROWS, TRAJECTORY, MERGE},
+        OF_SURFACES | {ROWS, TRAJECTORY, MERGE, ALONG},
     ),
     code(
         "architecture without transformers",
@@ -949,7 +953,7 @@ LANDSCAPE = [
         "rollback/roll_back_groups.py",
         swap("_SEED = 0", "_SEED = 1"),
         {ROLLBACK},
-        {CLAIMS, TABLE1},
+        {CLAIMS} | CLAIMED,
     ),
 ]
 
