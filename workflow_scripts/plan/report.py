@@ -84,6 +84,7 @@ def text(
     lines.append("- every file is made; nothing waits in a queue or for a download")
     lines += [f"note: {note}"] if note else []
     lines += [f"note: left out: {what}" for what in left_out(settings)]
+    lines += [line for stage in STAGES for line in stage.planned(settings)]
     for library, files in other_versions.items():
         then = "made again" if settings.rebuild.on_library_change else "kept"
         lines.append(f"note: {files} results were made with {library}: {then}")

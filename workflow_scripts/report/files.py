@@ -11,6 +11,8 @@ from workflow_scripts.finetune.runs import run_of, starts_of
 from workflow_scripts.landscape.files import examples_file, surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import continued_run, lines, planes
 from workflow_scripts.rollback.files import group_files, layer_files
+from workflow_scripts.stability.files import merged_files
+from workflow_scripts.stability.sweeps import recipes_of, small_sweeps, sweeps_of
 
 KINDS = ("parquet", "csv", "md")
 
@@ -79,4 +81,29 @@ def dynamics_claim_spec(settings: Any) -> dict[str, Any]:
         "pairs": pair_titles(settings, pairs),
         "scored": scored(trained_runs(pairs)),
         "resamples": settings.dynamics.resamples,
+    }
+
+
+def stability_claim_inputs(settings: Any, model: str = "{model}") -> Files:
+    """What the claims of Mosbach et al. (2021) are evaluated on."""
+    tasks = settings.stability.tasks
+    tables = {
+        name: [file for task in tasks for file in merged_files(settings, model, task, name)]
+        for name in ("runs", "predictions")
+    }
+    return {**tables, "cards": [task_file(task, "card.json") for task in tasks]}
+
+
+def stability_claim_spec(settings: Any) -> dict[str, Any]:
+    """Settings of ``evaluate_stability_claims``."""
+    return {
+        "tasks": [
+            {
+                "task": task,
+                "sweeps": [sweep.name for sweep in sweeps_of(settings, task)],
+                "recipes": recipes_of(settings, task)[:2],
+                "small": [sweep.name for sweep in small_sweeps(settings, task)],
+            }
+            for task in settings.stability.tasks
+        ]
     }

@@ -1,0 +1,595 @@
+"""Scores, failed runs and gradients over many seeds: Mosbach et al. (2021), figures 1 to 8."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.figures import style
+from workflow_scripts.figures.inputs import labelled
+from workflow_scripts.figures.layout import EDGE, Footer, text_width, wrap
+
+METRIC_TITLE = {"accuracy": "accuracy", "f1": "F1", "mcc": "Matthews correlation"}
+_FAILED, _SUCCESSFUL = style.VERMILLION, style.BLUE
+
+
+@dataclass(frozen=True)
+class SweepTable:
+    """A table of the runs of a sweep.
+
+    Attributes
+    ----------
+    task : TaskTitle
+        Of the sweep.
+    sweep : str
+        Its name.
+    metric : str
+        Of its scores: accuracy, f1 or mcc.
+    table : DataFrame
+        ``runs.parquet``, or ``epochs.parquet``, …
+    """
+
+    task: TaskTitle
+    sweep: str
+    metric: str
+    table: pd.DataFrame
+
+    @property
+    def columns(self) -> dict[str, str | bool]:
+        """Columns that say in a figure's numbers whose they are."""
+        return {**self.task.columns, "sweep": self.sweep}
+
+
+def read_sweeps(
+    paths: Sequence[Path], tasks: Sequence[dict], sweeps: Sequence[dict[str, str]]
+) -> list[SweepTable]:
+    """Tables of sweeps.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        A table each.
+    tasks : sequence of dict
+        Fields of a ``TaskTitle`` each.
+    sweeps : sequence of dict
+        ``task``, ``sweep`` and ``metric`` of each table.
+    """
+    titles = {task["name"]: TaskTitle(**task) for task in tasks}
+    return [
+        SweepTable(titles[which["task"]], which["sweep"], which["metric"], read_table(path))
+        for path, which in zip(paths, sweeps, strict=True)
+    ]
+
+
+def _by_task(sweeps: Sequence[SweepTable]) -> list[list[SweepTable]]:
+    names = dict.fromkeys(one.task.name for one in sweeps)
+    return [[one for one in sweeps if one.task.name == name] for name in names]
+
+
+def _page(
+    heights: Sequence[float],
+    columns: int,
+    footer: Footer,
+    left: float,
+    right: float = EDGE,
+    gap: float = 0.2,
+    head: float = 0.3,
+    foot: float = 0.42,
+) -> tuple[Figure, list[list[Axes]]]:
+    """A figure as wide as a page: rows of panels of these heights, with a title above each."""
+    width = (style.DOUBLE - left - right - gap * (columns - 1)) / columns
+    total = sum(heights) + len(heights) * (head + foot) + footer.height(style.DOUBLE)
+    figure = Figure(figsize=(style.DOUBLE, total))
+    FigureCanvasAgg(figure)
+    rows, y = [], total
+    for height in heights:
+        y -= head + height
+        rows.append(
+            [
+                figure.add_axes(
+                    (
+                        (left + column * (width + gap)) / style.DOUBLE,
+                        y / total,
+                        width / style.DOUBLE,
+                        height / total,
+                    )
+                )
+                for column in range(columns)
+            ]
+        )
+        y -= foot
+    footer.draw(figure)
+    return figure, rows
+
+
+def _heading(task: TaskTitle, more: str = "") -> str:
+    title = f"{task.title} (synthetic)" if task.synthetic else task.title
+    return f"{title}: {more}" if more else title
+
+
+def _note(axes: Axes, words: str) -> None:
+    """Say in an empty panel why it is empty."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    width = axes.get_position().width * style.DOUBLE - 0.2
+    axes.text(
+        0.5,
+        0.5,
+        "\n".join(wrap(words, width)),
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=style.GREY,
+    )
+
+
+# Scores over seeds
+
+
+@style.paper_style()
+def seed_scores(sweeps: Sequence[SweepTable], about: str) -> tuple[Figure, pd.DataFrame]:
+    """Scores of all runs, sweep by sweep, a panel per task.
+
+    Parameters
+    ----------
+    sweeps : sequence of SweepTable
+        ``runs.parquet`` of each.
+    about : str
+        What the sweeps are, for the caption.
+
+    Returns
+    -------
+    figure : Figure
+        A box (quartiles, median; whiskers to the farthest run within 1.5 of their distance), a
+        cross for the mean, a dot for every run, and the majority class.
+    numbers : DataFrame
+        A row per run.
+
+    References
+    ----------
+    Mosbach et al. (2021), figures 1, 4 and 5.
+    """
+    tasks = _by_task(sweeps)
+    names = [wrap(one.sweep, 1.3)[0] for one in sweeps]
+    left = EDGE + 0.1 + max(text_width(name) for name in names)
+    keys = [
+        _run_key("run", _SUCCESSFUL, "o"),
+        _run_key("failed run", _FAILED, "x"),
+        _run_key("mean of the runs", "black", "P"),
+        Patch(facecolor="white", edgecolor=style.GREY, label="quartiles and median"),
+        style.chance_key("majority class"),
+    ]
+    caption = (
+        f"{about} A failed run is no better than always answering with the most frequent label, by "
+        "accuracy, whatever the metric; on the right their number. Runs that diverged have no "
+        "score and are not drawn."
+    )
+    heights = [0.26 * len(of_task) + 0.12 for of_task in tasks]
+    figure, rows = _page(heights, 1, Footer(keys, caption), left, right=0.85)
+    for of_task, (axes,) in zip(tasks, rows, strict=True):
+        _score_panel(axes, of_task)
+    numbers = pd.concat(
+        [labelled(one.table, **one.columns, metric=one.metric) for one in sweeps],
+        ignore_index=True,
+    )
+    return figure, numbers
+
+
+def _run_key(label: str, colour: str, marker: str) -> Line2D:
+    return Line2D([], [], color=colour, marker=marker, markersize=4, linestyle="none", label=label)
+
+
+def _score_panel(axes: Axes, sweeps: Sequence[SweepTable]) -> None:
+    metric = sweeps[0].metric
+    for row, one in enumerate(sweeps):
+        table = one.table
+        scores, failed = table["score"].to_numpy(float), table["failed"].to_numpy(bool)
+        known = np.isfinite(scores)
+        if known.any():
+            axes.boxplot(
+                [scores[known]],
+                positions=[row],
+                orientation="horizontal",
+                widths=0.6,
+                showfliers=False,
+                boxprops={"color": style.GREY, "linewidth": 0.8},
+                whiskerprops={"color": style.GREY, "linewidth": 0.8},
+                capprops={"color": style.GREY, "linewidth": 0.8},
+                medianprops={"color": "black", "linewidth": 1.0},
+                manage_ticks=False,
+            )
+            axes.plot(scores[known].mean(), row, "P", color="black", markersize=4, zorder=6)
+        # Runs of equal scores side by side, in the order of their seeds.
+        offsets = np.linspace(-0.26, 0.26, len(scores))[::-1]
+        for chosen, colour, marker in (
+            (known & ~failed, _SUCCESSFUL, "o"),
+            (known & failed, _FAILED, "x"),
+        ):
+            axes.plot(
+                scores[chosen],
+                row + offsets[chosen],
+                marker,
+                color=colour,
+                markersize=2.8,
+                linestyle="none",
+                zorder=5,
+            )
+        axes.annotate(
+            f"{failed.sum()} of {len(failed)} failed",
+            (1, row),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            annotation_clip=False,
+        )
+    baseline = majority_score(sweeps[0].table, metric)
+    if isfinite(baseline):
+        axes.axvline(
+            baseline,
+            color="black",
+            linewidth=style.CHANCE_WIDTH,
+            linestyle=style.CHANCE_DASH,
+            zorder=1,
+        )
+    axes.set_yticks(range(len(sweeps)), [wrap(one.sweep, 1.3)[0] for one in sweeps])
+    axes.set_ylim(len(sweeps) - 0.5, -0.5)
+    axes.set_xlabel(f"{METRIC_TITLE[metric]} on the dev set at the end of training")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_title(_heading(sweeps[0].task))
+
+
+def majority_score(runs: pd.DataFrame, metric: str) -> float:
+    """Score of always answering with the most frequent label; NaN for F1, which has two values."""
+    known = {"accuracy": float(runs["majority"].iloc[0]), "mcc": 0.0}
+    return known.get(metric, float("nan"))
+
+
+# Gradients
+
+
+@style.paper_style()
+def gradient_norms(
+    runs: Sequence[SweepTable], histories: Sequence[SweepTable]
+) -> tuple[Figure, pd.DataFrame]:
+    """Gradient norms of layers over the steps, failed against successful runs, a row per task.
+
+    Parameters
+    ----------
+    runs, histories : sequence of SweepTable
+        ``runs.parquet`` and ``history.parquet`` of one sweep of each task, in the same order.
+
+    Returns
+    -------
+    figure : Figure
+        Of up to six layers, the pooler and the head: geometric means over the runs.
+    numbers : DataFrame
+        A row per step, part and outcome with ``gradient_norm`` and the number of ``runs``.
+
+    References
+    ----------
+    Mosbach et al. (2021), figures 3 and 6.
+    """
+    numbers = pd.concat(
+        [
+            labelled(mean_norms(ended.table, history.table), **ended.columns)
+            for ended, history in zip(runs, histories, strict=True)
+        ],
+        ignore_index=True,
+    )
+    parts = list(dict.fromkeys(numbers["part"]))
+    looks = {part: _part_look(part, parts) for part in parts}
+    keys = [Line2D([], [], label=_part_title(part), **looks[part]) for part in parts]
+    caption = (
+        f"Recipe {runs[0].sweep}: norm of the gradient of each layer's parameters before clipping, "
+        "geometric mean over the runs. Failed runs are optimisation failures if the gradients of "
+        "the lower layers vanish in them, and not in the successful ones."
+    )
+    figure, rows = _page([1.7] * len(runs), 2, Footer(keys, caption), 0.55)
+    shown = numbers["gradient_norm"][numbers["gradient_norm"] > 0]
+    limits = (shown.min() * 0.7, shown.max() * 1.4) if len(shown) else (1e-5, 1e2)
+    for ended, panels in zip(runs, rows, strict=True):
+        of_task = numbers[numbers["task"] == ended.task.name]
+        for axes, kind in zip(panels, ("failed", "successful"), strict=True):
+            of_kind = of_task[of_task["outcome"] == kind]
+            count = int((ended.table["failed"] == (kind == "failed")).sum())
+            axes.set_title(_heading(ended.task, f"{count} {kind} runs"))
+            if of_kind["gradient_norm"].notna().sum() == 0:
+                _note(
+                    axes, f"no run of {ended.sweep} {'failed' if kind == 'failed' else 'succeeded'}"
+                )
+                continue
+            for part, curve in of_kind.groupby("part", sort=False):
+                axes.plot(curve["step"], curve["gradient_norm"], **looks[part])
+            axes.set_yscale("log")
+            axes.set_ylim(*limits)
+            axes.set_xlim(left=0)
+            axes.set_xlabel("step")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        panels[0].set_ylabel("gradient norm")
+    return figure, numbers
+
+
+def mean_norms(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Geometric means of the gradient norms over the failed, and over the successful runs.
+
+    Parameters
+    ----------
+    runs, history : DataFrame
+        ``runs.parquet`` and ``history.parquet`` of a sweep.
+
+    Returns
+    -------
+    DataFrame
+        ``outcome`` (failed or successful), ``part``, ``step``, ``gradient_norm`` (NaN at steps at
+        which one of the runs has none that is finite) and ``runs``. At least one row per outcome
+        and part.
+    """
+    prefix = "gradient_norm_"
+    every = [column.removeprefix(prefix) for column in history if column.startswith(prefix)]
+    layers = [part for part in every if part.startswith("layer")]
+    chosen = np.unique(np.linspace(0, len(layers) - 1, min(6, len(layers))).round().astype(int))
+    parts = [layers[i] for i in chosen] + [part for part in ("pooler", "head") if part in every]
+    ends = runs.set_index(["init", "order"])["failed"]
+    of_run = pd.MultiIndex.from_frame(history[["init", "order"]])
+    failed = ends.reindex(of_run).to_numpy(bool)
+    rows = []
+    for outcome, which in (("failed", failed), ("successful", ~failed)):
+        some = history[which]
+        for part in parts:
+            norms = some[f"{prefix}{part}"].to_numpy(float)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                logs = pd.Series(np.where(norms > 0, np.log(norms), np.nan))
+            mean = np.exp(logs.groupby(some["step"].to_numpy()).mean())
+            count = len(some[["init", "order"]].drop_duplicates())
+            steps = mean.index.to_numpy() if len(mean) else np.array([1])
+            values = mean.to_numpy() if len(mean) else np.array([np.nan])
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "outcome": outcome,
+                        "part": part,
+                        "step": steps,
+                        "gradient_norm": values,
+                        "runs": count,
+                    }
+                )
+            )
+    return pd.concat(rows, ignore_index=True)
+
+
+def _part_look(part: str, parts: Sequence[str]) -> dict:
+    import matplotlib
+
+    layers = [name for name in parts if name.startswith("layer")]
+    if part in layers:
+        shade = 0.9 * layers.index(part) / max(1, len(layers) - 1)
+        return {"color": matplotlib.colormaps["viridis"](shade), "linewidth": 1.1}
+    dash = "dashed" if part == "pooler" else "dotted"
+    return {"color": "black", "linewidth": 1.0, "linestyle": dash}
+
+
+def _part_title(part: str) -> str:
+    return f"layer {int(part.removeprefix('layer'))}" if part.startswith("layer") else part
+
+
+# Generalisation
+
+
+@style.paper_style()
+def generalisation(
+    runs: Sequence[SweepTable], epochs: Sequence[SweepTable]
+) -> tuple[Figure, pd.DataFrame]:
+    """Dev scores against final training losses, and over the epochs, a row per task.
+
+    Parameters
+    ----------
+    runs, epochs : sequence of SweepTable
+        ``runs.parquet`` and ``epochs.parquet`` of the sweeps, in the same order.
+
+    Returns
+    -------
+    figure : Figure
+    numbers : DataFrame
+        A row per run and epoch with ``score``; at the last epoch ``train_loss`` and ``failed``.
+
+    References
+    ----------
+    Mosbach et al. (2021), figures 7 and 8.
+    """
+    numbers = pd.concat(
+        [_by_epoch(ended, epoch) for ended, epoch in zip(runs, epochs, strict=True)],
+        ignore_index=True,
+    )
+    names = list(dict.fromkeys(one.sweep for one in runs))
+    looks = {name: style.curve_look(place) for place, name in enumerate(names)}
+    keys = [
+        Line2D([], [], label=name, **(looks[name] | {"linewidth": 1.0, "markersize": 3.5}))
+        for name in names
+    ]
+    keys += [_run_key("failed run", "black", "x"), style.chance_key("majority class")]
+    caption = (
+        "Left: score on the dev set at the end of training against the mean training loss of the "
+        "last epoch, every run. Where runs of the same training loss differ on the dev set, the "
+        "loss does not explain it. Right: dev scores of the same runs over the epochs."
+    )
+    tasks = _by_task(runs)
+    figure, rows = _page([1.8] * len(tasks), 2, Footer(keys, caption), 0.55)
+    for of_task, (left, right) in zip(tasks, rows, strict=True):
+        task, metric = of_task[0].task, of_task[0].metric
+        here = numbers[numbers["task"] == task.name]
+        for one in of_task:
+            look = looks[one.sweep]
+            of_sweep = here[here["sweep"] == one.sweep]
+            last = of_sweep[of_sweep["train_loss"].notna() & (of_sweep["train_loss"] > 0)]
+            for failed, marker in ((False, look["marker"]), (True, "x")):
+                points = last[last["failed"] == failed]
+                left.plot(
+                    points["train_loss"],
+                    points["score"],
+                    marker,
+                    color=look["color"],
+                    markersize=3.5,
+                    linestyle="none",
+                )
+            for _, curve in of_sweep.groupby(["init", "order"], sort=False):
+                right.plot(
+                    curve["epoch"],
+                    curve["score"],
+                    color=look["color"],
+                    linestyle=look["linestyle"],
+                    linewidth=0.7,
+                    alpha=0.8,
+                )
+        baseline = majority_score(of_task[0].table, metric)
+        for axes in (left, right):
+            if isfinite(baseline):
+                axes.axhline(
+                    baseline,
+                    color="black",
+                    linewidth=style.CHANCE_WIDTH,
+                    linestyle=style.CHANCE_DASH,
+                )
+        _log_axis(left)
+        left.set_title(_heading(task))
+        left.set_xlabel("final training loss (nats)")
+        left.set_ylabel(METRIC_TITLE[metric])
+        right.set_title(_heading(task))
+        right.set_xlabel("epoch")
+        right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        right.sharey(left)
+        right.tick_params(labelleft=False)
+    return figure, numbers
+
+
+def _log_axis(axes: Axes) -> None:
+    """Make the horizontal axis logarithmic, a factor of 10 at least, with labels at its powers."""
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    if high < 10 * low:
+        middle = (low * high) ** 0.5
+        axes.set_xlim(middle / 10**0.5, middle * 10**0.5)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _by_epoch(runs: SweepTable, epochs: SweepTable) -> pd.DataFrame:
+    """Scores of every epoch; at the last one how the run ended."""
+    seeds = ["init", "order"]
+    table = epochs.table[[*seeds, "epoch", runs.metric]].rename(columns={runs.metric: "score"})
+    ends = runs.table[[*seeds, "epochs", "train_loss", "failed"]]
+    merged = table.merge(
+        ends, left_on=[*seeds, "epoch"], right_on=[*seeds, "epochs"], how="left"
+    ).drop(columns="epochs")
+    return labelled(merged, **runs.columns, metric=runs.metric)
+
+
+# The table
+
+
+def stability_table(
+    spreads: Sequence[tuple[TaskTitle, str, pd.DataFrame]],
+    tests: Sequence[pd.DataFrame],
+    paper: dict[str, dict[str, list[float]]] | None = None,
+) -> pd.DataFrame:
+    """Spread and failed runs of all sweeps, with the tests against the first of their task.
+
+    Parameters
+    ----------
+    spreads : sequence of (TaskTitle, str, DataFrame)
+        Task, metric and ``spread.parquet``.
+    tests : sequence of DataFrame
+        ``tests.parquet`` of the same tasks.
+    paper : dict, optional
+        Task -> sweep -> the paper's standard deviation, mean, median and maximum, percent.
+
+    Returns
+    -------
+    DataFrame
+        A row per task and sweep: scores in percent, the columns of ``spread.parquet`` and, where
+        there are any, of ``tests.parquet``; ``paper_std``, ``paper_mean``, ``paper_median`` and
+        ``paper_largest``, NaN where unknown.
+    """
+    rows = []
+    for (task, metric, spread), test in zip(spreads, tests, strict=True):
+        merged = spread.merge(test, left_on="sweep", right_on="second", how="left")
+        merged = merged.drop(columns=["first", "second"])
+        percent = [
+            column
+            for column in merged
+            if column.startswith(("std", "mean")) or column in ("median", "largest", "smallest")
+        ]
+        merged[percent] *= 100
+        known = (paper or {}).get(task.name, {})
+        unknown = [np.nan] * 4
+        for place, name in enumerate(("std", "mean", "median", "largest")):
+            merged[f"paper_{name}"] = [
+                float(known.get(sweep, unknown)[place]) for sweep in merged["sweep"]
+            ]
+        rows.append(labelled(merged, **task.columns, title=task.title, metric=metric))
+    return pd.concat(rows, ignore_index=True)
+
+
+def table_cells(
+    numbers: pd.DataFrame,
+) -> tuple[list[str], list[list[list[str]]], list[str]]:
+    """Heads, rows of cells and notes of the table, for ``tables.drawn_table``.
+
+    Parameters
+    ----------
+    numbers : DataFrame
+        Of ``stability_table``.
+    """
+    heads = ["Task", "Recipe", "Failed", "Std", "Mean", "Median", "Max"]
+    heads += ["Brown–Forsythe", "Levene", "Boschloo"]
+    body = []
+    for row in numbers.to_dict("records"):
+        task = [row["title"], *(["(synthetic)"] if row["synthetic"] else [])]
+        body.append(
+            [
+                task,
+                [row["sweep"]],
+                [
+                    f"{row['failures']} of {row['runs']}",
+                    f"[{row['failure_rate_low']:.2f}, {row['failure_rate_high']:.2f}]",
+                ],
+                [_fixed(row["std"]), f"[{_fixed(row['std_low'])}, {_fixed(row['std_high'])}]"],
+                [_fixed(row["mean"])],
+                [_fixed(row["median"])],
+                [_fixed(row["largest"])],
+                *([_p_value(row.get(name))] for name in ("brown_forsythe", "levene", "boschloo")),
+            ]
+        )
+        if isfinite(row["paper_mean"]):
+            printed = (row[f"paper_{name}"] for name in ("std", "mean", "median", "largest"))
+            body.append([["  paper"], [""], [""], *([_fixed(v)] for v in printed), *[[""]] * 3])
+    notes = [
+        "Scores in % at the end of training. Failed: runs no better than the majority class, and "
+        "the 95 % interval of their rate (Wilson). Std: standard deviation (n − 1) with its 95 % "
+        "interval (chi-square; conservative where scores are bimodal). Brown–Forsythe and Levene: "
+        "p values of the same spread as the task's first recipe; Boschloo: of the same failure "
+        "rate; not adjusted (the ledger's are, by Holm's method).",
+    ]
+    if numbers["paper_mean"].notna().any():
+        notes.append("Paper: Mosbach et al. (2021), table 1.")
+    return heads, body, notes
+
+
+def _fixed(value: float) -> str:
+    return f"{value:.1f}" if isfinite(value) else "–"
+
+
+def _p_value(value: float | None) -> str:
+    if value is None or not isfinite(value):
+        return "–"
+    return f"{value:.3f}" if value >= 0.001 else "<.001"

@@ -1,0 +1,169 @@
+"""Evaluate the claims of Mosbach et al. (2021) on the measured numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.common.tables import read_json, read_table
+from workflow_scripts.rebuilds.step import run
+from workflow_scripts.report import stability_claims
+from workflow_scripts.report.ledger import write_ledger
+from workflow_scripts.report.stability_claims import CLAIMS, Finding, Sweep, decided
+from workflow_scripts.stability.statistics import power_statement
+
+
+def evaluate_stability_claims(
+    runs: list[Path],
+    predictions: list[Path],
+    cards: list[Path],
+    ledger: Path,
+    csv: Path,
+    markdown: Path,
+    tasks: list[dict[str, Any]],
+) -> None:
+    """Write the ledger of claims.
+
+    Parameters
+    ----------
+    runs, predictions : list of Path
+        ``runs.parquet`` and ``predictions.parquet`` of all sweeps of all tasks.
+    cards : list of Path
+        Of the tasks.
+    ledger, csv, markdown : Path
+        Parquet, CSV and Markdown files to write.
+    tasks : list of dict
+        For each ``task`` the names of its ``sweeps``, in the order of the files; its ``recipes``:
+        the usual one and, where there is one, the strong one; and the two sweeps on ``small``
+        training sets (the same epochs, the same steps), or none.
+    """
+    findings, outcomes = [], []
+    files = zip(runs, predictions, strict=True)
+    for which, card in zip(tasks, cards, strict=True):
+        sweeps = {}
+        for name in which["sweeps"]:
+            table, answers = map(read_table, next(files))
+            sweeps[name] = sweep_of(name, table, answers)
+            outcomes.append(_ends(which["task"], name, table))
+        chance = float(np.log(len(read_json(card)["labels"])))
+        findings += findings_of(which["task"], sweeps, which["recipes"], which["small"], chance)
+    order = list(CLAIMS)
+    findings.sort(key=lambda finding: order.index(finding.claim))
+    title = "Claims of Mosbach et al. (2021)"
+    write_ledger(
+        ledger_table(findings), pd.concat(outcomes, ignore_index=True), title, ledger, csv, markdown
+    )
+
+
+def sweep_of(name: str, runs: pd.DataFrame, predictions: pd.DataFrame) -> Sweep:
+    """A sweep as the claims take it.
+
+    Parameters
+    ----------
+    name : str
+        Of the sweep.
+    runs, predictions : DataFrame
+        Of ``merge_sweep``.
+    """
+    return Sweep(
+        name,
+        runs["score"].to_numpy(float),
+        runs["failed"].to_numpy(bool),
+        runs["train_loss"].to_numpy(float),
+        predictions["correct"].to_numpy(bool).reshape(len(runs), -1),
+        runs["early_norm"].to_numpy(float),
+        runs["late_norm"].to_numpy(float),
+    )
+
+
+def findings_of(
+    task: str, sweeps: dict[str, Sweep], recipes: list[str], small: list[str], chance: float
+) -> list[Finding]:
+    """Everything that the sweeps of one task say about the claims.
+
+    Parameters
+    ----------
+    task : str
+        Its name.
+    sweeps : dict of str to Sweep
+        By name.
+    recipes : list of str
+        The usual one and, perhaps, the strong one.
+    small : list of str
+        Sweeps on a small training set: the same epochs, the same steps; or none.
+    chance : float
+        ln K, nats.
+    """
+    usual = sweeps[recipes[0]]
+    found = [*stability_claims.vanishing_gradients(task, usual)]
+    if len(recipes) > 1:
+        strong = sweeps[recipes[1]]
+        found += stability_claims.spread_between_seeds(task, usual, strong)
+        found += stability_claims.fewer_failed_runs("failed_runs_removed", task, usual, strong)
+    if small:
+        pair = (sweeps[name] for name in small)
+        found += stability_claims.fewer_failed_runs("small_data", task, *pair)
+    for name in recipes:
+        found += stability_claims.same_loss_different_score(task, sweeps[name], chance)
+    return found
+
+
+def ledger_table(findings: list[Finding]) -> pd.DataFrame:
+    """The findings with their verdicts, as rows of a ledger.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        Of all tasks.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``ledger.ledger_table``, ``p_value`` (adjusted, NaN where the interval
+        decides) and ``runs``. What so many seeds can decide is part of the measure.
+    """
+    rows = []
+    for one in decided(findings):
+        finding = one.finding
+        power = ""
+        if finding.claim in ("failed_runs_removed", "small_data"):
+            power = f"; {power_statement(finding.runs)}"
+        rows.append(
+            {
+                "claim": finding.claim,
+                "text": CLAIMS[finding.claim],
+                "task": finding.task,
+                "measure": f"{finding.measure}{power}",
+                "value": finding.number.value,
+                "low": finding.number.low,
+                "high": finding.number.high,
+                "claimed": finding.claimed,
+                "bound": finding.bound,
+                "verdict": str(one.verdict),
+                "p_value": one.p_value,
+                "runs": finding.runs,
+            }
+        )
+    return pd.DataFrame(rows).astype(
+        dict.fromkeys(["value", "low", "high", "bound", "p_value"], float)
+    )
+
+
+def _ends(task: str, sweep: str, runs: pd.DataFrame) -> pd.DataFrame:
+    """How the runs of a sweep ended, as ``ledger.read_outcomes`` has it."""
+    return pd.DataFrame(
+        {
+            "name": task,
+            "task": task,
+            "start": f"pretrained, {sweep}",
+            "seeds": [f"init{r.init}_order{r.order}" for r in runs.itertuples()],
+            "accuracy": runs["accuracy"],
+            "majority": runs["majority"],
+            "failed": runs["failed"],
+        }
+    )
+
+
+if __name__ == "__main__":
+    run(evaluate_stability_claims, snakemake)

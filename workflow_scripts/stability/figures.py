@@ -1,0 +1,115 @@
+"""Figures of the stability stage: Mosbach et al. (2021)."""
+
+from typing import Any
+
+from workflow_scripts.common.files import Files
+from workflow_scripts.common.stage import Figure
+from workflow_scripts.common.titles import task_titles
+from workflow_scripts.stability.files import measured_file, merged_file, metric_of
+from workflow_scripts.stability.paper import MOSBACH_2021_TABLE_1
+from workflow_scripts.stability.sweeps import recipes_of
+
+MODEL = "{model}"
+Pairs = list[tuple[str, str]]
+
+
+def _whole(settings: Any) -> Pairs:
+    """Tasks and sweeps on whole training sets."""
+    return [
+        (task, recipe) for task in settings.stability.tasks for recipe in recipes_of(settings, task)
+    ]
+
+
+def _usual(settings: Any) -> Pairs:
+    """Tasks and the usual recipe."""
+    return [(task, settings.stability.recipes[0]) for task in settings.stability.tasks]
+
+
+def _merged(pairs: Pairs, **names: str) -> Files:
+    """Tables of sweeps, by the names of the script's parameters."""
+    return {
+        parameter: [merged_file(MODEL, task, sweep, name) for task, sweep in pairs]
+        for parameter, name in names.items()
+    }
+
+
+def _spec(settings: Any, pairs: Pairs) -> dict[str, Any]:
+    return {
+        "tasks": task_titles(settings, dict.fromkeys(task for task, _ in pairs)),
+        "sweeps": [
+            {"task": task, "sweep": sweep, "metric": metric_of(settings, task)}
+            for task, sweep in pairs
+        ],
+    }
+
+
+def _about(settings: Any) -> str:
+    stability = settings.stability
+    if stability.orders is None:
+        return f"Each recipe with {stability.inits} seeds, the same for all recipes."
+    return (
+        f"Each recipe with {stability.inits} initialisations of the head by {stability.orders} "
+        "orders of the examples, the same for all recipes."
+    )
+
+
+def _any(settings: Any) -> bool:
+    return bool(settings.stability.tasks)
+
+
+_RUNS = "the columns of `runs.parquet`"
+
+FIGURES = (
+    Figure(
+        "stability1",
+        "scores over seeds, recipe by recipe",
+        "figures/draw_seed_scores",
+        inputs=lambda settings: _merged(_whole(settings), runs="runs"),
+        spec=lambda settings: {**_spec(settings, _whole(settings)), "about": _about(settings)},
+        numbers=f"runs | `task`, `synthetic`, `sweep`, `metric`; {_RUNS}",
+        drawn=_any,
+    ),
+    Figure(
+        "stability2",
+        "gradient norms per layer, failed against successful runs",
+        "figures/draw_gradients",
+        inputs=lambda settings: _merged(_usual(settings), runs="runs", histories="history"),
+        spec=lambda settings: _spec(settings, _usual(settings)),
+        numbers="steps, for each part and outcome | `task`, `synthetic`, `sweep`, `outcome`, "
+        "`part`, `step`, `gradient_norm` (geometric mean over the runs), `runs`",
+        drawn=_any,
+    ),
+    Figure(
+        "stability3",
+        "dev score against training loss, and over the epochs",
+        "figures/draw_generalisation",
+        inputs=lambda settings: _merged(_whole(settings), runs="runs", epochs="epochs"),
+        spec=lambda settings: _spec(settings, _whole(settings)),
+        numbers="runs and epochs | `task`, `synthetic`, `sweep`, `metric`, `init`, `order`, "
+        "`epoch`, `score`; at the last epoch `train_loss` and `failed`",
+        drawn=_any,
+    ),
+    Figure(
+        "stability_table",
+        "spread over seeds and failed runs",
+        "figures/draw_stability_table",
+        inputs=lambda settings: {
+            "spreads": [measured_file(MODEL, task, "spread") for task in settings.stability.tasks],
+            "tests": [measured_file(MODEL, task, "tests") for task in settings.stability.tasks],
+        },
+        spec=lambda settings: {
+            "tasks": task_titles(settings, settings.stability.tasks),
+            "metrics": [metric_of(settings, task) for task in settings.stability.tasks],
+            "paper": {
+                task: MOSBACH_2021_TABLE_1[row]
+                for task, row in settings.stability.paper_values.items()
+            }
+            or None,
+        },
+        numbers="tasks and sweeps, scores in percent | `task`, `synthetic`, `title`, `metric`; the "
+        "columns of `spread.parquet` and `tests.parquet`; `paper_std`, `paper_mean`, "
+        "`paper_median`, `paper_largest`",
+        drawn=_any,
+        table=True,
+    ),
+)
