@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -593,3 +594,245 @@ def _p_value(value: float | None) -> str:
     if value is None or not isfinite(value):
         return "–"
     return f"{value:.3f}" if value >= 0.001 else "<.001"
+
+
+# Forgetting
+
+
+@style.paper_style()
+def forgetting_curves(
+    tables: Sequence[tuple[TaskTitle, pd.DataFrame]], recipe: str
+) -> tuple[Figure, pd.DataFrame]:
+    """Masked-LM perplexity with the top layers reset, a panel per task, a curve per run.
+
+    Parameters
+    ----------
+    tables : sequence of (TaskTitle, DataFrame)
+        Task and ``forgetting.parquet``.
+    recipe : str
+        Of the runs.
+
+    Returns
+    -------
+    figure : Figure
+    numbers : DataFrame
+        The tables' rows; one without a run, if there is none.
+
+    References
+    ----------
+    Mosbach et al. (2021), figure 2.
+    """
+    numbers = pd.concat(
+        [labelled(_at_least_a_row(table), **task.columns) for task, table in tables],
+        ignore_index=True,
+    )
+    own = bool(tables[0][1]["own_head"].any())
+    head = "the model's own masked-LM head" if own else "a masked-LM probe"
+    keys = [
+        Line2D([], [], label=f"{outcome} run", **_outcome_look(outcome))
+        for outcome in ("failed", "successful")
+    ]
+    keys.append(style.chance_key("pre-trained encoder"))
+    caption = (
+        f"Perplexity of {head} on the encoders of recipe {recipe}, with their top layers reset to "
+        "the pre-trained weights; with all of them the embeddings are reset, too."
+    )
+    if not own:
+        caption += (
+            " The model has no masked-LM head: the probe was trained on the frozen pre-trained "
+            "encoder, and is the same for all runs."
+        )
+    caption += " If a few layers restore it, forgetting is confined to the top."
+    columns = min(3, len(tables))
+    rows = -(-len(tables) // columns)
+    figure, grid = _page([1.7] * rows, columns, Footer(keys, caption), 0.6, gap=0.5)
+    panels = [axes for row in grid for axes in row]
+    for axes, (task, table) in zip(panels, tables, strict=False):
+        axes.set_title(_heading(task))
+        of_runs = table[table["outcome"] != "pretrained"]
+        if of_runs.empty:
+            _note(axes, f"no run of {recipe} ended with finite weights")
+            continue
+        missing = [kind for kind in ("failed", "successful") if kind not in set(of_runs["outcome"])]
+        for (outcome, _, _), curve in of_runs.groupby(["outcome", "init", "order"]):
+            axes.plot(
+                curve["layers_reset"].astype(int), curve["perplexity"], **_outcome_look(outcome)
+            )
+        before = table[table["outcome"] == "pretrained"]["perplexity"]
+        axes.axhline(
+            before.iloc[0],
+            color="black",
+            linewidth=style.CHANCE_WIDTH,
+            linestyle=style.CHANCE_DASH,
+        )
+        axes.set_yscale("log")
+        axes.set_xlabel("layers reset, from the top")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        for kind in missing:
+            axes.text(
+                0.97,
+                0.93,
+                f"no {kind} run",
+                transform=axes.transAxes,
+                ha="right",
+                va="top",
+                color=style.GREY,
+            )
+    for axes in panels[len(tables) :]:
+        axes.set_visible(False)
+    for row in grid:
+        row[0].set_ylabel("perplexity")
+    return figure, numbers
+
+
+def _outcome_look(outcome: str) -> dict:
+    colour, dash = (_FAILED, (0, (4, 1.4))) if outcome == "failed" else (_SUCCESSFUL, "solid")
+    marker = "x" if outcome == "failed" else "o"
+    return {
+        "color": colour,
+        "linestyle": dash,
+        "marker": marker,
+        "markersize": 3,
+        "linewidth": 1.0,
+    }
+
+
+def _at_least_a_row(table: pd.DataFrame) -> pd.DataFrame:
+    return table if len(table) else table.reindex([0])
+
+
+# The loss plane
+
+LINE_TITLE = {
+    "pretrained-failed": "pre-trained – failed",
+    "failed-successful": "failed – successful",
+    "pretrained-successful": "pre-trained – successful",
+}
+
+
+@style.paper_style()
+def loss_planes(
+    planes: Sequence[tuple[TaskTitle, pd.DataFrame, pd.DataFrame]], recipe: str
+) -> tuple[Figure, pd.DataFrame]:
+    """Training loss on the plane through pre-trained, failed and successful weights.
+
+    Parameters
+    ----------
+    planes : sequence of (TaskTitle, DataFrame, DataFrame)
+        Task, ``plane.parquet`` and ``barriers.parquet``; a row of panels each.
+    recipe : str
+        Of the runs.
+
+    Returns
+    -------
+    figure : Figure
+        The plane with the head of either run, and the three lines with the head of the successful
+        one.
+    numbers : DataFrame
+        A row per point, and per line its barriers (``rise``, ``rise_back``, ``excess``).
+
+    References
+    ----------
+    Mosbach et al. (2021), figure 9.
+    """
+    numbers = pd.concat(
+        [
+            labelled(
+                _at_least_a_row(plane.merge(barriers, on=["head", "line"], how="left")),
+                **task.columns,
+            )
+            for task, plane, barriers in planes
+        ],
+        ignore_index=True,
+    )
+    levels = _levels(numbers["train_loss"])
+    keys = [
+        style.dot_key("pre-trained"),
+        _run_key("failed run", _FAILED, "X"),
+        style.star_key("successful run"),
+        *(
+            Line2D([], [], label=title, **style.curve_look(place) | {"marker": "none"})
+            for place, title in enumerate(LINE_TITLE.values())
+        ),
+    ]
+    caption = (
+        f"Training loss (nats, log colours) of recipe {recipe} at pre-trained + α (failed − "
+        "pre-trained) + β (successful − pre-trained); the encoder moves, and the head is that of "
+        "the run in the title. The corners are the exact weights. Right: the loss along the three "
+        "lines, and how far it rises on the way there / back."
+    )
+    figure, grid = _page([1.65] * len(planes), 3, Footer(keys, caption), 0.5, gap=0.48)
+    for (task, plane, barriers), row in zip(planes, grid, strict=True):
+        for axes, head in zip(row, ("failed", "successful"), strict=False):
+            _plane_panel(axes, plane[plane["head"] == head], levels, recipe)
+            axes.set_title(
+                _heading(task, f"{head} head")
+                if not task.synthetic
+                else f"{task.title}: {head} head"
+            )
+        _line_panel(row[2], plane, barriers, recipe)
+        row[2].set_title("lines" + (" (synthetic task)" if task.synthetic else ""))
+    return figure, numbers
+
+
+def _levels(losses: pd.Series) -> np.ndarray:
+    finite = losses[np.isfinite(losses) & (losses > 0)]
+    if finite.empty:
+        return np.geomspace(0.01, 10, 13)
+    low = max(finite.min(), 1e-4)
+    return np.geomspace(low, max(finite.max(), 2 * low) * 1.0001, 13)
+
+
+def _plane_panel(axes: Axes, plane: pd.DataFrame, levels: np.ndarray, recipe: str) -> None:
+    grid = plane[plane["line"] == ""]
+    if grid.empty:
+        _note(axes, f"no plane: {_missing(plane, recipe)}")
+        return
+    table = grid.pivot(index="beta", columns="alpha", values="train_loss")
+    losses = np.clip(table.to_numpy(float), levels[0], levels[-1])
+    losses = np.ma.masked_invalid(losses)
+    shown = axes.contourf(
+        table.columns, table.index, losses, levels=levels, norm=LogNorm(), cmap=style.LOSS_MAP
+    )
+    axes.contour(table.columns, table.index, losses, levels=levels, colors="white", linewidths=0.3)
+    ticks = list(levels[:: len(levels) // 3])
+    bar = axes.figure.colorbar(shown, ax=axes, fraction=0.06, pad=0.03, ticks=ticks)
+    bar.ax.set_yticklabels([f"{tick:.2g}" for tick in ticks])
+    bar.ax.minorticks_off()
+    axes.plot(0, 0, **style.dot())
+    axes.plot(0, 1, **style.star())
+    axes.plot(
+        1, 0, marker="X", color=_FAILED, markersize=6, markeredgecolor="white", linestyle="none"
+    )
+    axes.set_xlabel("α, to the failed run")
+    axes.set_ylabel("β, to the successful run")
+
+
+def _missing(plane: pd.DataFrame, recipe: str) -> str:
+    lines = set(plane["line"])
+    if "pretrained-failed" not in lines:
+        return f"no run of {recipe} failed"
+    return f"no run of {recipe} succeeded"
+
+
+def _line_panel(axes: Axes, plane: pd.DataFrame, barriers: pd.DataFrame, recipe: str) -> None:
+    heads = [head for head in ("successful", "failed") if head in set(plane["head"])]
+    if not heads:
+        _note(axes, f"no run of {recipe} ended with finite weights")
+        return
+    of_head = plane[plane["head"] == heads[0]]
+    known = barriers[barriers["head"] == heads[0]].set_index("line")
+    words = []
+    for place, line in enumerate(LINE_TITLE):
+        curve = of_head[of_head["line"] == line].sort_values("t")
+        if curve.empty:
+            continue
+        look = style.curve_look(place) | {"marker": "none", "linewidth": 1.1}
+        axes.plot(curve["t"], curve["train_loss"], **look)
+        rise, back = known.loc[line, ["rise", "rise_back"]]
+        words.append(f"{rise:.2f} / {back:.2f}")
+    axes.set_xlabel(f"first to second corner, {heads[0]} head\nrise " + ", ".join(words))
+    axes.set_ylabel("training loss")
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_locator(MaxNLocator(4))

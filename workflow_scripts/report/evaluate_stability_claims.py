@@ -22,6 +22,7 @@ def evaluate_stability_claims(
     csv: Path,
     markdown: Path,
     tasks: list[dict[str, Any]],
+    forgetting: list[Path] | None = None,
 ) -> None:
     """Write the ledger of claims.
 
@@ -37,6 +38,8 @@ def evaluate_stability_claims(
         For each ``task`` the names of its ``sweeps``, in the order of the files; its ``recipes``:
         the usual one and, where there is one, the strong one; and the two sweeps on ``small``
         training sets (the same epochs, the same steps), or none.
+    forgetting : list of Path, optional
+        ``forgetting.parquet`` of the tasks; without them that claim is left out.
     """
     findings, outcomes = [], []
     files = zip(runs, predictions, strict=True)
@@ -49,6 +52,9 @@ def evaluate_stability_claims(
         chance = float(np.log(len(read_json(card)["labels"])))
         findings += findings_of(which["task"], sweeps, which["recipes"], which["small"], chance)
     order = list(CLAIMS)
+    for which, path in zip(tasks if forgetting else [], forgetting or [], strict=True):
+        losses = failed_losses(read_table(path))
+        findings += stability_claims.forgetting(which["task"], losses)
     findings.sort(key=lambda finding: order.index(finding.claim))
     title = "Claims of Mosbach et al. (2021)"
     write_ledger(
@@ -107,6 +113,26 @@ def findings_of(
     for name in recipes:
         found += stability_claims.same_loss_different_score(task, sweeps[name], chance)
     return found
+
+
+def failed_losses(forgetting: pd.DataFrame) -> np.ndarray:
+    """Masked-LM losses of the failed runs, by the number of layers reset.
+
+    Parameters
+    ----------
+    forgetting : DataFrame
+        ``forgetting.parquet``.
+
+    Returns
+    -------
+    ndarray of shape (runs, layers + 1)
+        Without any run the number of layers is not known, and taken for 1.
+    """
+    failed = forgetting[forgetting["outcome"] == "failed"]
+    if failed.empty:
+        return np.empty((0, 2))
+    table = failed.pivot(index=["init", "order"], columns="layers_reset", values="loss")
+    return table.to_numpy(float)
 
 
 def ledger_table(findings: list[Finding]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from workflow_scripts.finetune.runs import run_of, starts_of
 from workflow_scripts.landscape.files import examples_file, surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import continued_run, lines, planes
 from workflow_scripts.rollback.files import group_files, layer_files
-from workflow_scripts.stability.files import merged_files
+from workflow_scripts.stability.files import forgetting_file, merged_files
 from workflow_scripts.stability.sweeps import recipes_of, small_sweeps, sweeps_of
 
 KINDS = ("parquet", "csv", "md")
@@ -91,7 +91,12 @@ def stability_claim_inputs(settings: Any, model: str = "{model}") -> Files:
         name: [file for task in tasks for file in merged_files(settings, model, task, name)]
         for name in ("runs", "predictions")
     }
-    return {**tables, "cards": [task_file(task, "card.json") for task in tasks]}
+    forgetting = [forgetting_file(model, task) for task in tasks]
+    return {
+        **tables,
+        "cards": [task_file(task, "card.json") for task in tasks],
+        **({"forgetting": forgetting} if settings.stability.forgetting.runs else {}),
+    }
 
 
 def stability_claim_spec(settings: Any) -> dict[str, Any]:

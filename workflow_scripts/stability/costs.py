@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workflow_scripts.common.costs import START, Cost, Job, table_cost
+from workflow_scripts.common.costs import HASHING, START, WRITING, Cost, Job, table_cost
 from workflow_scripts.finetune.costs import STEP, STEP_BYTES, epoch_flops
+from workflow_scripts.landscape.costs import surface_lengths
+from workflow_scripts.stability.files import chosen_runs
 from workflow_scripts.stability.sweeps import Sweep, every_sweep, seeds, sweeps_of
 
 if TYPE_CHECKING:
     from workflow_scripts.model.pricing import Pricing
 
+PROBE = 12.0  # seconds of training a masked-LM probe
+SENTENCE = 20  # tokens of a line of text
 HISTORY_BYTES = 250.0  # of a step: the norms of all parts
 
 
@@ -80,3 +84,52 @@ def measuring(pricing: Pricing, job: Job) -> Cost:
     settings, task = pricing.settings, job.wildcards["task"]
     sweeps, dev = len(sweeps_of(settings, task)), len(pricing.lengths[task].dev)
     return table_cost(1 + sweeps * (0.3 + 3e-8 * dev**2 * len(seeds(settings))))
+
+
+def training_again(pricing: Pricing, job: Job) -> Cost:
+    """Costs of training some runs of the first sweep again."""
+    settings, task = pricing.settings, job.wildcards["task"]
+    usual = settings.stability.recipes[0]
+    sweep, runs = Sweep(usual, usual), 2 * chosen_runs(settings)
+    seconds = START["model"] + runs * (
+        run_seconds(pricing, task, sweep)
+        + pricing.weights / WRITING
+        + 2 * pricing.weights / HASHING
+    )
+    return pricing.model_cost(
+        seconds, 6, activation_bytes(pricing, task, sweep), runs * pricing.weights
+    )
+
+
+def _text_flops(pricing: Pricing, sentences: int) -> float:
+    length = min(SENTENCE, pricing.settings.finetune.max_length)
+    return pricing.reading_flops(np.full(sentences, length))
+
+
+def preparing_masked_lm(pricing: Pricing, job: Job) -> Cost:
+    """Costs of a masked-LM probe: hidden states of its text, then the training."""
+    flops = _text_flops(pricing, 12 * pricing.settings.stability.forgetting.sentences)
+    seconds = START["model"] + PROBE + pricing.compute(flops, "forward")
+    return pricing.model_cost(seconds, 4, disk=1e7)
+
+
+def measuring_forgetting(pricing: Pricing, job: Job) -> Cost:
+    """Costs of the masked-LM losses of some runs with their top layers reset."""
+    forgetting = pricing.settings.stability.forgetting
+    passes = 2 * forgetting.runs * (pricing.shape.layers + 1) + 1
+    seconds = START["model"] + pricing.compute(
+        passes * _text_flops(pricing, forgetting.sentences), "forward"
+    )
+    return pricing.model_cost(seconds + pricing.read_checkpoints(passes / 3), 5)
+
+
+def measuring_plane(pricing: Pricing, job: Job) -> Cost:
+    """Costs of the loss plane, with the heads of both runs."""
+    plane = pricing.settings.stability.plane
+    count = 2 * (plane.points**2 + 3 * plane.line_points)
+    lengths = surface_lengths(pricing, job.wildcards["task"])
+    seconds = pricing.engine_start + pricing.compute(
+        count * pricing.engine_flops(lengths), "engine"
+    )
+    seconds += pricing.move(12 * pricing.shape.moving * count) + pricing.read_checkpoints(2)
+    return pricing.model_cost(seconds, 9)

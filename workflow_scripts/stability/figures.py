@@ -5,9 +5,15 @@ from typing import Any
 from workflow_scripts.common.files import Files
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
-from workflow_scripts.stability.files import measured_file, merged_file, metric_of
+from workflow_scripts.stability.files import (
+    forgetting_file,
+    measured_file,
+    merged_file,
+    metric_of,
+    plane_file,
+)
 from workflow_scripts.stability.paper import MOSBACH_2021_TABLE_1
-from workflow_scripts.stability.sweeps import recipes_of
+from workflow_scripts.stability.sweeps import recipes_of, small_sweeps
 
 MODEL = "{model}"
 Pairs = list[tuple[str, str]]
@@ -23,6 +29,16 @@ def _whole(settings: Any) -> Pairs:
 def _usual(settings: Any) -> Pairs:
     """Tasks and the usual recipe."""
     return [(task, settings.stability.recipes[0]) for task in settings.stability.tasks]
+
+
+def _small(settings: Any) -> Pairs:
+    """Tasks with small training sets, and sweeps of the usual recipe: on all examples, on few."""
+    return [
+        (task, name)
+        for task in settings.stability.tasks
+        if (small := small_sweeps(settings, task))
+        for name in (small[0].recipe, *(sweep.name for sweep in small))
+    ]
 
 
 def _merged(pairs: Pairs, **names: str) -> Files:
@@ -51,6 +67,21 @@ def _about(settings: Any) -> str:
         f"Each recipe with {stability.inits} initialisations of the head by {stability.orders} "
         "orders of the examples, the same for all recipes."
     )
+
+
+def _about_small(settings: Any) -> str:
+    return (
+        f"Recipe {settings.stability.recipes[0]} on all training examples, and on "
+        f"{settings.stability.small_examples:,} random ones with the same epochs and with the same "
+        "steps."
+    )
+
+
+def _of_tasks(settings: Any) -> dict[str, Any]:
+    return {
+        "tasks": task_titles(settings, settings.stability.tasks),
+        "recipe": settings.stability.recipes[0],
+    }
 
 
 def _any(settings: Any) -> bool:
@@ -88,6 +119,43 @@ FIGURES = (
         numbers="runs and epochs | `task`, `synthetic`, `sweep`, `metric`, `init`, `order`, "
         "`epoch`, `score`; at the last epoch `train_loss` and `failed`",
         drawn=_any,
+    ),
+    Figure(
+        "stability4",
+        "masked-LM perplexity with the top layers reset",
+        "figures/draw_forgetting",
+        inputs=lambda settings: {
+            "tables": [forgetting_file(MODEL, task) for task in settings.stability.tasks]
+        },
+        spec=_of_tasks,
+        numbers="runs and numbers of layers | `task`, `synthetic`; the columns of "
+        "`forgetting.parquet`",
+        drawn=lambda settings: bool(_any(settings) and settings.stability.forgetting.runs),
+    ),
+    Figure(
+        "stability5",
+        "small training sets, the same epochs against the same steps",
+        "figures/draw_seed_scores",
+        inputs=lambda settings: _merged(_small(settings), runs="runs"),
+        spec=lambda settings: {
+            **_spec(settings, _small(settings)),
+            "about": _about_small(settings),
+        },
+        numbers=f"runs | `task`, `synthetic`, `sweep`, `metric`; {_RUNS}",
+        drawn=lambda settings: bool(_small(settings)),
+    ),
+    Figure(
+        "stability6",
+        "loss plane through pre-trained, failed and successful weights",
+        "figures/draw_loss_planes",
+        inputs=lambda settings: {
+            "planes": [plane_file(MODEL, task, "plane") for task in settings.stability.tasks],
+            "barriers": [plane_file(MODEL, task, "barriers") for task in settings.stability.tasks],
+        },
+        spec=_of_tasks,
+        numbers="points and heads | `task`, `synthetic`; the columns of `plane.parquet` and, of a "
+        "point's line, of `barriers.parquet`",
+        drawn=lambda settings: bool(_any(settings) and settings.stability.plane.points),
     ),
     Figure(
         "stability_table",

@@ -132,4 +132,67 @@ PRODUCTS = (
             Column("flips", "share of the pairs of runs that disagree", "0 to 1"),
         ),
     ),
+    Product(
+        "stability/MODEL/TASK/weights/failedN.safetensors "
+        "stability/MODEL/TASK/weights/successfulN.safetensors",
+        "`failed1.safetensors` …, `successful1.safetensors` …: classifiers at the end of the first "
+        "failed and of the first successful runs of the first sweep, trained again. Files for which "
+        "there is no run hold no tensors.",
+    ),
+    Product(
+        "stability/MODEL/TASK/weights/chosen.parquet",
+        "`chosen.parquet`: a row per run that was trained again, in the order of the files.",
+        (
+            Column("outcome", "`failed` or `successful`"),
+            *_SEEDS,
+            Column("repeated", "accuracy and training loss are those of the sweep to the bit"),
+        ),
+    ),
+    Product(
+        "stability/MODEL/masked_lm/head.safetensors stability/MODEL/masked_lm/text.parquet",
+        "`head.safetensors`: the model's own masked-LM head, or the masked-LM probe, without its "
+        "decoder, which is tied to the word embeddings; `own` is 1 or 0, `words` are the tokens among "
+        "which it chooses. `text.parquet`: masked sentences, a row each, as token ids.",
+    ),
+    Product(
+        "stability/MODEL/TASK/forgetting.parquet",
+        "`forgetting.parquet`: a row per run and number of layers reset.",
+        (
+            Column("outcome", "`failed`, `successful`, or `pretrained` (the pre-trained encoder)"),
+            *_SEEDS,
+            Column("layers_reset", "from the top; all of them: the embeddings, too"),
+            Column("loss", "mean over the masked tokens", "nats"),
+            Column("perplexity", "its exponential"),
+            Column("tokens", "masked tokens"),
+            Column("own_head", "whether the head is the model's own, not a probe"),
+        ),
+    ),
+    Product(
+        "stability/MODEL/TASK/plane.parquet",
+        "`plane.parquet`: a row per point and head.",
+        (
+            Column(
+                "head", "whose head is used everywhere: that of the `failed` or `successful` run"
+            ),
+            Column("line", "the line of the point, or empty for the grid"),
+            Column("t", "along the line", "0 to 1"),
+            Column("alpha, beta", "in units of the directions to the failed and successful run"),
+            Column("corner", "`pretrained`, `failed` or `successful`: the exact weights; or empty"),
+            Column("train_loss, dev_loss", "on the examples of the task's surfaces", "nats"),
+            Column("dev_error", "", "0 to 1"),
+        ),
+    ),
+    Product(
+        "stability/MODEL/TASK/barriers.parquet",
+        "`barriers.parquet`: a row per line and head, of the training loss.",
+        (
+            Column("head", "as in `plane.parquet`"),
+            Column("line", "its corners, the first one first"),
+            Column("rise", "largest rise on the way from the first corner to the last", "nats"),
+            Column("rise_back", "the same on the way back", "nats"),
+            Column("excess", "largest height above the straight line between the ends", "nats"),
+            Column("first_loss, last_loss", "at the corners", "nats"),
+            Column("points", "of the line"),
+        ),
+    ),
 )

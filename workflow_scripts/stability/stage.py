@@ -1,12 +1,12 @@
 """The stability stage: one recipe with many seeds, and why some of the runs fail."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.settings import Count, Name, Section, Seed
+from workflow_scripts.common.settings import Count, Name, Number, Section, Seed
 from workflow_scripts.common.stage import Reference, Stage, duplicates
 from workflow_scripts.data.synthetic import GRAMMARS
 from workflow_scripts.stability import costs
@@ -17,6 +17,38 @@ from workflow_scripts.stability.statistics import power_statement
 from workflow_scripts.stability.sweeps import recipes_of, seeds, small_sweeps, sweeps_of
 
 LEAST_SEEDS = 10  # below, claims on spread and failure rates are inconclusive
+
+
+class Forgetting(Section):
+    """What fine-tuned encoders have forgotten of masked language modelling."""
+
+    runs: Annotated[int, Field(ge=0)] = Field(
+        3, description="failed, and successful, runs of the first recipe; 0 leaves forgetting out"
+    )
+    text: str | None = Field(
+        None,
+        description="text file, a sentence or paragraph a line; `~` and `$VARIABLES` are expanded; "
+        "sentences of the grammars if null",
+    )
+    sentences: Annotated[int, Field(ge=8)] = Field(
+        200,
+        description="lines for the perplexity, at most; a model without a masked-LM head gets one, "
+        "trained on up to four times as many others",
+    )
+
+
+class LossPlane(Section):
+    """The loss plane through the pre-trained, a failed and a successful encoder."""
+
+    range: list[Number] = Field(
+        [-1.5, 1.5], min_length=2, max_length=2, description="ends of both axes"
+    )
+    points: Annotated[int, Field(ge=3)] | None = Field(
+        13, description="points per axis; null leaves the plane out"
+    )
+    line_points: Annotated[int, Field(ge=41)] = Field(
+        41, description="points of each line from corner to corner"
+    )
 
 
 class Stability(Section):
@@ -53,6 +85,14 @@ class Stability(Section):
         None, description="tasks of which small training sets are drawn; all if null"
     )
     seed: Seed = Field(0, description="seed of the small training sets")
+    forgetting: Forgetting = Field(
+        default_factory=Forgetting,
+        description="what fine-tuned encoders have forgotten of masked language modelling",
+    )
+    plane: LossPlane = Field(
+        default_factory=LossPlane,
+        description="loss plane through the pre-trained, a failed and a successful encoder",
+    )
     paper_values: dict[Name, Literal["RTE", "MRPC", "CoLA"]] = Field(
         default_factory=dict,
         description="task: the column of the paper's table 1 to print beside; only where the "
@@ -78,6 +118,9 @@ def _problems(settings: Any) -> Iterator[str]:
         yield from duplicates(f"stability.{key}", getattr(stability, key) or ())
     if not stability.tasks:
         return
+    low, high = stability.plane.range
+    if not low <= 0 < 1 <= high:
+        yield f"stability.plane.range: got [{low:g}, {high:g}], it must hold 0 and 1, the corners"
     if len(seeds(settings)) < 2:
         yield "stability.inits: got 1 run of each recipe, expected 2 or more: one run has no spread"
     for task in stability.tasks:
@@ -108,8 +151,13 @@ def _left_out(settings: Any) -> Iterator[str]:
     stability = settings.stability
     if not stability.tasks:
         yield "sweeps over seeds (stability.tasks)"
-    elif stability.small_examples is None:
+        return
+    if stability.small_examples is None:
         yield "small training sets (stability.small_examples)"
+    if not stability.forgetting.runs:
+        yield "forgetting (stability.forgetting.runs)"
+    if stability.plane.points is None:
+        yield "the loss plane of failed and successful runs (stability.plane.points)"
 
 
 def _planned(settings: Any) -> Iterator[str]:
@@ -150,6 +198,10 @@ STAGE = Stage(
         "sweep": costs.sweeping,
         "merge_sweep": costs.merging,
         "measure_stability": costs.measuring,
+        "train_again": costs.training_again,
+        "prepare_masked_lm": costs.preparing_masked_lm,
+        "measure_forgetting": costs.measuring_forgetting,
+        "measure_plane": costs.measuring_plane,
     },
     local=("merge_sweep", "measure_stability"),
     numbered=("sweep",),
