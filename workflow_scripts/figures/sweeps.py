@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
@@ -666,6 +666,9 @@ def forgetting_curves(
             linestyle=style.CHANCE_DASH,
         )
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(_short))
+        low, high = axes.get_ylim()
+        axes.yaxis.set_minor_formatter(FuncFormatter(_short) if high < 5 * low else NullFormatter())
         axes.set_xlabel("layers reset, from the top")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         for kind in missing:
@@ -683,6 +686,10 @@ def forgetting_curves(
     for row in grid:
         row[0].set_ylabel("perplexity")
     return figure, numbers
+
+
+def _short(value: float, place: int) -> str:
+    return f"{value:.4g}"
 
 
 def _outcome_look(outcome: str) -> dict:
@@ -761,17 +768,13 @@ def loss_planes(
         "the run in the title. The corners are the exact weights. Right: the loss along the three "
         "lines, and how far it rises on the way there / back."
     )
-    figure, grid = _page([1.65] * len(planes), 3, Footer(keys, caption), 0.5, gap=0.48)
+    figure, grid = _page([1.65] * len(planes), 3, Footer(keys, caption), 0.5, 0.16, 0.55, foot=0.6)
     for (task, plane, barriers), row in zip(planes, grid, strict=True):
         for axes, head in zip(row, ("failed", "successful"), strict=False):
-            _plane_panel(axes, plane[plane["head"] == head], levels, recipe)
-            axes.set_title(
-                _heading(task, f"{head} head")
-                if not task.synthetic
-                else f"{task.title}: {head} head"
-            )
+            _plane_panel(axes, plane, head, levels, recipe)
+            axes.set_title(f"{head} run's head", fontsize=style.MEDIUM)
         _line_panel(row[2], plane, barriers, recipe)
-        row[2].set_title("lines" + (" (synthetic task)" if task.synthetic else ""))
+        row[2].set_title(_heading(task), fontsize=style.MEDIUM)
     return figure, numbers
 
 
@@ -783,8 +786,10 @@ def _levels(losses: pd.Series) -> np.ndarray:
     return np.geomspace(low, max(finite.max(), 2 * low) * 1.0001, 13)
 
 
-def _plane_panel(axes: Axes, plane: pd.DataFrame, levels: np.ndarray, recipe: str) -> None:
-    grid = plane[plane["line"] == ""]
+def _plane_panel(
+    axes: Axes, plane: pd.DataFrame, head: str, levels: np.ndarray, recipe: str
+) -> None:
+    grid = plane[(plane["line"] == "") & (plane["head"] == head)]
     if grid.empty:
         _note(axes, f"no plane: {_missing(plane, recipe)}")
         return
@@ -831,8 +836,8 @@ def _line_panel(axes: Axes, plane: pd.DataFrame, barriers: pd.DataFrame, recipe:
         axes.plot(curve["t"], curve["train_loss"], **look)
         rise, back = known.loc[line, ["rise", "rise_back"]]
         words.append(f"{rise:.2f} / {back:.2f}")
-    axes.set_xlabel(f"first to second corner, {heads[0]} head\nrise " + ", ".join(words))
+    axes.set_xlabel(f"from corner to corner, {heads[0]} head\nrise " + ", ".join(words))
     axes.set_ylabel("training loss")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_locator(MaxNLocator(4))
