@@ -244,3 +244,11 @@ rule measure_plane:
         "Measuring the loss plane of runs on {wildcards.task}"
     script:
         "../workflow_scripts/stability/measure_plane.py"
+
+
+# This stage's figures, tables and ledger, without the other papers'.
+rule:
+    name:
+        "results/stability/all"
+    input:
+        [target for target in TARGETS if "stability" in target],

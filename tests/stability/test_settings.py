@@ -43,6 +43,18 @@ def test_sweeps_are_the_recipes_then_the_ablation_then_the_small_training_sets()
     assert names == ["devlin", "strong", "finetune", "devlin_same_epochs", "devlin_same_steps"]
 
 
+def test_a_task_may_be_swept_on_small_training_sets_only():
+    stability = {"small_examples": 100, "small_only": ["entailment"]}
+    settings = settings_of(stability)
+    names = [sweep.name for sweep in sweeps_of(settings, "entailment")]
+    assert names == ["devlin_same_epochs", "devlin_same_steps"]
+    drawn = {target for target in all_targets(settings) if "figures/minilm/stability" in target}
+    assert {target.split("/")[-1] for target in drawn if target.endswith("csv")} == {
+        "stability5.csv",
+        "stability_table.csv",
+    }
+
+
 def test_an_experiment_with_other_tasks_has_no_sweeps_unless_it_asks_for_them():
     settings = settings_of(**OTHER_TASKS)
     assert settings.stability.tasks == []
@@ -68,6 +80,7 @@ def test_an_experiment_with_other_tasks_has_no_sweeps_unless_it_asks_for_them():
         ({"recipes": ["devlim"]}, "stability.recipes: got 'devlim', allowed: .*'devlin'"),
         ({"recipes": ["devlin", "devlin"]}, "stability.recipes: duplicate value 'devlin'"),
         ({"small_examples": 400}, "small_examples: got 400, tasks.entailment.train allows 360"),
+        ({"small_only": ["entailment"]}, "small_only: got 'entailment', which has no small"),
         ({"tasks": ["rte"]}, "stability.tasks: got 'rte', allowed: nli, entailment"),
     ],
 )

@@ -36,10 +36,11 @@ def evaluate_stability_claims(
         Parquet, CSV and Markdown files to write.
     tasks : list of dict
         For each ``task`` the names of its ``sweeps``, in the order of the files; its ``recipes``:
-        the usual one and, where there is one, the strong one; and the two sweeps on ``small``
-        training sets (the same epochs, the same steps), or none.
+        the usual one and, where there is one, the strong one (none where it is swept on small
+        training sets only); and the two sweeps on ``small`` training sets (the same epochs, the
+        same steps), or none.
     forgetting : list of Path, optional
-        ``forgetting.parquet`` of the tasks; without them that claim is left out.
+        ``forgetting.parquet`` of the tasks that have recipes; without them that claim is left out.
     """
     findings, outcomes = [], []
     files = zip(runs, predictions, strict=True)
@@ -52,7 +53,8 @@ def evaluate_stability_claims(
         chance = float(np.log(len(read_json(card)["labels"])))
         findings += findings_of(which["task"], sweeps, which["recipes"], which["small"], chance)
     order = list(CLAIMS)
-    for which, path in zip(tasks if forgetting else [], forgetting or [], strict=True):
+    whole = [which for which in tasks if which["recipes"]]
+    for which, path in zip(whole if forgetting else [], forgetting or [], strict=True):
         losses = failed_losses(read_table(path))
         findings += stability_claims.forgetting(which["task"], losses)
     findings.sort(key=lambda finding: order.index(finding.claim))
@@ -95,20 +97,21 @@ def findings_of(
     sweeps : dict of str to Sweep
         By name.
     recipes : list of str
-        The usual one and, perhaps, the strong one.
+        The usual one and, perhaps, the strong one; or none.
     small : list of str
         Sweeps on a small training set: the same epochs, the same steps; or none.
     chance : float
         ln K, nats.
     """
-    usual = sweeps[recipes[0]]
-    found = [*stability_claims.vanishing_gradients(task, usual)]
+    found = []
+    if recipes:
+        found += stability_claims.vanishing_gradients(task, sweeps[recipes[0]])
     if len(recipes) > 1:
-        strong = sweeps[recipes[1]]
-        found += stability_claims.spread_between_seeds(task, usual, strong)
-        found += stability_claims.fewer_failed_runs("failed_runs_removed", task, usual, strong)
+        pair = [sweeps[name] for name in recipes]
+        found += stability_claims.spread_between_seeds(task, *pair)
+        found += stability_claims.fewer_failed_runs("failed_runs_removed", task, *pair)
     if small:
-        pair = (sweeps[name] for name in small)
+        pair = [sweeps[name] for name in small]
         found += stability_claims.fewer_failed_runs("small_data", task, *pair)
     for name in recipes:
         found += stability_claims.same_loss_different_score(task, sweeps[name], chance)

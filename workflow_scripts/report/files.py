@@ -12,7 +12,7 @@ from workflow_scripts.landscape.files import examples_file, surface_files, traje
 from workflow_scripts.landscape.surfaces import continued_run, lines, planes
 from workflow_scripts.rollback.files import group_files, layer_files
 from workflow_scripts.stability.files import forgetting_file, merged_files
-from workflow_scripts.stability.sweeps import recipes_of, small_sweeps, sweeps_of
+from workflow_scripts.stability.sweeps import recipes_of, small_sweeps, sweeps_of, whole_tasks
 
 KINDS = ("parquet", "csv", "md")
 
@@ -91,11 +91,11 @@ def stability_claim_inputs(settings: Any, model: str = "{model}") -> Files:
         name: [file for task in tasks for file in merged_files(settings, model, task, name)]
         for name in ("runs", "predictions")
     }
-    forgetting = [forgetting_file(model, task) for task in tasks]
+    forgetting = [forgetting_file(model, task) for task in whole_tasks(settings)]
     return {
         **tables,
         "cards": [task_file(task, "card.json") for task in tasks],
-        **({"forgetting": forgetting} if settings.stability.forgetting.runs else {}),
+        **({"forgetting": forgetting} if forgetting and settings.stability.forgetting.runs else {}),
     }
 
 

@@ -13,7 +13,7 @@ from workflow_scripts.stability.files import (
     plane_file,
 )
 from workflow_scripts.stability.paper import MOSBACH_2021_TABLE_1
-from workflow_scripts.stability.sweeps import recipes_of, small_sweeps
+from workflow_scripts.stability.sweeps import recipes_of, small_sweeps, whole_tasks
 
 MODEL = "{model}"
 Pairs = list[tuple[str, str]]
@@ -28,7 +28,7 @@ def _whole(settings: Any) -> Pairs:
 
 def _usual(settings: Any) -> Pairs:
     """Tasks and the usual recipe."""
-    return [(task, settings.stability.recipes[0]) for task in settings.stability.tasks]
+    return [(task, settings.stability.recipes[0]) for task in whole_tasks(settings)]
 
 
 def _small(settings: Any) -> Pairs:
@@ -37,7 +37,7 @@ def _small(settings: Any) -> Pairs:
         (task, name)
         for task in settings.stability.tasks
         if (small := small_sweeps(settings, task))
-        for name in (small[0].recipe, *(sweep.name for sweep in small))
+        for name in [*recipes_of(settings, task)[:1], *(sweep.name for sweep in small)]
     ]
 
 
@@ -79,13 +79,17 @@ def _about_small(settings: Any) -> str:
 
 def _of_tasks(settings: Any) -> dict[str, Any]:
     return {
-        "tasks": task_titles(settings, settings.stability.tasks),
+        "tasks": task_titles(settings, whole_tasks(settings)),
         "recipe": settings.stability.recipes[0],
     }
 
 
 def _any(settings: Any) -> bool:
     return bool(settings.stability.tasks)
+
+
+def _whole_any(settings: Any) -> bool:
+    return bool(whole_tasks(settings))
 
 
 _RUNS = "the columns of `runs.parquet`"
@@ -98,7 +102,7 @@ FIGURES = (
         inputs=lambda settings: _merged(_whole(settings), runs="runs"),
         spec=lambda settings: {**_spec(settings, _whole(settings)), "about": _about(settings)},
         numbers=f"runs | `task`, `synthetic`, `sweep`, `metric`; {_RUNS}",
-        drawn=_any,
+        drawn=_whole_any,
     ),
     Figure(
         "stability2",
@@ -108,7 +112,7 @@ FIGURES = (
         spec=lambda settings: _spec(settings, _usual(settings)),
         numbers="steps, for each part and outcome | `task`, `synthetic`, `sweep`, `outcome`, "
         "`part`, `step`, `gradient_norm` (geometric mean over the runs), `runs`",
-        drawn=_any,
+        drawn=_whole_any,
     ),
     Figure(
         "stability3",
@@ -118,19 +122,19 @@ FIGURES = (
         spec=lambda settings: _spec(settings, _whole(settings)),
         numbers="runs and epochs | `task`, `synthetic`, `sweep`, `metric`, `init`, `order`, "
         "`epoch`, `score`; at the last epoch `train_loss` and `failed`",
-        drawn=_any,
+        drawn=_whole_any,
     ),
     Figure(
         "stability4",
         "masked-LM perplexity with the top layers reset",
         "figures/draw_forgetting",
         inputs=lambda settings: {
-            "tables": [forgetting_file(MODEL, task) for task in settings.stability.tasks]
+            "tables": [forgetting_file(MODEL, task) for task in whole_tasks(settings)]
         },
         spec=_of_tasks,
         numbers="runs and numbers of layers | `task`, `synthetic`; the columns of "
         "`forgetting.parquet`",
-        drawn=lambda settings: bool(_any(settings) and settings.stability.forgetting.runs),
+        drawn=lambda settings: bool(_whole_any(settings) and settings.stability.forgetting.runs),
     ),
     Figure(
         "stability5",
@@ -149,13 +153,13 @@ FIGURES = (
         "loss plane through pre-trained, failed and successful weights",
         "figures/draw_loss_planes",
         inputs=lambda settings: {
-            "planes": [plane_file(MODEL, task, "plane") for task in settings.stability.tasks],
-            "barriers": [plane_file(MODEL, task, "barriers") for task in settings.stability.tasks],
+            "planes": [plane_file(MODEL, task, "plane") for task in whole_tasks(settings)],
+            "barriers": [plane_file(MODEL, task, "barriers") for task in whole_tasks(settings)],
         },
         spec=_of_tasks,
         numbers="points and heads | `task`, `synthetic`; the columns of `plane.parquet` and, of a "
         "point's line, of `barriers.parquet`",
-        drawn=lambda settings: bool(_any(settings) and settings.stability.plane.points),
+        drawn=lambda settings: bool(_whole_any(settings) and settings.stability.plane.points),
     ),
     Figure(
         "stability_table",

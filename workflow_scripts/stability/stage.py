@@ -84,6 +84,10 @@ class Stability(Section):
     small_tasks: list[Name] | None = Field(
         None, description="tasks of which small training sets are drawn; all if null"
     )
+    small_only: list[Name] = Field(
+        default_factory=list,
+        description="tasks of `tasks` that are swept on small training sets only",
+    )
     seed: Seed = Field(0, description="seed of the small training sets")
     forgetting: Forgetting = Field(
         default_factory=Forgetting,
@@ -109,6 +113,7 @@ def _references(settings: Any) -> Iterator[Reference]:
         yield Reference(f"stability.ablation.{task}", names, recipes)
     yield Reference("stability.metrics", stability.metrics, settings.tasks)
     yield Reference("stability.paper_values", stability.paper_values, settings.tasks)
+    yield Reference("stability.small_only", stability.small_only, stability.tasks)
     yield Reference("stability.small_tasks", stability.small_tasks or [], stability.tasks)
 
 
@@ -124,6 +129,11 @@ def _problems(settings: Any) -> Iterator[str]:
     if len(seeds(settings)) < 2:
         yield "stability.inits: got 1 run of each recipe, expected 2 or more: one run has no spread"
     for task in stability.tasks:
+        if not sweeps_of(settings, task):
+            yield (
+                f"stability.small_only: got {task!r}, which has no small training set "
+                "(stability.small_examples, stability.small_tasks)"
+            )
         for name in recipes_of(settings, task):
             if recipes[name].continues:
                 yield (

@@ -27,9 +27,17 @@ class Sweep:
     same_steps: bool = False
 
 
+def whole_tasks(settings: Any) -> list[str]:
+    """Tasks on whose whole training sets recipes are swept."""
+    stability = settings.stability
+    return [task for task in stability.tasks if task not in stability.small_only]
+
+
 def recipes_of(settings: Any, task: str) -> list[str]:
     """Recipes that are swept on a task: those of all tasks, then its ablation's."""
     stability = settings.stability
+    if task in stability.small_only:
+        return []
     return list(dict.fromkeys([*stability.recipes, *stability.ablation.get(task, [])]))
 
 
