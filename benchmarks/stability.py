@@ -3,16 +3,17 @@
     make bench BENCH=stability
 
 One process, one thread, float32, MiniLM's real weights, the embedded default's task and recipe
-(`devlin`, 3 epochs). Both train the same batches with dropout, clip gradients, and score the dev set
-after each epoch; neither writes a checkpoint.
+(`devlin`, 3 epochs). Both train the same batches with dropout, clip gradients, and score the dev
+set after each epoch; neither writes a checkpoint.
 
-- the bare loop: AutoModelForSequenceClassification, batches padded to their longest, PyTorch's AdamW
-  with a linear schedule, the dev set in batches of 32 after each epoch;
-- the sweep's run (``stability.sweep``): the same, and besides the dev set before the first step, the
-  gradient norm of every layer at every step, and the prediction of every dev example at the end.
+- the bare loop: AutoModelForSequenceClassification, batches padded to their longest, PyTorch's
+  AdamW with a linear schedule, the dev set in batches of 32 after each epoch;
+- the sweep's run (``stability.sweep``): the same, and besides the dev set before the first step,
+  the gradient norm of every layer at every step, and the prediction of every dev example at the
+  end.
 
-What a job of the sweep does once for all of its runs is timed apart. Times are the process's own (it
-has one thread), so that waiting for other jobs does not count. Prints Markdown.
+What a job of the sweep does once for all of its runs is timed apart. Times are the process's own
+(it has one thread), so that waiting for other jobs does not count. Prints Markdown.
 """
 
 import tempfile

@@ -766,14 +766,14 @@ def loss_planes(
         f"Training loss (nats, log colours) of recipe {recipe} at pre-trained + α (failed − "
         "pre-trained) + β (successful − pre-trained); the encoder moves, and the head is that of "
         "the run in the title. The corners are the exact weights. Right: the loss along the three "
-        "lines, and how far it rises on the way there / back."
+        f"lines.{_rises(planes)}"
     )
-    figure, grid = _page([1.65] * len(planes), 3, Footer(keys, caption), 0.5, 0.16, 0.55, foot=0.6)
-    for (task, plane, barriers), row in zip(planes, grid, strict=True):
+    figure, grid = _page([1.65] * len(planes), 3, Footer(keys, caption), 0.5, 0.16, 0.75)
+    for (task, plane, _), row in zip(planes, grid, strict=True):
         for axes, head in zip(row, ("failed", "successful"), strict=False):
             _plane_panel(axes, plane, head, levels, recipe)
             axes.set_title(f"{head} run's head", fontsize=style.MEDIUM)
-        _line_panel(row[2], plane, barriers, recipe)
+        _line_panel(row[2], plane, recipe)
         row[2].set_title(_heading(task), fontsize=style.MEDIUM)
     return figure, numbers
 
@@ -820,23 +820,43 @@ def _missing(plane: pd.DataFrame, recipe: str) -> str:
     return f"no run of {recipe} succeeded"
 
 
-def _line_panel(axes: Axes, plane: pd.DataFrame, barriers: pd.DataFrame, recipe: str) -> None:
-    heads = [head for head in ("successful", "failed") if head in set(plane["head"])]
-    if not heads:
+def _rises(planes: Sequence[tuple[TaskTitle, pd.DataFrame, pd.DataFrame]]) -> str:
+    """Sentences on how far the loss rises along the lines that the figure shows."""
+    said = ""
+    for task, _, barriers in planes:
+        head = _line_head(barriers)
+        rows = barriers[barriers["head"] == head].set_index("line")
+        words = [
+            f"{title} {rows.loc[line, 'rise']:.2f} / {rows.loc[line, 'rise_back']:.2f}"
+            for line, title in LINE_TITLE.items()
+            if line in rows.index
+        ]
+        if words:
+            said += (
+                f" {task.title}, with the head of the {head} run, it rises on the way there / back "
+                f"by, nats: {', '.join(words)}."
+            )
+    return said
+
+
+def _line_head(table: pd.DataFrame) -> str:
+    """Whose head the lines are drawn with: the successful run's, if there is one; or empty."""
+    return next((head for head in ("successful", "failed") if head in set(table["head"])), "")
+
+
+def _line_panel(axes: Axes, plane: pd.DataFrame, recipe: str) -> None:
+    head = _line_head(plane)
+    if not head:
         _note(axes, f"no run of {recipe} ended with finite weights")
         return
-    of_head = plane[plane["head"] == heads[0]]
-    known = barriers[barriers["head"] == heads[0]].set_index("line")
-    words = []
+    of_head = plane[plane["head"] == head]
     for place, line in enumerate(LINE_TITLE):
         curve = of_head[of_head["line"] == line].sort_values("t")
         if curve.empty:
             continue
         look = style.curve_look(place) | {"marker": "none", "linewidth": 1.1}
         axes.plot(curve["t"], curve["train_loss"], **look)
-        rise, back = known.loc[line, ["rise", "rise_back"]]
-        words.append(f"{rise:.2f} / {back:.2f}")
-    axes.set_xlabel(f"from corner to corner, {heads[0]} head\nrise " + ", ".join(words))
+    axes.set_xlabel("from corner to corner")
     axes.set_ylabel("training loss")
     axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     axes.set_xlim(0, 1)
