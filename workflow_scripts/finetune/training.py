@@ -52,6 +52,11 @@ class Training:
         Tokens, with padding, in one forward pass over the dev set.
     asked_to_stop : callable
         Returns the name of the signal that requests a stop (``common.stopping``), else None.
+
+    Attributes
+    ----------
+    predictions : ndarray of shape (N,)
+        Label ids of the dev examples after the last epoch with steps; see ``scores.evaluate``.
     """
 
     def __init__(
@@ -168,8 +173,8 @@ class Training:
 
     def _dev_scores(self) -> dict[str, float]:
         self.module.eval()
-        losses, predictions = evaluate(self.forward, self.dev, self.token_budget)
-        scores = classification_scores(self.dev.labels, predictions, self.classes)
+        losses, self.predictions = evaluate(self.forward, self.dev, self.token_budget)
+        scores = classification_scores(self.dev.labels, self.predictions, self.classes)
         return {"dev_loss": float(losses.mean()), **scores, "majority": self.majority.accuracy}
 
     def _train_epoch(self, state: State, done: int, ticks: Iterator[int]) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def run_seconds(pricing: Pricing, task: str, sweep: Sweep) -> float:
     trained = pricing.shape.moving if packed else pricing.shape.parameters
     seconds += steps * (STEP + pricing.move(STEP_BYTES * trained))
     of_dev = pricing.engine_flops if packed else pricing.forward_flops
-    return seconds + (epochs + 2) * pricing.compute(of_dev(lengths.dev), "forward")
+    return seconds + (epochs + 1) * pricing.compute(of_dev(lengths.dev), "forward")
 
 
 def sweeping(pricing: Pricing, job: Job) -> Cost:

@@ -15,7 +15,6 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.stopping import stop_requests
 from workflow_scripts.common.tables import read_json, read_table, record, write_json, write_table
 from workflow_scripts.finetune.recipe import Recipe
-from workflow_scripts.finetune.scores import evaluate
 from workflow_scripts.finetune.state import SCORES, digest_of
 from workflow_scripts.finetune.training import Training
 from workflow_scripts.model.encoder import (
@@ -254,12 +253,10 @@ class Trainer:
         )
         epochs = Epochs()
         training.run(epochs)
-        self.module.eval()
-        _, predictions = evaluate(training.forward, self.dev_set, self.token_budget)
         return {
             "history": pd.concat(epochs.histories, ignore_index=True),
             "scores": pd.DataFrame(epochs.scores, columns=list(SCORES)),
-            "predictions": pd.DataFrame({"prediction": predictions.astype(np.int16)}),
+            "predictions": pd.DataFrame({"prediction": training.predictions.astype(np.int16)}),
         }
 
 
