@@ -13,7 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
@@ -319,6 +319,7 @@ def gradient_norms(
             axes.set_xlabel("step")
             axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         panels[0].set_ylabel("gradient norm")
+        panels[1].tick_params(labelleft=False)
     return figure, numbers
 
 
@@ -469,18 +470,23 @@ def generalisation(
         right.set_title(_heading(task))
         right.set_xlabel("epoch")
         right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        right.sharey(left)
+        limits = [axes.get_ylim() for axes in (left, right)]
+        for axes in (left, right):
+            axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
         right.tick_params(labelleft=False)
     return figure, numbers
 
 
 def _log_axis(axes: Axes) -> None:
-    """Make the horizontal axis logarithmic, a factor of 10 at least, with labels at its powers."""
+    """Make the horizontal axis logarithmic, a factor of 10 at least, with labels at 1, 2 and 5."""
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     if high < 10 * low:
         middle = (low * high) ** 0.5
         axes.set_xlim(middle / 10**0.5, middle * 10**0.5)
+    subs = (1, 2, 5) if axes.get_xlim()[1] < 1e3 * axes.get_xlim()[0] else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_major_formatter(FuncFormatter(_short))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
