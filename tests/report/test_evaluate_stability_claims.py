@@ -40,14 +40,15 @@ def ledger(folder, failures):
     write_json({"labels": ["no", "yes"]}, folder / "card.json")
     runs, predictions = map(list, zip(*files, strict=True))
     outputs = [folder / f"ledger.{kind}" for kind in ("parquet", "csv", "md")]
-    task = {"task": "rte", "sweeps": names, "recipes": names[:2], "small": names[2:]}
+    title = {"name": "rte", "title": "RTE", "synthetic": False}
+    task = {"task": title, "sweeps": names, "recipes": names[:2], "small": names[2:]}
     evaluate_stability_claims(runs, predictions, [folder / "card.json"], *outputs, [task])
     return read_table(outputs[0]), outputs[2].read_text()
 
 
 def decided(table):
-    rows = table[table["claimed"] != ""]
-    return rows.groupby("claim", sort=False)["verdict"].first()
+    said = table["conclusion"] + np.where(table["why"] == "", "", ": ") + table["why"]
+    return said.groupby(table["claim"], sort=False).first()
 
 
 def test_sweeps_as_the_paper_has_them_support_its_claims(tmp_path):
@@ -63,6 +64,9 @@ def test_sweeps_as_the_paper_has_them_support_its_claims(tmp_path):
         assert verdicts[claim] == "supported", claim
     assert list(verdicts.index) == [claim for claim in CLAIMS if claim in verdicts.index]
     assert "7 of 15 failed" in page
+    assert "has failed: this ledger is about such runs." in page
+    assert set(table["task"]) == {"RTE"}
+    assert set(table["runs"]) >= {15, 7}
     assert "15 seeds per recipe detect a failure rate of" in page
     tests = table["p_value"].dropna()
     assert (tests < 0.05).all()

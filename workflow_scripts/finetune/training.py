@@ -52,11 +52,6 @@ class Training:
         Tokens, with padding, in one forward pass over the dev set.
     asked_to_stop : callable
         Returns the name of the signal that requests a stop (``common.stopping``), else None.
-
-    Attributes
-    ----------
-    predictions : ndarray of shape (N,)
-        Label ids of the dev examples after the last epoch with steps; see ``scores.evaluate``.
     """
 
     def __init__(
@@ -171,11 +166,16 @@ class Training:
         if self.words is not None:
             self.words.read()
 
-    def _dev_scores(self) -> dict[str, float]:
+    def _dev_scores(self) -> dict[str, float | list[int]]:
         self.module.eval()
-        losses, self.predictions = evaluate(self.forward, self.dev, self.token_budget)
-        scores = classification_scores(self.dev.labels, self.predictions, self.classes)
-        return {"dev_loss": float(losses.mean()), **scores, "majority": self.majority.accuracy}
+        losses, predictions = evaluate(self.forward, self.dev, self.token_budget)
+        scores = classification_scores(self.dev.labels, predictions, self.classes)
+        return {
+            "dev_loss": float(losses.mean()),
+            **scores,
+            "majority": self.majority.accuracy,
+            "predictions": predictions.tolist(),
+        }
 
     def _train_epoch(self, state: State, done: int, ticks: Iterator[int]) -> pd.DataFrame:
         """Train the epoch after those of ``state``, after ``done`` steps; its rows of the history.

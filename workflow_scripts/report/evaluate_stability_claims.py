@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.tables import read_json, read_table
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.rebuilds.step import run
 from workflow_scripts.report import stability_claims
-from workflow_scripts.report.ledger import write_ledger
-from workflow_scripts.report.stability_claims import CLAIMS, Finding, Sweep, decided
+from workflow_scripts.report.ledger import COLUMNS, write_ledger
+from workflow_scripts.report.stability_claims import CLAIMS, Decided, Finding, Sweep, decided
+from workflow_scripts.report.statistics import Verdict, agreed
 from workflow_scripts.stability.statistics import power_statement
 
 
@@ -35,13 +37,14 @@ def evaluate_stability_claims(
     ledger, csv, markdown : Path
         Parquet, CSV and Markdown files to write.
     tasks : list of dict
-        For each ``task`` the names of its ``sweeps``, in the order of the files; its ``recipes``:
-        the usual one and, where there is one, the strong one (none where it is swept on small
-        training sets only); and the two sweeps on ``small`` training sets (the same epochs, the
-        same steps), or none.
+        For each ``task`` (fields of a ``TaskTitle``) the names of its ``sweeps``, in the order of
+        the files; its ``recipes``: the usual one and, where there is one, the strong one (none
+        where it is swept on small training sets only); and the two sweeps on ``small`` training
+        sets (the same epochs, the same steps), or none.
     forgetting : list of Path, optional
         ``forgetting.parquet`` of the tasks that have recipes; without them that claim is left out.
     """
+    titles = {which["task"]["name"]: TaskTitle(**which["task"]) for which in tasks}
     findings, outcomes = [], []
     files = zip(runs, predictions, strict=True)
     for which, card in zip(tasks, cards, strict=True):
@@ -49,18 +52,24 @@ def evaluate_stability_claims(
         for name in which["sweeps"]:
             table, answers = map(read_table, next(files))
             sweeps[name] = sweep_of(name, table, answers)
-            outcomes.append(_ends(which["task"], name, table))
+            outcomes.append(_ends(which["task"]["name"], name, table))
         chance = float(np.log(len(read_json(card)["labels"])))
-        findings += findings_of(which["task"], sweeps, which["recipes"], which["small"], chance)
-    order = list(CLAIMS)
+        findings += findings_of(
+            which["task"]["name"], sweeps, which["recipes"], which["small"], chance
+        )
     whole = [which for which in tasks if which["recipes"]]
     for which, path in zip(whole if forgetting else [], forgetting or [], strict=True):
         losses = failed_losses(read_table(path))
-        findings += stability_claims.forgetting(which["task"], losses)
-    findings.sort(key=lambda finding: order.index(finding.claim))
+        findings += stability_claims.forgetting(which["task"]["name"], losses)
     title = "Claims of Mosbach et al. (2021)"
     write_ledger(
-        ledger_table(findings), pd.concat(outcomes, ignore_index=True), title, ledger, csv, markdown
+        ledger_table(findings, titles),
+        pd.concat(outcomes, ignore_index=True),
+        title,
+        ledger,
+        csv,
+        markdown,
+        "this ledger is about such runs.",
     )
 
 
@@ -138,45 +147,84 @@ def failed_losses(forgetting: pd.DataFrame) -> np.ndarray:
     return table.to_numpy(float)
 
 
-def ledger_table(findings: list[Finding]) -> pd.DataFrame:
+def ledger_table(findings: list[Finding], titles: dict[str, TaskTitle]) -> pd.DataFrame:
     """The findings with their verdicts, as rows of a ledger.
+
+    The verdict on a claim for a task is that of its findings that must agree; those that are not
+    applicable do not count beside others.
 
     Parameters
     ----------
     findings : list of Finding
         Of all tasks.
+    titles : dict of str to TaskTitle
+        Of the tasks, by name.
 
     Returns
     -------
     DataFrame
-        The columns of ``ledger.ledger_table``, ``p_value`` (adjusted, NaN where the interval
-        decides) and ``runs``. What so many seeds can decide is part of the measure.
+        The columns of ``ledger.ledger_table``, and ``p_value`` (adjusted for all tests of the
+        ledger, NaN where the interval decides). What so many seeds can decide is part of the
+        measure.
     """
+    every = decided(findings)
     rows = []
-    for one in decided(findings):
-        finding = one.finding
-        power = ""
-        if finding.claim in ("failed_runs_removed", "small_data"):
-            power = f"; {power_statement(finding.runs)}"
-        rows.append(
-            {
-                "claim": finding.claim,
-                "text": CLAIMS[finding.claim],
-                "task": finding.task,
-                "measure": f"{finding.measure}{power}",
-                "value": finding.number.value,
-                "low": finding.number.low,
-                "high": finding.number.high,
-                "claimed": finding.claimed,
-                "bound": finding.bound,
-                "verdict": str(one.verdict),
-                "p_value": one.p_value,
-                "runs": finding.runs,
-            }
-        )
-    return pd.DataFrame(rows).astype(
+    for claim, sentence in CLAIMS.items():
+        for task, title in titles.items():
+            here = [d for d in every if (d.finding.claim, d.finding.task) == (claim, task)]
+            if not here:
+                continue
+            verdict = conclusion(here)
+            rows += [
+                {
+                    "claim": claim,
+                    "text": sentence,
+                    "task": title.title,
+                    "synthetic": title.synthetic,
+                    **_row(one),
+                    "conclusion": verdict.word,
+                    "why": verdict.reason,
+                }
+                for one in here
+            ]
+    columns = ["claim", "text", *COLUMNS, "p_value"]
+    return pd.DataFrame(rows, columns=columns).astype(
         dict.fromkeys(["value", "low", "high", "bound", "p_value"], float)
     )
+
+
+def conclusion(decisions: list[Decided]) -> Verdict:
+    """Verdict on a claim for a task: that of the numbers that must agree.
+
+    Parameters
+    ----------
+    decisions : list of Decided
+        Of one claim and task.
+    """
+    claimed = [one for one in decisions if one.finding.claimed]
+    applicable = [one for one in claimed if not one.finding.unmet] or claimed
+    return agreed({one.finding.measure: one.verdict for one in applicable})
+
+
+def _row(one: Decided) -> dict[str, Any]:
+    """What a number has of a ledger's columns."""
+    finding = one.finding
+    power = ""
+    if finding.claim in ("failed_runs_removed", "small_data"):
+        power = f"; {power_statement(finding.runs)}"
+    return {
+        "measure": f"{finding.measure}{power}",
+        "value": finding.number.value,
+        "low": finding.number.low,
+        "high": finding.number.high,
+        "limit": "",
+        "claimed": finding.claimed,
+        "bound": finding.bound,
+        "runs": finding.runs,
+        "verdict": one.verdict.word,
+        "reason": one.verdict.reason,
+        "p_value": one.p_value,
+    }
 
 
 def _ends(task: str, sweep: str, runs: pd.DataFrame) -> pd.DataFrame:

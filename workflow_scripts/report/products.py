@@ -13,19 +13,26 @@ PRODUCTS = (
         (
             Column("claim", "the claim's name; `text` is its sentence"),
             Column("text", "what the paper says, with its section"),
-            Column("task", ""),
+            Column("task, synthetic", "title of the task or pair; whether it was generated"),
             Column("measure", "what the number is, with its unit"),
-            Column("value, low, high", "number and interval; NaN where there is no interval"),
+            Column(
+                "value, low, high",
+                "number and interval; NaN where there is none, infinite where it is one-sided",
+            ),
+            Column("limit", "`≥` or `≤` where the value is only a bound"),
             Column(
                 "claimed, bound",
                 "side of `bound` on which the claim puts the number: `above`, `below`, or empty",
             ),
+            Column("runs", "behind the number"),
             Column(
-                "verdict",
-                "`supported`, `contradicted`, `inconclusive`, `not applicable` (a run that it rests "
-                "on has failed), `reported only`; see "
+                "verdict, reason",
+                "of this number: `supported`, `contradicted` (3 runs and more), `agrees`, "
+                "`disagrees` (fewer), `inconclusive`, `not applicable` (a precondition that does "
+                "not hold, in words), `reported only`; see "
                 "[methods](../explanation/methods.md#claims-and-verdicts)",
             ),
+            Column("conclusion, why", "verdict on the claim for the task, of all numbers together"),
         ),
     ),
     Product(

@@ -66,8 +66,8 @@ def sweep(
         The pre-trained encoder.
     histories, scores, predictions : list of Path
         To write, a file of each per run, named by its seeds, such as ``init0_order3.parquet``. The
-        first two as in ``finetune.finetune``; ``prediction`` is the label id of each dev example
-        at the end of training, -1 for none.
+        first two as in ``finetune.finetune``, without the predictions; ``prediction`` is the label
+        id of each dev example at the end of training, -1 for none.
     recipe : dict
         Fields of ``finetune.recipe.Recipe``.
     max_length : int
@@ -253,10 +253,12 @@ class Trainer:
         )
         epochs = Epochs()
         training.run(epochs)
+        scores = pd.DataFrame(epochs.scores, columns=list(SCORES))
+        predictions = np.array(scores.pop("predictions").iloc[-1], np.int16)
         return {
             "history": pd.concat(epochs.histories, ignore_index=True),
-            "scores": pd.DataFrame(epochs.scores, columns=list(SCORES)),
-            "predictions": pd.DataFrame({"prediction": training.predictions.astype(np.int16)}),
+            "scores": scores,
+            "predictions": pd.DataFrame({"prediction": predictions}),
         }
 
 
