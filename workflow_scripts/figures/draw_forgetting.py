@@ -1,9 +1,11 @@
 """Draw what fine-tuned encoders have forgotten of masked language modelling."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.sweeps import forgetting_curves
 from workflow_scripts.rebuilds.step import run
@@ -16,6 +18,8 @@ def draw_forgetting(
     csv: Path,
     tasks: list[dict],
     recipe: str,
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write a figure and its numbers; see ``sweeps.forgetting_curves``.
 
@@ -29,11 +33,15 @@ def draw_forgetting(
         Fields of a ``TaskTitle`` each, in the same order.
     recipe : str
         Of the runs.
+    ledger : Path, optional
+        The ledger with the verdicts on the ``claims`` that the figure is about.
+    claims : sequence of str
+        Their names.
     """
     titles = [TaskTitle(**task) for task in tasks]
     read = [read_table(path) for path in tables]
     figure, numbers = forgetting_curves(list(zip(titles, read, strict=True)), recipe)
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Draw the gradient norms of failed and of successful runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.sweeps import gradient_norms, read_sweeps
 from workflow_scripts.rebuilds.step import run
@@ -15,6 +17,8 @@ def draw_gradients(
     csv: Path,
     tasks: list[dict],
     sweeps: list[dict],
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write a figure of gradient norms and its numbers; see ``sweeps.gradient_norms``.
 
@@ -28,10 +32,14 @@ def draw_gradients(
         Fields of a ``TaskTitle`` each.
     sweeps : list of dict
         ``task``, ``sweep`` and ``metric`` of each.
+    ledger : Path, optional
+        The ledger with the verdicts on the ``claims`` that the figure is about.
+    claims : sequence of str
+        Their names.
     """
     read = (read_sweeps(paths, tasks, sweeps) for paths in (runs, histories))
     figure, numbers = gradient_norms(*read)
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

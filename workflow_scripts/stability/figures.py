@@ -103,6 +103,8 @@ FIGURES = (
         spec=lambda settings: {**_spec(settings, _whole(settings)), "about": _about(settings)},
         numbers=f"runs | `task`, `synthetic`, `sweep`, `metric`; {_RUNS}",
         drawn=_whole_any,
+        claims=("failed_runs_removed",),
+        ledger="stability_claims",
     ),
     Figure(
         "stability2",
@@ -113,6 +115,8 @@ FIGURES = (
         numbers="steps, for each part and outcome | `task`, `synthetic`, `sweep`, `outcome`, "
         "`part`, `step`, `gradient_norm` (geometric mean over the runs), `runs`",
         drawn=_whole_any,
+        claims=("vanishing_gradients",),
+        ledger="stability_claims",
     ),
     Figure(
         "stability3",
@@ -123,6 +127,8 @@ FIGURES = (
         numbers="runs and epochs | `task`, `synthetic`, `sweep`, `metric`, `init`, `order`, "
         "`epoch`, `score`; at the last epoch `train_loss` and `failed`",
         drawn=_whole_any,
+        claims=("same_loss_different_score",),
+        ledger="stability_claims",
     ),
     Figure(
         "stability4",
@@ -135,6 +141,8 @@ FIGURES = (
         numbers="runs and numbers of layers | `task`, `synthetic`; the columns of "
         "`forgetting.parquet`",
         drawn=lambda settings: bool(_whole_any(settings) and settings.stability.forgetting.runs),
+        claims=("forgetting",),
+        ledger="stability_claims",
     ),
     Figure(
         "stability5",
@@ -147,6 +155,8 @@ FIGURES = (
         },
         numbers=f"runs | `task`, `synthetic`, `sweep`, `metric`; {_RUNS}",
         drawn=lambda settings: bool(_small(settings)),
+        claims=("small_data",),
+        ledger="stability_claims",
     ),
     Figure(
         "stability6",
@@ -183,5 +193,7 @@ FIGURES = (
         "`paper_median`, `paper_largest`",
         drawn=_any,
         table=True,
+        claims=("spread_between_seeds",),
+        ledger="stability_claims",
     ),
 )
