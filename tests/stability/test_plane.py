@@ -10,7 +10,7 @@ import torch
 from tests.finetune.toy import CONTEXT, recipe_of
 from tests.stability.conftest import PARTS
 from workflow_scripts.common.tables import read_table, write_table
-from workflow_scripts.landscape.setting import load_evaluator
+from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.tokens import read_tokens, tabulate
 from workflow_scripts.model.encoder import (
     build_classifier,
@@ -69,12 +69,12 @@ def measured(toy, folder, failed="failed", successful="successful"):
 
 
 def direct(toy, folder, weights):
-    """Mean training loss and dev error of a classifier, evaluated as it is."""
+    """Mean training loss of a classifier, evaluated as it is."""
     examples = read_tokens(folder / "tokens.parquet")
     module = load_classifier(toy, 2, weights, torch.device("cpu"))
-    outcome = load_evaluator(module, examples, 256)()
-    wrong = outcome["dev"].prediction != examples.splits["dev"].labels
-    return float(outcome["train"].loss.astype(np.float64).mean()), float(wrong.mean())
+    splits = {"train": examples.splits["train"]}
+    outcome = Evaluator(module, splits, examples.pad_id, 256)()
+    return float(outcome["train"].loss.astype(np.float64).mean())
 
 
 def test_corners_are_the_checkpoints_with_the_head_of_either_run(toy, corners, tmp_path):
@@ -90,8 +90,7 @@ def test_corners_are_the_checkpoints_with_the_head_of_either_run(toy, corners, t
             expected = direct(toy, tmp_path, {**weights, **encoder_weights})
             rows = plane[(plane["head"] == head) & (plane["corner"] == corner)]
             assert len(rows) == 2  # an end of two lines; the grid misses all three
-            assert (rows["train_loss"] == expected[0]).all()
-            assert (rows["dev_error"] == expected[1]).all()
+            assert (rows["train_loss"] == expected).all()
 
 
 def test_points_between_are_on_the_line_through_the_corners(toy, corners, tmp_path):
@@ -99,7 +98,7 @@ def test_points_between_are_on_the_line_through_the_corners(toy, corners, tmp_pa
     plane, barriers = measured(toy, tmp_path)
     names = names_with_prefix(encoder, tuned["failed"])
     middle = {name: (tuned["failed"][name] + tuned["successful"][name]) / 2 for name in names}
-    expected, _ = direct(toy, tmp_path, {**tuned["successful"], **middle})
+    expected = direct(toy, tmp_path, {**tuned["successful"], **middle})
     line = plane[(plane["line"] == "failed-successful") & (plane["head"] == "successful")]
     assert len(line) == 41
     assert line[line["t"] == 0.5]["train_loss"].item() == pytest.approx(expected, abs=1e-5)
@@ -192,7 +191,5 @@ def test_runs_that_are_trained_again_repeat_to_the_bit(sweep_runs, toy, tmp_path
     encoded = encode(load_tokenizer(toy), dev, 32)
     for place, path in enumerate(targets["successful"]):
         module = load_classifier(toy, 2, read_weights(path), torch.device("cpu"))
-        from workflow_scripts.landscape.engine import Evaluator
-
         predicted = Evaluator(module, {"dev": encoded}, 0, 256)()["dev"].prediction
         assert (predicted == dev["label"]).mean() == ends[place]["accuracy"]

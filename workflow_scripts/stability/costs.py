@@ -9,7 +9,6 @@ import numpy as np
 
 from workflow_scripts.common.costs import HASHING, START, WRITING, Cost, Job, table_cost
 from workflow_scripts.finetune.costs import STEP, STEP_BYTES, epoch_flops
-from workflow_scripts.landscape.costs import surface_lengths
 from workflow_scripts.stability.files import chosen_runs
 from workflow_scripts.stability.sweeps import Sweep, every_sweep, seeds, sweeps_of
 
@@ -127,7 +126,8 @@ def measuring_plane(pricing: Pricing, job: Job) -> Cost:
     """Costs of the loss plane, with the heads of both runs."""
     plane = pricing.settings.stability.plane
     count = 2 * (plane.points**2 + 3 * plane.line_points)
-    lengths = surface_lengths(pricing, job.wildcards["task"])
+    lengths = pricing.lengths[job.wildcards["task"]].train
+    lengths = lengths[: pricing.settings.landscape.train_examples]
     seconds = pricing.engine_start + pricing.compute(
         count * pricing.engine_flops(lengths), "engine"
     )

@@ -50,8 +50,7 @@ def measure_plane(
     failed, successful : Path
         Weights of a run each, or files without tensors: then only lines that exist are measured.
     plane : Path
-        To write: see ``plane_points``; and ``head`` (whose), ``train_loss``, ``dev_loss`` (nats)
-        and ``dev_error``.
+        To write: see ``plane_points``; and ``head`` (whose) and ``train_loss``, nats.
     barriers : Path
         To write: see ``barrier_row``.
     extent : list of float
@@ -71,13 +70,13 @@ def measure_plane(
     Mosbach et al. (2021), section 6 and appendix 7.6.
     """
     from workflow_scripts.common.device import reproducible
-    from workflow_scripts.landscape.engine import evaluate_points
+    from workflow_scripts.landscape.engine import Evaluator, evaluate_points
     from workflow_scripts.landscape.plane import Plane, difference
-    from workflow_scripts.landscape.setting import load_evaluator
     from workflow_scripts.landscape.tokens import read_tokens
     from workflow_scripts.model.encoder import load_classifier, names_with_prefix, read_weights
 
     encoder, examples = read_weights(weights), read_tokens(tokens)
+    train = {"train": examples.splits["train"]}
     runs = {"failed": read_weights(failed), "successful": read_weights(successful)}
     runs = {name: tensors for name, tensors in runs.items() if tensors}
     table = plane_points(list(runs), *extent, points, line_points)
@@ -88,7 +87,7 @@ def measure_plane(
             start = dict(zip(names, encoder.values(), strict=True))
             deltas = {name: difference(end, start, names) for name, end in runs.items()}
             module = load_classifier(config.parent, examples.labels, tuned, device)
-            evaluate = load_evaluator(module, examples, context["token_budget"])
+            evaluate = Evaluator(module, train, examples.pad_id, context["token_budget"])
             corners = {"pretrained": start, **runs}
             first, *second = deltas.values()
             places = list(zip(table["alpha"], table["beta"], strict=True))
@@ -100,12 +99,10 @@ def measure_plane(
             outcomes = progress(
                 evaluate_points(moved, evaluate, places), "points", total=len(places)
             )
-            measured = pd.DataFrame([numbers(one, examples) for one in outcomes])
-            parts.append(pd.concat([table, measured], axis=1).assign(head=head))
-    whole = pd.concat(parts, ignore_index=True) if parts else table.assign(head="")
-    for name in ("train_loss", "dev_loss", "dev_error"):
-        if name not in whole:
-            whole[name] = np.nan
+            losses = [float(one["train"].loss.astype(np.float64).mean()) for one in outcomes]
+            parts.append(table.assign(head=head, train_loss=losses))
+    whole = table.assign(head="", train_loss=np.nan)
+    whole = pd.concat(parts, ignore_index=True) if parts else whole
     write_table(whole, plane)
     rows = [
         barrier_row(of_line) for _, of_line in whole[whole["line"] != ""].groupby(["head", "line"])
@@ -152,17 +149,6 @@ def plane_points(
     names = {point: name for name, point in CORNERS.items()}
     pairs = zip(table["alpha"], table["beta"], strict=True)
     return table.assign(corner=[names.get(pair, "") for pair in pairs])
-
-
-def numbers(outcome: dict[str, Any], examples: Any) -> dict[str, float]:
-    """Mean losses and the dev error of a point."""
-    train, dev = outcome["train"], outcome["dev"]
-    wrong = dev.prediction != examples.splits["dev"].labels
-    return {
-        "train_loss": float(train.loss.astype(np.float64).mean()),
-        "dev_loss": float(dev.loss.astype(np.float64).mean()),
-        "dev_error": float(wrong.mean()),
-    }
 
 
 def barrier_row(line: pd.DataFrame) -> dict[str, Any]:

@@ -178,8 +178,7 @@ PRODUCTS = (
             Column("t", "along the line", "0 to 1"),
             Column("alpha, beta", "in units of the directions to the failed and successful run"),
             Column("corner", "`pretrained`, `failed` or `successful`: the exact weights; or empty"),
-            Column("train_loss, dev_loss", "on the examples of the task's surfaces", "nats"),
-            Column("dev_error", "", "0 to 1"),
+            Column("train_loss", "on the training examples of the task's surfaces", "nats"),
         ),
     ),
     Product(
