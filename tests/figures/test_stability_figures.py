@@ -7,6 +7,7 @@ import pytest
 from tests.figures.words import check_words, words_in
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import sweeps as drawing
+from workflow_scripts.figures.results import add_result
 from workflow_scripts.figures.sweeps import SweepTable
 from workflow_scripts.figures.tables import drawn_table, markdown_table
 from workflow_scripts.stability.measure_plane import barrier_row, plane_points
@@ -158,6 +159,25 @@ def test_the_table_has_the_tests_and_the_papers_numbers_beside():
     assert "| <.001 | 0.020 | 0.030 |" in page
     assert "| paper |  |  | 7.2 | 52.3 | 47.3 | 71.1 |" in page
     check_words(drawn_table(*drawing.table_cells(numbers)))
+
+
+def test_the_rules_of_a_table_keep_their_places_above_a_result():
+    spreads = pd.DataFrame([spread("devlin")])
+    tests = pd.DataFrame(columns=["first", "second"], dtype=str)
+    numbers = drawing.stability_table([(RTE, "accuracy", spreads)], [tests])
+    figure = drawn_table(*drawing.table_cells(numbers))
+
+    def from_top(figure):
+        high = figure.get_size_inches()[1]
+        rules = [high * (1 - line.get_ydata()[0]) for line in figure.artists]
+        words = [high * (1 - text.get_position()[1]) for text in figure.texts]
+        return [*rules, *words]
+
+    before = from_top(figure)
+    add_result(figure, "A claim: supported.")
+    assert len(figure.artists) == 3
+    assert from_top(figure)[: len(before)] == pytest.approx(before)
+    check_words(figure)
 
 
 def test_a_table_of_one_recipe_has_no_tests():
