@@ -484,10 +484,14 @@ def _log_axis(axes: Axes) -> None:
     if high < 10 * low:
         middle = (low * high) ** 0.5
         axes.set_xlim(middle / 10**0.5, middle * 10**0.5)
-    subs = (1, 2, 5) if axes.get_xlim()[1] < 1e3 * axes.get_xlim()[0] else (1,)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_major_locator(_log_ticks(*axes.get_xlim()))
     axes.xaxis.set_major_formatter(FuncFormatter(_short))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _log_ticks(low: float, high: float) -> LogLocator:
+    """Ticks of a logarithmic axis: 1, 2 and 5 of each power of 10, on a long one its powers."""
+    return LogLocator(subs=(1, 2, 5) if high < 1e3 * low else (1,))
 
 
 def _by_epoch(runs: SweepTable, epochs: SweepTable) -> pd.DataFrame:
@@ -674,6 +678,7 @@ def forgetting_curves(
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(_short))
         low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(_log_ticks(low, high))
         axes.yaxis.set_minor_formatter(FuncFormatter(_short) if high < 5 * low else NullFormatter())
         axes.set_xlabel("layers reset, from the top")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
