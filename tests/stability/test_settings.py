@@ -11,6 +11,7 @@ from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_targets, left_out
 from workflow_scripts.stability.costs import run_steps
+from workflow_scripts.stability.files import text_files
 from workflow_scripts.stability.stage import STAGE
 from workflow_scripts.stability.sweeps import blocks, seeds, sweeps_of
 
@@ -89,6 +90,22 @@ def test_what_is_wrong_is_one_line(stability, line):
         settings_of(stability)
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) <= 500
+
+
+def test_a_text_file_is_checked_before_any_job_starts(tmp_path):
+    path = tmp_path / "text.txt"
+    settings = settings_of({"forgetting": {"text": str(path)}})
+    with pytest.raises(UserError, match="stability.forgetting.text: got .* no such file"):
+        text_files(settings)
+    path.write_text(" \n\n")
+    with pytest.raises(UserError, match="which holds no text"):
+        text_files(settings)
+    path.write_text("A line.\nAnother one.\n")
+    assert text_files(settings) == [path]
+    relative = settings_of({"forgetting": {"text": "text.txt"}})
+    with pytest.raises(UserError, match="expected an absolute path"):
+        text_files(relative)
+    assert text_files(settings_of()) == []
 
 
 def test_the_plan_says_what_the_seeds_can_decide():
