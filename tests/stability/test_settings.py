@@ -95,7 +95,7 @@ def test_what_is_wrong_is_one_line(stability, line):
 def test_a_text_file_is_checked_before_any_job_starts(tmp_path):
     path = tmp_path / "text.txt"
     settings = settings_of({"forgetting": {"text": str(path)}})
-    with pytest.raises(UserError, match="stability.forgetting.text: got .* no such file"):
+    with pytest.raises(UserError, match=r"stability\.forgetting\.text: got .* no such file"):
         text_files(settings)
     path.write_text(" \n\n")
     with pytest.raises(UserError, match="which holds no text"):
