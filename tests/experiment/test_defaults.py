@@ -8,6 +8,7 @@ import yaml
 from snakemake.utils import update_config
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.dynamics.files import pair_inputs
 from workflow_scripts.dynamics.pairs import pairs_of
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_tasks, figures, left_out, runs
@@ -116,6 +117,16 @@ def test_a_task_that_the_experiment_lacks_is_an_error_where_its_file_names_it():
         settings_of(TWO_LINES, {"figures": {"overfitting_task": "nli"}})
     with pytest.raises(UserError, match=r"landscape\.second: got 'nly'.*did you mean 'nli'"):
         settings_of(TWO_LINES, {"landscape": {"second": {"reviews": "nly"}}})
+
+
+def test_models_of_all_pairs_of_tasks_read_the_same_examples():
+    settings = settings_of({})
+    for pair in pairs_of(settings, "minilm", "tasks"):
+        inputs = pair_inputs(settings, Wildcards(model="minilm", pair=pair.name))
+        read = [f"results/data/{task}/dev.parquet" for task in TASKS]
+        assert inputs["dev"] == read
+        # Their heads have the labels of their own tasks.
+        assert inputs["model_cards"] == [f"results/data/{task}/card.json" for task in pair.tasks]
 
 
 def test_pairs_of_tasks_are_neighbours_or_none():
