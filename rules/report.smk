@@ -2,6 +2,7 @@ from workflow_scripts.report import files as reports
 
 CLAIMED = needs(**reports.claim_inputs(SETTINGS))
 CLAIMED_OF_DYNAMICS = needs(**reports.dynamics_claim_inputs(SETTINGS))
+CLAIMED_OF_STABILITY = needs(**reports.stability_claim_inputs(SETTINGS))
 
 
 rule evaluate_claims:
@@ -60,3 +61,32 @@ rule evaluate_dynamics_claims:
         "Evaluating the claims on learning dynamics for {wildcards.model}"
     script:
         "../workflow_scripts/report/evaluate_dynamics_claims.py"
+
+
+rule evaluate_stability_claims:
+    input:
+        **CLAIMED_OF_STABILITY,
+    output:
+        **reports.ledger_files("stability_claims"),
+    log:
+        log_file("report/evaluate_stability_claims", "{model}"),
+    benchmark:
+        benchmark_file("report/evaluate_stability_claims", "{model}")
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=30,
+    params:
+        **tracked(
+            "report/evaluate_stability_claims",
+            CLAIMED_OF_STABILITY,
+            reports.ledger_files("stability_claims")["ledger"],
+            reports.stability_claim_spec(SETTINGS),
+        ),
+        context=context,
+    message:
+        "Evaluating the claims on stability over seeds for {wildcards.model}"
+    script:
+        "../workflow_scripts/report/evaluate_stability_claims.py"

@@ -8,6 +8,7 @@ from workflow_scripts.landscape.stage import STAGE as landscape
 from workflow_scripts.model.stage import STAGE as model
 from workflow_scripts.report.stage import STAGE as report
 from workflow_scripts.rollback.stage import STAGE as rollback
+from workflow_scripts.stability.stage import STAGE as stability
 
 STAGES = (
     data,
@@ -16,6 +17,7 @@ STAGES = (
     landscape,
     dynamics,
     rollback,
+    stability,
     report,
     figures,
 )

@@ -48,9 +48,9 @@ def test_models_of_several_seeds_are_compared_for_the_tasks_that_ask_for_them(ch
 def test_every_experiment_is_valid_over_the_default(experiment):
     from snakemake.utils import update_config
 
-    config = copy.deepcopy(DEFAULT)
-    update_config(config, yaml.safe_load(experiment.read_text()))
-    assert validated(config).experiment.name == experiment.stem
+    config, written = copy.deepcopy(DEFAULT), yaml.safe_load(experiment.read_text())
+    update_config(config, written)
+    assert validated(config, written).experiment.name == experiment.stem
 
 
 def test_numbers_that_yaml_takes_for_text_are_numbers():

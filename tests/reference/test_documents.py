@@ -15,7 +15,7 @@ from workflow_scripts.model.checks import (
 from workflow_scripts.model.families import FAMILIES, GENERAL, known_architecture
 from workflow_scripts.reference import architectures
 from workflow_scripts.reference.__main__ import documents, filled
-from workflow_scripts.report import claims, dynamics_claims
+from workflow_scripts.report import claims, dynamics_claims, stability_claims
 
 DOCUMENTS = documents()
 
@@ -38,6 +38,13 @@ def test_the_methods_describe_every_claim_and_no_other():
     section = page.split("## Claims and verdicts")[1].split("\n## ")[0]
     described = re.findall(r"^\| `(\w+)` \(", section, re.MULTILINE)
     assert described == [claim.name for claim in (*claims.CLAIMS, *dynamics_claims.CLAIMS)]
+
+
+def test_the_methods_describe_every_claim_on_stability_and_no_other():
+    page = (ROOT / "docs/explanation/methods.md").read_text(encoding="utf-8")
+    section = page.split("## Stability over seeds")[1].split("\n## ")[0]
+    described = re.findall(r"^\| `(\w+)` \(", section, re.MULTILINE)
+    assert described == list(stability_claims.CLAIMS)
 
 
 def test_every_architecture_is_in_the_tables_once():

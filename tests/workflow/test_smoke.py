@@ -69,6 +69,7 @@ def test_what_does_not_change_numbers_makes_nothing_stale(smoke):
         "experiment": {"name": "other"},
         "compute": {"device": "cpu", "threads": 2, "token_budget": 512},
         "landscape": {"rows_per_shard": 3},
+        "stability": {"block": 3},
     }
     done = run_snakemake(smoke, "results/figures/all", "--dry-run", config=config)
     assert "Nothing to be done" in done.stdout + done.stderr, done.stdout[-2000:]
@@ -167,6 +168,36 @@ def test_rows_are_the_same_to_the_bit_for_any_number_of_rows_a_job(smoke):
     single = pd.concat([read_table(path) for path in sorted(rows.iterdir())])
     for column in ("train_loss", "dev_loss"):
         assert np.stack(single[column]).tobytes() == np.stack(blocks[column]).tobytes()
+
+
+def test_runs_of_a_sweep_are_the_same_to_the_bit_for_any_block(smoke):
+    folder = smoke / f"results/stability/{MODEL}/entailment/strong"
+    parts = ("histories", "scores", "predictions")
+    before = {part: [read_table(p) for p in sorted((folder / part).iterdir())] for part in parts}
+    for part in parts:
+        shutil.rmtree(folder / part)
+    target = f"results/stability/{MODEL}/entailment/strong/runs.parquet"
+    config = {"stability": {"block": 3}}
+    done = run_snakemake(smoke, target, "--forcerun", "merge_sweep", config=config)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for part, tables in before.items():
+        again = [read_table(path) for path in sorted((folder / part).iterdir())]
+        assert len(again) == 3
+        for one, other in zip(tables, again, strict=True):
+            assert one.equals(other)
+
+
+def test_the_loss_plane_and_forgetting_start_at_the_pre_trained_model(smoke):
+    folder = f"stability/{MODEL}/entailment"
+    chosen = table(smoke, f"{folder}/weights/chosen.parquet")
+    assert len(chosen)
+    assert chosen["repeated"].all()
+    forgetting = table(smoke, f"{folder}/forgetting.parquet")
+    before = forgetting[forgetting["outcome"] == "pretrained"]["loss"].item()
+    assert (forgetting[forgetting["layers_reset"] == 3]["loss"] == before).all()
+    plane = table(smoke, f"{folder}/plane.parquet")
+    corners = plane[plane["corner"] == "pretrained"].groupby("head")["train_loss"]
+    assert (corners.nunique() == 1).all()
 
 
 def test_runs_have_their_checkpoints_history_and_scores(smoke):
@@ -272,7 +303,11 @@ def test_every_table_says_where_it_comes_from(smoke):
         Path(f"results/rollback/{MODEL}/entailment/init0_order0/groups.parquet"),
         Path(f"results/dynamics/{MODEL}/seeds_entailment/attention.parquet"),
         Path(f"results/report/{MODEL}/claims.parquet"),
+        Path(f"results/stability/{MODEL}/entailment/devlin/scores/init0_order0.parquet"),
+        Path(f"results/stability/{MODEL}/entailment/spread.parquet"),
+        Path(f"results/stability/{MODEL}/entailment/plane.parquet"),
         Path(f"results/report/{MODEL}/dynamics_claims.parquet"),
+        Path(f"results/report/{MODEL}/stability_claims.parquet"),
     ):
         record = read_record(smoke / path)
         assert record["experiment"] == "smoke", path

@@ -112,7 +112,7 @@ class Figure:
     claims : tuple of str
         Names of the claims that it is about; what the runs say about them is written below it.
     ledger : str
-        The ledger that has them: ``claims`` or ``dynamics_claims``.
+        The ledger that has them: ``claims``, ``dynamics_claims`` or ``stability_claims``.
     """
 
     name: str
@@ -156,6 +156,8 @@ class Stage:
     left_out : callable
         settings -> what the experiment leaves out since its settings do not reach for it, and the
         key that it depends on, a line each.
+    planned : callable
+        settings -> what ``make plan`` says besides costs, a line each.
     references : callable
         settings -> names that must exist elsewhere in the configuration.
     problems : callable
@@ -183,6 +185,7 @@ class Stage:
     sections: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     derived: Mapping[str, Callable[[Settings], Any]] = field(default_factory=dict)
     left_out: Callable[[Settings], Iterable[str]] = lambda settings: ()
+    planned: Callable[[Settings], Iterable[str]] = lambda settings: ()
     references: Callable[[Settings], Iterable[Reference]] = lambda settings: ()
     problems: Callable[[Settings], Iterable[str]] = lambda settings: ()
     figures: tuple[Figure, ...] = ()

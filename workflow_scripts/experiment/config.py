@@ -166,6 +166,7 @@ _OF_ITS_TASKS = (
     "landscape.second",
     "dynamics.seed_tasks",
     "dynamics.task_pairs",
+    "stability.tasks",
     "figures.trajectory_tasks",
     "figures.overfitting_task",
     "figures.group_tasks",

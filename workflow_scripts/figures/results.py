@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.figures.layout import EDGE, height_of, wrap
@@ -56,6 +58,8 @@ def add_result(figure: Figure, result: str) -> None:
     for axes in figure.axes:
         left, bottom, wide, high = axes.get_position().bounds
         axes.set_position((left, 1 - share * (1 - bottom), wide, share * high))
+    for rule in (artist for artist in figure.artists if isinstance(artist, Line2D)):
+        rule.set_ydata(1 - share * (1 - np.asarray(rule.get_ydata())))
     for text in figure.texts:
         text.set_y(1 - share * (1 - text.get_position()[1]))
     for legend, anchor in zip(figure.legends, anchors, strict=True):

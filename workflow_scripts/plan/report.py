@@ -98,6 +98,7 @@ def text(plan: Plan) -> str:
     lines.append("- every file is made; nothing waits in a queue or for a download")
     lines += [f"note: {plan.note}"] if plan.note else []
     lines += [f"note: left out: {what}" for what in left_out(settings)]
+    lines += [line for stage in STAGES for line in stage.planned(settings)]
     for library, files in plan.other_versions.items():
         then = "made again" if settings.rebuild.on_library_change else "kept"
         lines.append(f"note: {files} results were made with {library}: {then}")

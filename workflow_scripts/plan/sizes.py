@@ -44,6 +44,9 @@ KNOWN_TASKS = {
     "nyu-mll/glue/rte": (Split(2_490, 70.2, 0.59), Split(277, 68.3, 0.60)),
     "nyu-mll/glue/sst2": (Split(67_349, 13.3, 0.72), Split(872, 25.2, 0.41)),
     "nyu-mll/glue/mrpc": (Split(3_668, 53.3, 0.24), Split(408, 53.2, 0.24)),
+    "nyu-mll/glue/cola": (Split(8_551, 11.3, 0.36), Split(1_043, 11.7, 0.41)),
+    # Its lengths are assumed, not measured.
+    "nyu-mll/glue/qnli": (Split(104_743, 50.0, 0.5), Split(5_463, 50.0, 0.5)),
 }
 
 

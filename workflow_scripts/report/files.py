@@ -13,6 +13,8 @@ from workflow_scripts.finetune.runs import recipe_difference, starts_of
 from workflow_scripts.landscape.files import along_file, examples_file, surface_files
 from workflow_scripts.landscape.surfaces import continued_runs, measured_runs, planes
 from workflow_scripts.rollback.files import group_runs, layer_runs, rollback_file
+from workflow_scripts.stability.files import forgetting_file, merged_files
+from workflow_scripts.stability.sweeps import recipes_of, small_sweeps, sweeps_of, whole_tasks
 
 KINDS = ("parquet", "csv", "md")
 
@@ -97,4 +99,35 @@ def dynamics_claim_spec(settings: Any) -> dict[str, Any]:
         "models": models,
         "scored": scored(trained_runs(pairs)),
         "resamples": settings.dynamics.resamples,
+    }
+
+
+def stability_claim_inputs(settings: Any, model: str = "{model}") -> Files:
+    """What the claims of Mosbach et al. (2021) are evaluated on."""
+    tasks = settings.stability.tasks
+    tables = {
+        name: [file for task in tasks for file in merged_files(settings, model, task, name)]
+        for name in ("runs", "predictions")
+    }
+    forgetting = [forgetting_file(model, task) for task in whole_tasks(settings)]
+    return {
+        **tables,
+        "cards": [task_file(task, "card.json") for task in tasks],
+        **({"forgetting": forgetting} if forgetting and settings.stability.forgetting.runs else {}),
+    }
+
+
+def stability_claim_spec(settings: Any) -> dict[str, Any]:
+    """Settings of ``evaluate_stability_claims``."""
+    tasks = settings.stability.tasks
+    return {
+        "tasks": [
+            {
+                "task": title,
+                "sweeps": [sweep.name for sweep in sweeps_of(settings, task)],
+                "recipes": recipes_of(settings, task)[:2],
+                "small": [sweep.name for sweep in small_sweeps(settings, task)],
+            }
+            for task, title in zip(tasks, task_titles(settings, tasks), strict=True)
+        ]
     }

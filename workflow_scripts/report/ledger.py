@@ -14,6 +14,8 @@ from workflow_scripts.landscape.radii import Bound
 from workflow_scripts.report.statistics import Verdict, agreed, summary, verdict
 from workflow_scripts.stability.intervals import Interval
 
+NO_VERDICT = "no verdict rests on it."
+
 
 @dataclass(frozen=True)
 class LedgerRow:
@@ -226,6 +228,7 @@ def write_ledger(
     ledger: Path,
     csv: Path,
     markdown: Path,
+    failed: str = NO_VERDICT,
 ) -> None:
     """Write a ledger.
 
@@ -239,11 +242,13 @@ def write_ledger(
         Of the Markdown page.
     ledger, csv, markdown : Path
         Parquet, CSV and Markdown files to write.
+    failed : str
+        What failed runs mean to the ledger, in a sentence.
     """
     write_table(table, ledger)
     with atomic(csv) as draft:
         table.to_csv(draft, index=False)
-    write_text(as_markdown(table, outcomes, title), markdown)
+    write_text(as_markdown(table, outcomes, title, failed), markdown)
 
 
 def claim_summary(rows: pd.DataFrame) -> str:
@@ -297,7 +302,9 @@ def _interval(low: float, high: float) -> str:
     return " to ".join(end or "…" for end in ends)
 
 
-def as_markdown(table: pd.DataFrame, outcomes: pd.DataFrame, title: str) -> str:
+def as_markdown(
+    table: pd.DataFrame, outcomes: pd.DataFrame, title: str, failed: str = NO_VERDICT
+) -> str:
     """The ledger as a page: a summary line per claim, then the numbers of each.
 
     Parameters
@@ -308,6 +315,8 @@ def as_markdown(table: pd.DataFrame, outcomes: pd.DataFrame, title: str) -> str:
         From ``read_outcomes``.
     title : str
         Of the page.
+    failed : str
+        What failed runs mean to the ledger, in a sentence.
 
     Returns
     -------
@@ -347,7 +356,7 @@ def as_markdown(table: pd.DataFrame, outcomes: pd.DataFrame, title: str) -> str:
     lines += ["", "## Did the runs learn?", ""]
     lines += [
         "Accuracy on the dev set at the end, and that of always answering with its most frequent "
-        "label. A run that is no better has failed: no verdict rests on it.",
+        f"label. A run that is no better has failed: {failed}",
         "",
         "| task | start | seeds | accuracy | majority class | |",
         "|---" * 6 + "|",

@@ -35,4 +35,16 @@ PRODUCTS = (
             Column("conclusion, why", "verdict on the claim for the task, of all numbers together"),
         ),
     ),
+    Product(
+        "report/MODEL/stability_claims.parquet report/MODEL/stability_claims.csv "
+        "report/MODEL/stability_claims.md",
+        "`stability_claims.parquet`, `stability_claims.csv` and `stability_claims.md`: the same of "
+        "Mosbach et al. (2021), where recipes are trained with many seeds, and",
+        (
+            Column(
+                "p_value", "of the test that decides, adjusted for all tests of the ledger; or NaN"
+            ),
+            Column("runs", "behind the number"),
+        ),
+    ),
 )

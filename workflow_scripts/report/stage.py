@@ -16,7 +16,12 @@ def _evaluating(pricing: Any, job: Job) -> Cost:
 
 
 def _pages(settings: Any, model: str) -> list[File]:
-    ledgers = [ledger_files(name, model) for name in ("claims", "dynamics_claims")]
+    names = [
+        "claims",
+        "dynamics_claims",
+        *(["stability_claims"] if settings.stability.tasks else []),
+    ]
+    ledgers = [ledger_files(name, model) for name in names]
     return [ledger[kind] for ledger in ledgers for kind in ("csv", "markdown")]
 
 
@@ -24,6 +29,10 @@ STAGE = Stage(
     "report",
     targets=_pages,
     products=PRODUCTS,
-    costs={"evaluate_claims": _evaluating, "evaluate_dynamics_claims": _evaluating},
-    local=("evaluate_claims", "evaluate_dynamics_claims"),
+    costs={
+        "evaluate_claims": _evaluating,
+        "evaluate_dynamics_claims": _evaluating,
+        "evaluate_stability_claims": lambda pricing, job: table_cost(2.0),
+    },
+    local=("evaluate_claims", "evaluate_dynamics_claims", "evaluate_stability_claims"),
 )
