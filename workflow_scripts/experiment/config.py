@@ -165,6 +165,8 @@ _OF_ITS_TASKS = (
     "landscape.second",
     "dynamics.seed_tasks",
     "dynamics.task_pairs",
+    "probing.tasks",
+    "probing.cross_tasks",
     "figures.trajectory_tasks",
     "figures.overfitting_task",
     "figures.group_tasks",

@@ -93,7 +93,11 @@ def rollback_table(
 def markdown(numbers: pd.DataFrame, more: Sequence[str] = ()) -> str:
     """The table, from ``rollback_table``, as Markdown with its notes and ``more`` below."""
     heads, body, notes = _cells(numbers)
-    notes += more
+    return markdown_table(heads, body, [*notes, *more])
+
+
+def markdown_table(heads: list[str], body: list[list[list[str]]], notes: Sequence[str]) -> str:
+    """A table as Markdown, its notes below; see ``drawn_table``."""
     lines = [f"| {' | '.join(heads)} |", "|---|" + "--:|" * (len(heads) - 1)]
     lines += [f"| {' | '.join(' '.join(cell).strip() for cell in row)} |" for row in body]
     return "\n".join([*lines, "", *(f"{note}\n" for note in notes)]).rstrip() + "\n"
@@ -106,7 +110,22 @@ def table_figure(numbers: pd.DataFrame, more: Sequence[str] = ()) -> Figure:
     Its notes and ``more`` are below.
     """
     heads, body, notes = _cells(numbers)
-    notes += more
+    return drawn_table(heads, body, [*notes, *more])
+
+
+@style.paper_style()
+def drawn_table(heads: list[str], body: list[list[list[str]]], notes: Sequence[str]) -> Figure:
+    """A table as a figure.
+
+    Parameters
+    ----------
+    heads : list of str
+        Of the columns; a part in brackets is on a line of its own.
+    body : list of list of list of str
+        Rows of cells, each a list of lines; a row whose first cell begins with a space is grey.
+    notes : sequence of str
+        Below the table.
+    """
     broken = [head.replace(" (", "\n(").split("\n") for head in heads]
     for row in body:
         row[0] = [line for part in row[0] for line in _wrapped(part)]

@@ -50,6 +50,7 @@ PAPER_GRID = Grid(
 SMALL_GRID = Grid(
     hidden=((32, 32), (128, 128)), alphas=(1e-4, 1e-1), max_iter=200, early_stopping=True
 )
+GRIDS = {"small": SMALL_GRID, "paper": PAPER_GRID}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.linalg import lstsq
 from scipy.optimize import nnls
 
 from workflow_scripts.common.errors import UserError
@@ -17,6 +18,9 @@ from workflow_scripts.common.errors import UserError
 # Two combinations of points coincide if they are closer than this share of the scale: what is left
 # of rounding in float64. Vectors of float32 carry 6e-8 of it.
 COINCIDE = 1e-12
+# Combinations closer than this share of the scale may be made to coincide: the solver's own error
+# is up to about 1e-10 of it.
+NEAR = 1e-7
 # Points of each hull that the first attempt looks at (few beside those of a similar problem), and
 # how many are added to each at a time.
 FIRST, FEW, MORE = 150, 20, 100
@@ -192,6 +196,10 @@ class Search:
             p, q = a @ self.x[chosen_x], b @ self.y[chosen_y]
             before = self.lower, self.upper
             gap = float(np.linalg.norm(p - q))
+            if COINCIDE * self.scale < gap <= NEAR * self.scale:
+                a, b = _refined(self.x[chosen_x], self.y[chosen_y], a, b, self.scale)
+                p, q = a @ self.x[chosen_x], b @ self.y[chosen_y]
+                gap = float(np.linalg.norm(p - q))
             if gap < self.upper:
                 self.upper = gap
                 used_x, used_y = chosen_x[a > 0], chosen_y[b > 0]
@@ -282,6 +290,29 @@ def _weights(x, y, middle, scale) -> tuple[np.ndarray, np.ndarray] | None:
     weights[weights < NO_WEIGHT] = 0.0
     a, b = weights[: len(x)], weights[len(x) :]
     return (a / a.sum(), b / b.sum()) if a.any() and b.any() else None
+
+
+def _refined(x, y, a, b, scale) -> tuple[np.ndarray, np.ndarray]:
+    """The weights with the smallest change that makes the combinations coincide, if there is one.
+
+    Else they are as they were: if the points with a weight cannot coincide without a negative one.
+    """
+    used_x, used_y = np.flatnonzero(a), np.flatnonzero(b)
+    middle = a @ x
+    columns = np.zeros((x.shape[1] + 2, len(used_x) + len(used_y)))
+    columns[:-2, : len(used_x)] = (x[used_x] - middle).T / scale
+    columns[:-2, len(used_x) :] = (middle - y[used_y]).T / scale
+    columns[-2, : len(used_x)] = columns[-1, len(used_x) :] = 1.0
+    sums = np.zeros(len(columns))
+    sums[-2:] = 1.0
+    weights = np.concatenate([a[used_x], b[used_y]])
+    for _ in range(2):
+        weights = weights + lstsq(columns, sums - columns @ weights, lapack_driver="gelsy")[0]
+    if (weights < 0).any() or np.abs(columns @ weights - sums).max() > COINCIDE / 8:
+        return a, b
+    refined = np.zeros_like(a), np.zeros_like(b)
+    refined[0][used_x], refined[1][used_y] = weights[: len(used_x)], weights[len(used_x) :]
+    return refined[0] / refined[0].sum(), refined[1] / refined[1].sum()
 
 
 def _worst(along: np.ndarray, reached: float, chosen: np.ndarray) -> np.ndarray:
