@@ -17,6 +17,7 @@ def draw_centroid_paths(
     png: Path,
     csv: Path,
     tasks: list[dict],
+    shown: list[str],
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
 ) -> None:
@@ -30,13 +31,17 @@ def draw_centroid_paths(
         Files to write.
     tasks : list of dict
         Fields of a ``TaskTitle`` each.
+    shown : list of str
+        Names of the tasks that are drawn.
     scores : sequence of Path
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
     """
     titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
-    figure, numbers = centroid_paths(read_table(paths), titles)
+    figure, numbers = centroid_paths(
+        read_table(paths), [title for title in titles if title.name in shown]
+    )
     save_figure(figure, numbers, pdf, png, csv)
 
 

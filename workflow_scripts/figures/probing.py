@@ -14,7 +14,16 @@ from matplotlib.ticker import MaxNLocator
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import style
 from workflow_scripts.figures.inputs import labelled
-from workflow_scripts.figures.layout import Footer, blocks_of, sheet, text_width
+from workflow_scripts.figures.layout import (
+    Footer,
+    blocks_of,
+    broken_titles,
+    head_heights,
+    set_title,
+    sheet,
+    text_width,
+    width_of_panels,
+)
 from workflow_scripts.figures.outcomes import failed_note
 
 # Labels that a panel shows: those whose distance grows most, and least.
@@ -269,21 +278,20 @@ def label_distances(
         f"examples and those whose grows least, {SHOWN} of either.{failed_note(titles)}"
     )
     widest = max(text_width(_short(name)) for names in labels for name in names)
+    frame = {"left": 0.68, "gap": 0.95 + widest, "right": 0.3 + widest, "widest": 1.8}
+    heads = broken_titles([title.heading for title in titles], width_of_panels(columns, **frame))
     page = sheet(
         columns,
-        [0.42] * blocks,
+        head_heights(heads, columns),
         [0.4] * blocks,
         Footer(_split_keys(), caption),
-        gap=0.75 + widest,
-        right=0.25 + widest,
-        left=0.5,
-        widest=2.2,
+        **frame,
         aspect=0.8,
         narrowest=4.4,
         present=_present(len(titles), blocks, columns),
     )
     panels = [axes for row in page.panels for axes in row if axes is not None]
-    for axes, table, title in zip(panels, numbers, titles, strict=True):
+    for axes, table, head in zip(panels, numbers, heads, strict=True):
         shown = table[table["shown"]]
         keys = []
         for index, name in enumerate(dict.fromkeys(shown["label"])):
@@ -304,7 +312,7 @@ def label_distances(
             handletextpad=0.4,
             labelspacing=0.3,
         )
-        axes.set_title(title.heading.replace("\n", " "))
+        set_title(axes, head)
         axes.set_xlabel("epoch")
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
@@ -393,13 +401,13 @@ def centroid_paths(paths: pd.DataFrame, titles: list[TaskTitle]) -> tuple[Figure
     ]
     page = sheet(
         3,
-        [0.3] * len(titles),
+        [0.44] * len(titles),
         [0.42] * len(titles),
         Footer(keys, caption),
-        left=0.52,
-        gap=0.36,
+        left=0.62,
+        gap=0.5,
         right=0.3 + widest,
-        widest=1.6,
+        widest=1.5,
         narrowest=5.0,
     )
     for row, table, chosen, title in zip(page.panels, numbers, names, titles, strict=True):
@@ -407,14 +415,14 @@ def centroid_paths(paths: pd.DataFrame, titles: list[TaskTitle]) -> tuple[Figure
         low, last = trained["layer"][trained["layer"] >= 0].min(), trained["layer"].max()
         panels = [trained[trained["layer"] == layer] for layer in (low, last)]
         panels.append(table[table["kind"] == "layers"])
-        heads = [f"layer {low + 1}", f"layer {last + 1}", "change by layer"]
+        heads = [f"{title.title}:\nlayer {low + 1}", f"layer {last + 1}", "change by layer"]
         spans = [_span(panel[panel["shown"]]) for panel in panels]
         spans = [max(spans[:2]), max(spans[:2]), spans[2]]
         for axes, panel, head, span in zip(row, panels, heads, spans, strict=True):
             over = "layer" if head.startswith("change") else "epoch"
             _paths(axes, panel, chosen, over, span)
-            axes.set_title(head)
-        row[0].set_ylabel(f"{title.title}\nsecond axis")
+            axes.set_title(head, fontsize=style.MEDIUM)
+        row[0].set_ylabel("second axis")
         keys = [
             Line2D([], [], color=style.CURVE_COLOURS[k % 8], label=_short(name))
             for k, name in enumerate(chosen)
@@ -492,21 +500,28 @@ def geometry_similarity(
     ----------
     Zhou & Srikumar (2022), sections 4.1 and 4.3, figure 4; table 7.
     """
-    numbers = []
+    numbers, shown, without = [], [], []
     for title in titles:
         own = similarity[similarity["task"] == title.name]
         own = own[own["seeds"] == own["seeds"].iloc[0]]
         numbers.append(labelled(own.drop(columns="task"), **title.columns))
+        if own["value"].notna().any():
+            shown.append((numbers[-1], title))
+        else:
+            without.append(f"{title.title} ({own['reason'].iloc[0]})")
+    shown = shown or list(zip(numbers, titles, strict=True))[:1]
+    tables, titles_shown = zip(*shown, strict=True)
+    absent = f" Nowhere defined: {'; '.join(without)}." if without else ""
     caption = (
         "Pearson correlation of the distances of labels. Left: in the pre-trained model and after "
         "each epoch (training examples). Right: of training and dev examples. Hatched: not "
         "defined, for labels overlap or are fewer than three; the numbers have each reason."
-        f"{failed_note(titles)}"
+        f"{absent}{failed_note(titles)}"
     )
     page = sheet(
         2,
-        [0.32] * len(titles),
-        [0.16] * (len(titles) - 1) + [0.4],
+        [0.32] * len(tables),
+        [0.16] * (len(tables) - 1) + [0.4],
         Footer([style.missing_key("not defined")], caption),
         left=0.95,
         gap=0.25,
@@ -516,7 +531,7 @@ def geometry_similarity(
         narrowest=5.0,
     )
     drawn = None
-    for row, table, title in zip(page.panels, numbers, titles, strict=True):
+    for row, table, title in zip(page.panels, tables, titles_shown, strict=True):
         for axes, kind, head in zip(
             row, ("before_during", "train_dev"), ("before – after", "train – dev"), strict=True
         ):

@@ -37,6 +37,11 @@ def _spec(settings: Any, **more: Any) -> dict[str, Any]:
     }
 
 
+def _with_paths(settings: Any) -> list[str]:
+    """Tasks whose centroids are drawn: those whose geometry is measured across tasks."""
+    return settings.probing.cross_tasks or settings.probing.tasks[:1]
+
+
 def _paper(settings: Any) -> dict[str, Any] | None:
     """The paper's values by model and task of the experiment; None where there are none."""
     probing, printed = settings.probing, table_7()
@@ -91,7 +96,7 @@ FIGURES = (
         "paths of centroids over training and layers",
         "figures/draw_centroid_paths",
         inputs=lambda settings: _inputs(settings, paths=compared_file(settings, "paths")),
-        spec=_spec,
+        spec=lambda settings: _spec(settings) | {"shown": _with_paths(settings)},
         numbers=f"{_WHOSE}; the columns of `paths.parquet`; `shown`",
         drawn=lambda settings: bool(settings.probing.tasks) and settings.probing.layers == "all",
     ),
