@@ -66,9 +66,10 @@ def test_two_lines_are_an_experiment():
     assert settings.figures.trajectory_tasks == settings.figures.group_tasks == ["reviews"]
     assert settings.figures.overfitting_task == "reviews"
     assert all_tasks(settings) == ["reviews"]  # no other is trained for a second direction
-    assert drawn(settings_of({})) - drawn(settings) == {"dynamics6", "dynamics7"}
+    assert drawn(settings_of({})) - drawn(settings) == {"dynamics6", "dynamics7", "probing4"}
     assert left_out(settings) == [
-        "pairs of models of different tasks, for there is one (experiment.tasks)"
+        "pairs of models of different tasks, for there is one (experiment.tasks)",
+        "geometry in models of other tasks, for there is one (probing.tasks)",
     ]
 
 

@@ -208,9 +208,9 @@ def _encode_words(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) ->
         sentence: [
             group[[start, start.replace("start", "stop")]].to_numpy(np.int64) for start in starts
         ]
-        for sentence, group in table.reset_index(drop=True).groupby("sentence_id")
+        for sentence, group in table.groupby("sentence_id")
     }
-    places = table.reset_index(drop=True).groupby("sentence_id").indices
+    places = table.groupby("sentence_id").indices
     kept, found, cut, empty = [], [], 0, 0
     for number, (sentence, full, row) in enumerate(
         zip(firsts["sentence_id"], whole, rows, strict=True)

@@ -8,6 +8,8 @@ from workflow_scripts.common.costs import FLOAT, START, Cost, Job, table_cost
 from workflow_scripts.probing.files import Probed, all_probed
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from workflow_scripts.model.pricing import Pricing
 
 # Measured with MiniLM on 2,600 words of 12 labels; seconds of a vector of width 384.
@@ -23,10 +25,16 @@ def _probed(pricing: Pricing, job: Job) -> Probed:
     return next(one for one in probed if (one.task, one.run.task, one.run.seeds) == key)
 
 
+def read_lengths(pricing: Pricing, task: str) -> list[np.ndarray]:
+    """Tokens of the training and dev sentences of a task that are read."""
+    lengths, most = pricing.lengths[task], pricing.settings.probing.examples
+    return [split[:most] for split in (lengths.train, lengths.dev)]
+
+
 def _sizes(pricing: Pricing, probed: Probed) -> tuple[float, int, int]:
     """Vectors of a layer (words: of every token at most), layers, and numbers of a vector."""
-    lengths, definition = pricing.lengths[probed.task], pricing.settings.tasks[probed.task]
-    splits = lengths.train, lengths.dev
+    definition = pricing.settings.tasks[probed.task]
+    splits = read_lengths(pricing, probed.task)
     of_words = definition.unit != "sentence"
     count = sum(float(split.sum()) if of_words else len(split) for split in splits)
     last_only = probed.crosses or pricing.settings.probing.layers == "last"
@@ -42,8 +50,7 @@ def _vector_bytes(pricing: Pricing, probed: Probed) -> float:
 def extracting(pricing: Pricing, job: Job) -> Cost:
     """Costs of keeping the vectors of a task in the models of a run."""
     probed = _probed(pricing, job)
-    lengths = pricing.lengths[probed.task]
-    flops = sum(pricing.reading_flops(split) for split in (lengths.train, lengths.dev))
+    flops = sum(map(pricing.reading_flops, read_lengths(pricing, probed.task)))
     seconds = pricing.engine_start + pricing.compute(len(probed.checkpoints) * flops, "forward")
     disk = _vector_bytes(pricing, probed)
     return pricing.model_cost(seconds + pricing.move(3 * disk), 2, 2e8, disk)

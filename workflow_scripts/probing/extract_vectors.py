@@ -23,6 +23,8 @@ def extract_vectors(
     rows: Path,
     about: Path,
     epochs: list[int],
+    examples: int | None,
+    seed: int,
     last_only: bool,
     max_length: int,
     context: dict[str, Any],
@@ -49,6 +51,10 @@ def extract_vectors(
         the longest input) and ``empty`` (the tokenizer makes no token of them).
     epochs : list of int
         Of the checkpoints.
+    examples : int or None
+        Sentences of each split that are read, at most: a seeded subset; None for all.
+    seed : int
+        Of the subset.
     last_only : bool
         Whether only the last layer is kept.
     max_length : int
@@ -73,19 +79,20 @@ def extract_vectors(
     from workflow_scripts.model.text import encode, load_tokenizer, token_batches
 
     loaded = load_tokenizer(config.parent)
-    read = {
-        split: encode(loaded, read_table(path), max_length)
+    tables = {
+        split: some_sentences(read_table(path), examples, seed, split)
         for split, path in (("train", train), ("dev", dev))
     }
+    read = {split: encode(loaded, tables[split], max_length) for split in tables}
     known = read_json(card)
     first = {"train": 0, "dev": len(read["train"].labels)}
-    count = sum(len(examples.labels) for examples in read.values())
+    count = sum(len(found.labels) for found in read.values())
     with reproducible(context) as device, atomic(vectors) as draft, torch.inference_mode():
         budget = chosen_token_budget(context["token_budget"], device)
         batches = [
             (split, batch)
-            for split, examples in read.items()
-            for batch in token_batches(examples.lengths, budget)
+            for split, found in read.items()
+            for batch in token_batches(found.lengths, budget)
         ]
         steps = iter(progress(range(len(checkpoints) * len(batches)), "batches"))
         stored = None
@@ -93,8 +100,8 @@ def extract_vectors(
             module = load_encoder(config.parent, read_weights(path), device)
 
             def states(split: str, batch, module=module) -> Iterator[torch.Tensor]:
-                found = target_states(module, read[split], batch, loaded.pad_token_id)
-                return iter(list(found)[-1:]) if last_only else found
+                every = target_states(module, read[split], batch, loaded.pad_token_id)
+                return iter(list(every)[-1:]) if last_only else every
 
             if stored is None:
                 shapes = [s.shape[1] for s in states("train", np.arange(1))]
@@ -123,13 +130,13 @@ def extract_vectors(
                 pd.DataFrame(
                     {
                         "split": split,
-                        "row": examples.targets.rows
-                        if examples.targets
-                        else np.arange(len(examples)),
-                        "label": examples.labels,
+                        "row": tables[split].index[
+                            found.targets.rows if found.targets else np.arange(len(found))
+                        ],
+                        "label": found.labels,
                     }
                 )
-                for split, examples in read.items()
+                for split, found in read.items()
             ],
             ignore_index=True,
         ),
@@ -137,8 +144,8 @@ def extract_vectors(
     )
     left_out = {
         name: {
-            split: getattr(examples.targets, name) if examples.targets else 0
-            for split, examples in read.items()
+            split: getattr(found.targets, name) if found.targets else 0
+            for split, found in read.items()
         }
         for name in ("cut", "empty")
     }
@@ -155,6 +162,33 @@ def extract_vectors(
         },
         about,
     )
+
+
+def some_sentences(table: pd.DataFrame, most: int | None, seed: int, split: str) -> pd.DataFrame:
+    """A seeded subset of a task's sentences, with all their labels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of the task.
+    most : int or None
+        Sentences; None for all.
+    seed : int
+        Of the subset.
+    split : str
+        ``train`` or ``dev``.
+
+    Returns
+    -------
+    DataFrame
+        The rows chosen, with their places in ``table`` as index.
+    """
+    from workflow_scripts.data.subset import subset
+
+    names = table["sentence_id"] if "sentence_id" in table else pd.Series(table.index)
+    every = names.drop_duplicates().to_frame("name")
+    chosen = subset(every, None if most is None else min(most, len(every)), seed, split, split)
+    return table[names.isin(chosen["name"]).to_numpy()]
 
 
 if __name__ == "__main__":

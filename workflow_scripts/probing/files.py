@@ -123,6 +123,8 @@ def vector_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
     probed = _probed(settings, wildcards)
     return {
         "epochs": [checkpoint.epoch for checkpoint in probed.checkpoints],
+        "examples": settings.probing.examples,
+        "seed": settings.probing.seed,
         "last_only": probed.crosses or settings.probing.layers == "last",
         "max_length": settings.finetune.max_length,
     }

@@ -30,6 +30,11 @@ class Probing(Section):
     seeds: Count = Field(
         1, description="runs of each task, with the first of `finetune.seeds`; figures show one"
     )
+    examples: Count | None = Field(
+        2000,
+        description="training sentences, and dev sentences, that are read, at most: a seeded "
+        "subset; all if null",
+    )
     checkpoints: Literal["all", "ends"] = Field(
         "all", description="checkpoints of each run: of `all` epochs, or the first and the last"
     )
@@ -56,7 +61,7 @@ class Probing(Section):
         description="tasks whose geometry is measured in the models of all others; the first one "
         "of words if null (the first one where there is none), [] for none",
     )
-    seed: Seed = Field(0, description="seed of shuffles and probes")
+    seed: Seed = Field(0, description="seed of subsets, shuffles and probes")
     paper_models: dict[Name, Literal["tiny", "mini", "small", "medium", "base"]] = Field(
         default_factory=dict, description="model: the one of the paper's table 7 to print beside"
     )
