@@ -156,7 +156,7 @@ HEADS = (
     "Clusters",
     "Linear (train)",
     "Linear (dev)",
-    "Similarity (train–dev)",
+    "Pearson (train–dev)",
 )
 
 
@@ -195,10 +195,10 @@ def table_cells(
                     notes.append(f"{row['paper_note']}.")
     about = (
         "Last layer. Probe: small network, mean ± deviation of the initialisations; accuracies in "
-        "%. Linear: pairs of labels that a hyperplane separates, of all; below, the share of pairs "
-        "with shuffled labels that one separates: near 100 %, “linear” says nothing. Similarity: "
-        "Pearson correlation of the distances of labels; – where labels overlap or are fewer than "
-        "three."
+        "%. Linear: pairs of labels that a hyperplane separates, of all; chance: the share of pairs "
+        "with shuffled labels that one separates; near 100 %, “linear” says nothing. Pearson: "
+        "correlation of the distances of labels in both splits; – where labels overlap or are "
+        "fewer than three."
     )
     if any(line[1][0] == "paper" for line in body):
         about += " Paper: Zhou and Srikumar (2022), table 7."
@@ -222,7 +222,7 @@ def _similar(value: Any) -> str:
 def _linear(row: pd.Series, split: str) -> list[str]:
     shown = [f"{row[f'{split}_separated']:.0f} of {row[f'{split}_pairs']:.0f}"]
     if np.isfinite(row[f"{split}_shuffled"]):
-        shown.append(f"shuffled {100 * row[f'{split}_shuffled']:.0f} %")
+        shown.append(f"chance {100 * row[f'{split}_shuffled']:.0f} %")
     return shown
 
 
