@@ -180,9 +180,9 @@ def table_cells(
                 [
                     name if place == 0 else [""],
                     [row["state"]],
-                    [_percent(row["mlp_train"], row["mlp_train_std"])],
-                    [_percent(row["mlp_dev"], row["mlp_dev_std"])],
-                    [_percent(row["logistic_dev"])],
+                    _percent(row["mlp_train"], row["mlp_train_std"]),
+                    _percent(row["mlp_dev"], row["mlp_dev_std"]),
+                    _percent(row["logistic_dev"]),
                     [f"{row['clusters']:.0f}" if np.isfinite(row["clusters"]) else "–"],
                     _linear(row, "train"),
                     _linear(row, "dev"),
@@ -195,8 +195,8 @@ def table_cells(
                     notes.append(f"{row['paper_note']}.")
     about = (
         "Last layer. Probe: small network, mean ± deviation of the initialisations; accuracies in "
-        "%. Linear: pairs of labels that a hyperplane separates, of all; chance: the share of pairs "
-        "with shuffled labels that one separates; near 100 %, “linear” says nothing. Pearson: "
+        "%. Linear: pairs of labels that a hyperplane separates, of all; chance: the share of "
+        "pairs with shuffled labels that one separates; near 100 %, “linear” says nothing. Pearson: "
         "correlation of the distances of labels in both splits; – where labels overlap or are "
         "fewer than three."
     )
@@ -209,10 +209,10 @@ def table_cells(
     return body, [about, *notes]
 
 
-def _percent(value: float, deviation: float = np.nan) -> str:
+def _percent(value: float, deviation: float = np.nan) -> list[str]:
     if not np.isfinite(value):
-        return "–"
-    return f"{value:.1f}" + (f" ± {deviation:.1f}" if np.isfinite(deviation) else "")
+        return ["–"]
+    return [f"{value:.1f}", *([f"± {deviation:.1f}"] if np.isfinite(deviation) else [])]
 
 
 def _similar(value: Any) -> str:
@@ -229,7 +229,7 @@ def _linear(row: pd.Series, split: str) -> list[str]:
 def _printed(row: pd.Series) -> list[list[str]]:
     cells = [[""] for _ in HEADS]
     cells[0], cells[1] = [" "], ["paper"]
-    cells[3] = [_percent(row["paper_accuracy"], row["paper_deviation"])]
+    cells[3] = _percent(row["paper_accuracy"], row["paper_deviation"])
     cells[5] = [f"{row['paper_clusters']:.0f}"]
     cells[6] = ["linear" if row["paper_linear"] else "not linear"]
     cells[8] = [_similar(row["paper_similarity"])]
