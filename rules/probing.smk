@@ -1,5 +1,6 @@
 from workflow_scripts.probing import files as probing
 from workflow_scripts.probing.figures import stage_targets
+from workflow_scripts.report.files import probing_pages
 
 EXTRACTED = inputs_of_job(probing.vector_inputs)
 VECTORS = inputs_of_job(probing.geometry_inputs)
@@ -135,4 +136,4 @@ rule:
     name:
         "results/figures/probing"
     input:
-        stage_targets(SETTINGS),
+        [*stage_targets(SETTINGS), *probing_pages(SETTINGS)],

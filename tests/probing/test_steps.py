@@ -18,7 +18,8 @@ from workflow_scripts.probing.clustering import clustering
 from workflow_scripts.probing.compare_geometry import compare_geometry
 from workflow_scripts.probing.direct_probe import hull_distance, label_distances
 from workflow_scripts.probing.extract_vectors import extract_vectors, some_sentences
-from workflow_scripts.probing.measure_geometry import distances_of, measure_geometry
+from workflow_scripts.probing.measure_geometry import measure_geometry
+from workflow_scripts.probing.tables import distances_of
 from workflow_scripts.probing.train_probes import train_probes
 
 KINDS = {"vectors": "npy", "rows": "parquet", "about": "json"}

@@ -196,9 +196,9 @@ def table_cells(
     about = (
         "Last layer. Probe: small network, mean ± deviation of the initialisations; accuracies in "
         "%. Linear: pairs of labels that a hyperplane separates, of all; chance: the share of "
-        "pairs with shuffled labels that one separates; near 100 %, “linear” says nothing. Pearson: "
-        "correlation of the distances of labels in both splits; – where labels overlap or are "
-        "fewer than three."
+        "pairs with shuffled labels that one separates; near 100 %, “linear” says nothing. "
+        "Pearson: correlation of the distances of labels in both splits; – where labels overlap or "
+        "are fewer than three."
     )
     if any(line[1][0] == "paper" for line in body):
         about += " Paper: Zhou and Srikumar (2022), table 7."

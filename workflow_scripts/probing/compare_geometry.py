@@ -12,7 +12,7 @@ from workflow_scripts.common.tables import read_json, read_table, write_table
 from workflow_scripts.probing.direct_probe import LabelDistances
 from workflow_scripts.probing.geometry import paths as paths_of
 from workflow_scripts.probing.geometry import similarity as similarity_of
-from workflow_scripts.probing.measure_geometry import distances_of
+from workflow_scripts.probing.tables import distances_of
 from workflow_scripts.rebuilds.step import run
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from workflow_scripts.common.files import File, Files
+from workflow_scripts.common.titles import task_titles
 from workflow_scripts.data.files import task_file
 from workflow_scripts.dynamics.files import pair_files
 from workflow_scripts.dynamics.pairs import pair_titles, pairs_of, trained_runs
@@ -10,6 +11,7 @@ from workflow_scripts.finetune.files import run_table, score_files, scored
 from workflow_scripts.finetune.runs import run_of, starts_of
 from workflow_scripts.landscape.files import examples_file, surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import continued_run, lines, planes
+from workflow_scripts.probing.files import own_probed, probing_files
 from workflow_scripts.rollback.files import group_files, layer_files
 
 KINDS = ("parquet", "csv", "md")
@@ -80,3 +82,29 @@ def dynamics_claim_spec(settings: Any) -> dict[str, Any]:
         "scored": scored(trained_runs(pairs)),
         "resamples": settings.dynamics.resamples,
     }
+
+
+def probing_claim_inputs(settings: Any, model: str = "{model}") -> Files:
+    """What the claims of Zhou and Srikumar (2022) are evaluated on."""
+    probed = own_probed(settings, model)
+    return {
+        "distances": probing_files(probed, "distances.parquet"),
+        "clusters": probing_files(probed, "clusters.parquet"),
+        "probes": probing_files(probed, "probes.parquet"),
+        "scores": score_files(one.run for one in probed),
+    }
+
+
+def probing_claim_spec(settings: Any) -> dict[str, Any]:
+    """Settings of ``evaluate_probing_claims``."""
+    probed = own_probed(settings)
+    return {
+        "tasks": task_titles(settings, settings.probing.tasks),
+        "scored": scored((one.task, one.run) for one in probed),
+    }
+
+
+def probing_pages(settings: Any) -> list[File]:
+    """Pages of the claims on probing, of all models."""
+    ledgers = [ledger_files("probing_claims", model) for model in settings.experiment.models]
+    return [ledger[kind] for ledger in ledgers for kind in ("csv", "markdown")]

@@ -16,7 +16,9 @@ def _evaluating(pricing: Any, job: Job) -> Cost:
 
 
 def _pages(settings: Any, model: str) -> list[File]:
-    ledgers = [ledger_files(name, model) for name in ("claims", "dynamics_claims")]
+    names = ["claims", "dynamics_claims"]
+    names += ["probing_claims"] if settings.probing.tasks else []
+    ledgers = [ledger_files(name, model) for name in names]
     return [ledger[kind] for ledger in ledgers for kind in ("csv", "markdown")]
 
 
@@ -24,6 +26,10 @@ STAGE = Stage(
     "report",
     targets=_pages,
     products=PRODUCTS,
-    costs={"evaluate_claims": _evaluating, "evaluate_dynamics_claims": _evaluating},
-    local=("evaluate_claims", "evaluate_dynamics_claims"),
+    costs={
+        "evaluate_claims": _evaluating,
+        "evaluate_dynamics_claims": _evaluating,
+        "evaluate_probing_claims": _evaluating,
+    },
+    local=("evaluate_claims", "evaluate_dynamics_claims", "evaluate_probing_claims"),
 )
