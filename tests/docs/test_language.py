@@ -49,6 +49,7 @@ STATES = dict.fromkeys(
         "tests/probing/",
         "benchmarks/probing.py",
         "docs/reference/outputs.md",
+        "docs/explanation/methods.md",
     ),
     "undecided",
 )
