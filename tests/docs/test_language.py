@@ -47,6 +47,7 @@ STATES = dict.fromkeys(
         "workflow_scripts/probing/",
         "workflow_scripts/figures/probing.py",
         "tests/probing/",
+        "tests/figures/test_probing_figures.py",
         "benchmarks/probing.py",
         "docs/reference/outputs.md",
         "docs/explanation/methods.md",

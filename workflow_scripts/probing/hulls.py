@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import lstsq
+from scipy.linalg import lstsq, qr
 from scipy.optimize import nnls
 
 from workflow_scripts.common.errors import UserError
@@ -21,6 +21,8 @@ COINCIDE = 1e-12
 # Combinations closer than this share of the scale may be made to coincide: the solver's own error
 # is up to about 1e-10 of it.
 NEAR = 1e-7
+# Weights above this may change freely where combinations are made to coincide.
+FREE = 1e-5
 # Points of each hull that the first attempt looks at (few beside those of a similar problem), and
 # how many are added to each at a time.
 FIRST, FEW, MORE = 150, 20, 100
@@ -197,9 +199,11 @@ class Search:
             before = self.lower, self.upper
             gap = float(np.linalg.norm(p - q))
             if COINCIDE * self.scale < gap <= NEAR * self.scale:
-                a, b = _refined(self.x[chosen_x], self.y[chosen_y], a, b, self.scale)
-                p, q = a @ self.x[chosen_x], b @ self.y[chosen_y]
-                gap = float(np.linalg.norm(p - q))
+                nearer = _refined(self.x[chosen_x], self.y[chosen_y], a, b, self.scale)
+                u, v = nearer[0] @ self.x[chosen_x], nearer[1] @ self.y[chosen_y]
+                # Where the hulls do not meet only the direction is better.
+                if np.linalg.norm(u - v) <= gap * (1 + 1e-6):
+                    (a, b), p, q, gap = nearer, u, v, float(np.linalg.norm(u - v))
             if gap < self.upper:
                 self.upper = gap
                 used_x, used_y = chosen_x[a > 0], chosen_y[b > 0]
@@ -293,26 +297,38 @@ def _weights(x, y, middle, scale) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _refined(x, y, a, b, scale) -> tuple[np.ndarray, np.ndarray]:
-    """The weights with the smallest change that makes the combinations coincide, if there is one.
+    """Weights near the given ones whose combinations are the closest; these if one is negative.
 
-    Else they are as they were: if the points with a weight cannot coincide without a negative one.
+    The solver stops where its gradient is small, which it is once the combinations are close. So
+    what is left between them is made the size of 1. Larger weights may change freely, for the
+    change is small; the others must stay at 0 or above.
     """
-    used_x, used_y = np.flatnonzero(a), np.flatnonzero(b)
     middle = a @ x
-    columns = np.zeros((x.shape[1] + 2, len(used_x) + len(used_y)))
-    columns[:-2, : len(used_x)] = (x[used_x] - middle).T / scale
-    columns[:-2, len(used_x) :] = (middle - y[used_y]).T / scale
-    columns[-2, : len(used_x)] = columns[-1, len(used_x) :] = 1.0
+    columns = np.zeros((x.shape[1] + 2, len(x) + len(y)))
+    columns[:-2, : len(x)] = (x - middle).T / scale
+    columns[:-2, len(x) :] = (middle - y).T / scale
+    columns[-2, : len(x)] = columns[-1, len(x) :] = 1.0
     sums = np.zeros(len(columns))
     sums[-2:] = 1.0
-    weights = np.concatenate([a[used_x], b[used_y]])
-    for _ in range(2):
-        weights = weights + lstsq(columns, sums - columns @ weights, lapack_driver="gelsy")[0]
-    if (weights < 0).any() or np.abs(columns @ weights - sums).max() > COINCIDE / 8:
+    weights = np.concatenate([a, b])
+    free = weights > FREE
+    weights[~free] = 0.0
+    base, _ = qr(columns[:, free], mode="economic")
+    left = sums - columns @ weights
+    size = float(np.linalg.norm(left))
+    beyond = columns[:, ~free]
+    try:
+        added, _ = nnls(beyond - base @ (base.T @ beyond), (left - base @ (base.T @ left)) / size)
+    except RuntimeError:
         return a, b
-    refined = np.zeros_like(a), np.zeros_like(b)
-    refined[0][used_x], refined[1][used_y] = weights[: len(used_x)], weights[len(used_x) :]
-    return refined[0] / refined[0].sum(), refined[1] / refined[1].sum()
+    weights[~free] = size * added
+    for _ in range(2):
+        left = sums - columns @ weights
+        weights[free] += lstsq(columns[:, free], left, lapack_driver="gelsy")[0]
+    if (weights < 0).any():
+        return a, b
+    first, second = weights[: len(x)], weights[len(x) :]
+    return first / first.sum(), second / second.sum()
 
 
 def _worst(along: np.ndarray, reached: float, chosen: np.ndarray) -> np.ndarray:
