@@ -12,11 +12,12 @@ where it cannot: hardly any run of a recipe fails, so that most experiments know
 import argparse
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import combinations
 
 import numpy as np
 
+from workflow_scripts.landscape.radii import Bound, Measured
 from workflow_scripts.report import statistics as claims
-from workflow_scripts.report.statistics import Bound, Measured
 from workflow_scripts.stability import intervals, statistics
 from workflow_scripts.stability.intervals import Interval
 
@@ -283,6 +284,14 @@ def walk_share(runs: int, rng) -> tuple[Interval, float]:
     return claims.paired_difference(*([share(e) for _ in range(runs)] for e in (4, 6))), 0.0
 
 
+def pairs_of_runs(runs: int, between: float, rng) -> tuple[Interval, float]:
+    """Distances of all pairs of runs, each run with an effect of its own, on shared examples."""
+    own, shared = rng.normal(0, between, runs), rng.normal(0, 0.3, 60)
+    members = list(combinations(range(runs), 2))
+    values = [1 + own[a] + own[b] + shared + rng.normal(0, 0.3, 60) for a, b in members]
+    return claims.across_pairs([intervals.of_mean(v) for v in values], members), 1.0
+
+
 CASES: dict[str, Draw] = {
     "standard deviation, 5 normal": partial(standard_deviation, 5, "normal", False),
     "standard deviation, 10 bimodal": partial(standard_deviation, 10, "bimodal", False),
@@ -310,6 +319,9 @@ CASES: dict[str, Draw] = {
     "runs and examples, 3 runs": partial(runs_and_examples, 3, 100, False),
     "runs and examples, 5 runs": partial(runs_and_examples, 5, 100, False),
     "mean over 3 runs of intervals": partial(over_runs, 3),
+    "all pairs of 3 runs": partial(pairs_of_runs, 3, 0.2),
+    "all pairs of 5 runs": partial(pairs_of_runs, 5, 0.2),
+    "all pairs of 3 runs that hardly differ": partial(pairs_of_runs, 3, 0.01),
     "barrier of 0.15 nats, 40 examples": partial(barrier, 0.15, 40),
     "no barrier, 40 examples": partial(barrier, 0.0, 40),
     "ratio of widths, 3 runs": partial(width_ratio, 3, 4),

@@ -1,3 +1,5 @@
+from workflow_scripts.report import files as report_files
+
 # One rule a figure, from what the stages declare. A job sees the loop's names as the loop leaves
 # them: so none of Snakemake's own, such as script, and a job's script comes from its params.
 for drawn_stage in STAGES:
@@ -9,7 +11,7 @@ for drawn_stage in STAGES:
             name:
                 f"draw_{figure.name}"
             input:
-                **needs(**figure.inputs(SETTINGS)),
+                **needs(**report_files.figure_inputs(SETTINGS, figure)),
             output:
                 **{
                     **figure.outputs(),
@@ -32,9 +34,9 @@ for drawn_stage in STAGES:
             params:
                 **tracked(
                     figure.script,
-                    needs(**figure.inputs(SETTINGS)),
+                    needs(**report_files.figure_inputs(SETTINGS, figure)),
                     figure.outputs()["pdf"],
-                    figure.spec(SETTINGS),
+                    report_files.figure_spec(SETTINGS, figure),
                 ),
                 context=context,
                 drawing=figure.script,

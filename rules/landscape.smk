@@ -1,5 +1,5 @@
 from workflow_scripts.landscape import files as landscape
-from workflow_scripts.landscape.surfaces import row_blocks
+from workflow_scripts.landscape.surfaces import ANY_RUN, row_blocks
 
 CHOSEN = needs(**landscape.example_inputs())
 ENCODED = needs(**landscape.token_inputs())
@@ -8,6 +8,7 @@ CALIBRATED = inputs_of_job(landscape.calibration_inputs)
 EVALUATED = inputs_of_job(landscape.row_inputs)
 MERGED = inputs_of_job(landscape.merge_inputs)
 PROJECTED = inputs_of_job(landscape.projection_inputs)
+ALONG = inputs_of_job(landscape.run_inputs)
 MEASURED = inputs_of_job(landscape.width_inputs)
 SURFACE = partial(landscape.surface_path, "{model}", "{surface}")
 
@@ -230,6 +231,39 @@ rule project_trajectory:
         "../workflow_scripts/landscape/project_trajectory.py"
 
 
+rule measure_run:
+    input:
+        unpack(ALONG),
+    output:
+        **{name: landscape.along_path(ANY_RUN, name) for name in landscape.ALONG},
+    log:
+        log_file("landscape/measure_run", "{model}_{task}_{start}_init{init}_order{order}"),
+    benchmark:
+        benchmark_file(
+            "landscape/measure_run", "{model}_{task}_{start}_init{init}_order{order}"
+        )
+    conda:
+        "../envs/torch.yaml"
+    threads: SETTINGS.compute.threads
+    resources:
+        mem_mb=LIMITS.megabytes("measure_run", 4000, GPUS),
+        runtime=LIMITS.minutes("measure_run", 60),
+        gpu=GPUS,
+    params:
+        **tracked(
+            "landscape/measure_run",
+            ALONG,
+            landscape.along_path(ANY_RUN, "radii"),
+            of_job(landscape.run_spec),
+        ),
+        context=context,
+    message:
+        "Measuring the run of {wildcards.task} from {wildcards.start}, seeds "
+        "{wildcards.init} and {wildcards.order}"
+    script:
+        "../workflow_scripts/landscape/measure_run.py"
+
+
 rule measure_width:
     input:
         unpack(MEASURED),
@@ -250,7 +284,7 @@ rule measure_width:
             "landscape/measure_width",
             MEASURED,
             SURFACE("width.parquet"),
-            SETTINGS.landscape.width.model_dump(),
+            SETTINGS.landscape.width.model_dump(exclude={"directions"}),
         ),
         context=context,
     message:

@@ -1,3 +1,4 @@
+from workflow_scripts.landscape.surfaces import ANY_RUN
 from workflow_scripts.rollback import files as rollback
 
 RESET_GROUPS = inputs_of_job(rollback.group_inputs)
@@ -8,11 +9,11 @@ rule roll_back_groups:
     input:
         unpack(RESET_GROUPS),
     output:
-        rollback=rollback.rollback_path("{model}", "{task}", "groups"),
+        rollback=rollback.rollback_path(ANY_RUN, "groups"),
     log:
-        log_file("rollback/roll_back_groups", "{model}_{task}"),
+        log_file("rollback/roll_back_groups", "{model}_{task}_init{init}_order{order}"),
     benchmark:
-        benchmark_file("rollback/roll_back_groups", "{model}_{task}")
+        benchmark_file("rollback/roll_back_groups", "{model}_{task}_init{init}_order{order}")
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
@@ -24,7 +25,7 @@ rule roll_back_groups:
         **tracked(
             "rollback/roll_back_groups",
             RESET_GROUPS,
-            rollback.rollback_path("{model}", "{task}", "groups"),
+            rollback.rollback_path(ANY_RUN, "groups"),
             rollback.group_spec(SETTINGS),
         ),
         context=context,
@@ -38,11 +39,11 @@ rule roll_back_layers:
     input:
         unpack(RESET_LAYERS),
     output:
-        rollback=rollback.rollback_path("{model}", "{task}", "layers"),
+        rollback=rollback.rollback_path(ANY_RUN, "layers"),
     log:
-        log_file("rollback/roll_back_layers", "{model}_{task}"),
+        log_file("rollback/roll_back_layers", "{model}_{task}_init{init}_order{order}"),
     benchmark:
-        benchmark_file("rollback/roll_back_layers", "{model}_{task}")
+        benchmark_file("rollback/roll_back_layers", "{model}_{task}_init{init}_order{order}")
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
@@ -54,7 +55,7 @@ rule roll_back_layers:
         **tracked(
             "rollback/roll_back_layers",
             RESET_LAYERS,
-            rollback.rollback_path("{model}", "{task}", "layers"),
+            rollback.rollback_path(ANY_RUN, "layers"),
             rollback.layer_spec(SETTINGS),
         ),
         context=context,

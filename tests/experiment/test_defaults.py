@@ -46,9 +46,9 @@ def test_the_default_has_the_values_that_its_file_sets():
     settings = settings_of({})
     assert settings.experiment.models == ["minilm"]
     assert settings.experiment.tasks == TASKS
-    assert settings.landscape.second == DEFAULT["landscape"]["second"]
+    assert settings.landscape.second == dict(zip(TASKS, [*TASKS[1:], TASKS[0]], strict=True))
+    assert settings.dynamics.seed_tasks == ["sentiment"]
     for section, key in (
-        ("dynamics", "seed_tasks"),
         ("dynamics", "task_pairs"),
         ("figures", "trajectory_tasks"),
         ("figures", "overfitting_task"),
@@ -61,13 +61,15 @@ def test_two_lines_are_an_experiment():
     settings = settings_of(TWO_LINES)
     assert settings.experiment.models == ["minilm"]
     assert settings.landscape.second == {"reviews": "random"}
-    assert settings.dynamics.seed_tasks == ["reviews"]
+    assert settings.dynamics.seed_tasks == []
     assert settings.dynamics.task_pairs == []
     assert settings.figures.trajectory_tasks == settings.figures.group_tasks == ["reviews"]
     assert settings.figures.overfitting_task == "reviews"
     assert all_tasks(settings) == ["reviews"]  # no other is trained for a second direction
-    assert drawn(settings_of({})) - drawn(settings) == {"dynamics6", "dynamics7", "probing4"}
+    of_pairs = {f"dynamics{number}" for number in (4, 5, 6, 7)}
+    assert drawn(settings_of({})) - drawn(settings) == {*of_pairs, "probing4"}
     assert left_out(settings) == [
+        "pairs of models with different seeds, for there is one (finetune.seeds)",
         "pairs of models of different tasks, for there is one (experiment.tasks)",
         "geometry in models of other tasks, for there is one (probing.tasks)",
     ]
@@ -100,7 +102,7 @@ def test_the_second_direction_is_that_of_the_next_task():
 def test_tasks_that_the_default_names_count_for_its_own_tasks_only():
     settings = settings_of({"experiment": {"tasks": ["nli", "sentiment"]}})
     assert settings.dynamics.task_pairs == [["nli", "sentiment"]]
-    assert settings.dynamics.seed_tasks == ["nli", "sentiment"]
+    assert settings.dynamics.seed_tasks == []  # of sentiment, too, there is one run
     assert settings.figures.trajectory_tasks == ["nli", "sentiment"]
     # Its other values stay.
     assert settings.dynamics.groups == DEFAULT["dynamics"]["groups"]
@@ -132,10 +134,11 @@ def test_figure_4_shows_the_smallest_task():
 
 
 def test_with_one_seed_what_needs_two_is_left_out_and_said():
+    two = {"finetune": {"seeds": [{"init": 3, "order": 4}, {"init": 5, "order": 6}]}}
     settings = settings_of(TWO_LINES, {"finetune": {"seeds": [{"init": 3, "order": 4}]}})
     assert settings.dynamics.seed_tasks == []
     assert {run.seeds for run in runs(settings)} == {"init3_order4"}
-    assert drawn(settings_of(TWO_LINES)) - drawn(settings) == {"dynamics4", "dynamics5"}
+    assert drawn(settings_of(TWO_LINES, two)) - drawn(settings) == {"dynamics4", "dynamics5"}
     assert "pairs of models with different seeds, for there is one (finetune.seeds)" in left_out(
         settings
     )
@@ -149,7 +152,7 @@ def test_nothing_is_trained_from_scratch_where_the_starts_leave_it_out():
     assert [plane.name for plane in planes(settings, "minilm")] == [
         f"{t}_pretrained" for t in TASKS
     ]
-    assert len(claim_inputs(settings)["histories"]) == len(TASKS)
+    assert len(claim_inputs(settings)["histories"]) == len(TASKS) + 2  # three runs of sentiment
     assert any("from scratch" in line for line in left_out(settings))
     assert not any("from scratch" in line for line in left_out(settings_of({})))
 
@@ -172,9 +175,9 @@ def test_one_direction_may_serve_all_tasks(direction):
     assert spec.get("seed") == (settings.landscape.seed if direction == "random" else None)
     inputs = row_inputs(settings, wildcards)
     assert "second" not in inputs
-    # The recipe has 6 epochs: the checkpoints between the ends.
+    # The recipe has 12 epochs: the checkpoints between the ends.
     between = [path.rsplit("/", 1)[1] for path in inputs.get("between", [])]
-    expected = [f"epoch{epoch:02d}.safetensors" for epoch in range(1, 6)]
+    expected = [f"epoch{epoch:02d}.safetensors" for epoch in range(1, 12)]
     assert between == (expected if direction == "pca" else [])
 
 

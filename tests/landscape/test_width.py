@@ -55,7 +55,24 @@ def test_the_area_counts_only_the_region_around_the_end():
         (axis[None, :] + 3) ** 2 + (axis[:, None] - 3) ** 2,
     )
     assert region(axis, axis, bowl, 0.5).area == pytest.approx(np.pi * 0.5, rel=0.05)
-    assert region(axis, axis, bowl * 0, 0.5) == Region(pytest.approx(64), True)
+    everywhere = region(axis, axis, bowl * 0, 0.5)
+    assert everywhere == Region(pytest.approx(64), True, True, pytest.approx(64))
+
+
+@pytest.mark.parametrize("points", [11, 40, 41])
+@pytest.mark.parametrize("curvature", [0.5, 1, 2, 5, 10, 50])
+def test_an_area_is_right_within_a_tenth_or_said_to_be_unresolved(points, curvature):
+    """Bowls of known area, also where (1, 0) is no point of the grid."""
+    axis = np.linspace(-2.5, 2.5, points) if points == 11 else np.linspace(-4, 4, points)
+    loss = 0.1 + curvature * ((axis[None, :] - 1) ** 2 + axis[:, None] ** 2)
+    truth = np.pi * 0.5 / curvature
+    found = region(axis, axis, loss, 0.5, end=0.1)
+    if found.resolved:
+        assert found.area == pytest.approx(truth, rel=0.1)
+    assert found.bound > truth
+    cells = truth / (axis[1] - axis[0]) ** 2
+    if not 24 < cells < 36:
+        assert found.resolved == (cells > 30)
 
 
 def test_the_bootstrap_interval_covers_the_true_width():
@@ -74,8 +91,13 @@ def test_areas_have_intervals_around_their_value():
     axis = np.linspace(-4, 4, 41)
     scale = np.random.default_rng(0).gamma(8, 1 / 8, size=40)
     losses = ((axis[None, :] - 1) ** 2 + axis[:, None] ** 2)[..., None] * scale
-    table = plane_areas(axis, axis, losses, [1.0], resamples=100)
+    table = plane_areas(axis, axis, losses, np.zeros(40), [1.5], resamples=100)
     assert table["low"].item() < table["value"].item() < table["high"].item()
+    assert table["resolved"].all()
+    narrow = plane_areas(axis, axis, 50 * losses, np.zeros(40), [1.5], resamples=100)
+    assert not narrow["resolved"].any()
+    assert narrow["low"].isna().all()
+    assert narrow["value"].item() > np.pi * 1.5 / 50
 
 
 def test_a_line_without_the_end_point_is_refused():

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ from workflow_scripts.common.intervals import jackknife_interval
 from workflow_scripts.common.tables import write_table
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.report import dynamics_claims as claims
-from workflow_scripts.report.dynamics_claims import PairCurve
+from workflow_scripts.report.dynamics_claims import PairCurves
 from workflow_scripts.report.evaluate_dynamics_claims import evaluate_dynamics_claims
 
 RISING = [0.01, 0.02, 0.05, 0.1, 0.3, 0.6]
@@ -30,30 +33,82 @@ def similarity(values, spread: float = 0.02, seed: int = 0, groups: int = 10) ->
             "measure": measure,
             "value": value,
             "left_out": value * (1 + spread * rng.normal(size=groups) / groups),
+            "null": 0.8,
         }
         for layer, value in zip(range(-1, len(values)), [0.0, *values], strict=True)
-        for measure in ("svcca", "procrustes")
+        for measure in ("svcca", "cka_unbiased_distance", "procrustes")
     ]
     return pd.DataFrame(rows)
 
 
-def titled(title: str, comparison: str) -> PairTitle:
-    return PairTitle(name=title, title=title, comparison=comparison, first="a", second="b")
+def titled(title: str, comparison: str, name: str = "") -> PairTitle:
+    return PairTitle(name=name or title, title=title, comparison=comparison, first="a", second="b")
 
 
-def verdicts(rows) -> list[str]:
-    return [row.verdict for row in rows]
+def curves(values, seed: int = 0, with_attention: bool = True) -> dict[str, claims.Curve]:
+    table = similarity(values, seed=seed)
+    found = {measure: claims.similarity_curve(table, measure) for measure in claims.SIMILARITIES}
+    if with_attention:
+        found[claims.ATTENTION] = claims.attention_curve(attention(values, seed=seed), 300)
+    return found
+
+
+def runs_of(values, comparison: str = "change", count: int = 3, title: str = "t") -> claims.Runs:
+    """Pairs of models, of as many runs, that share a curve but for noise."""
+    title = titled(title, comparison)
+    names = [f"init{i}" for i in range(count)]
+    models = list(combinations(names, 2)) if comparison == "seeds" else [(n, n) for n in names]
+    pairs = [PairCurves(title, pair, curves(values, i)) for i, pair in enumerate(models)]
+    return claims.Runs(title, pairs)
+
+
+def words(conclusion) -> str:
+    return str(conclusion.verdict)
 
 
 def test_a_rising_curve_supports_and_a_falling_one_contradicts():
-    curve = claims.attention_curve(attention(RISING), 300)
-    rows = claims.attention_changes_last("t", curve)
-    assert verdicts(rows) == ["supported"] * 3
-    assert rows[0].value == pytest.approx((0.3 + 0.6) / 2 - (0.05 + 0.1) / 2, rel=0.1)
-    falling = claims.attention_curve(attention(RISING[::-1]), 300)
-    assert verdicts(claims.attention_changes_last("t", falling)) == ["contradicted"] * 3
-    flat = claims.similarity_curve(similarity(FLAT))
-    assert verdicts(claims.representations_change_later("t", flat)) == ["inconclusive"] * 3
+    rising = claims.attention_changes_last(runs_of(RISING))
+    assert words(rising) == "supported"
+    expected = (0.3 + 0.6) / 2 - (0.01 + 0.02) / 2
+    assert rising.rows[0].number.value == pytest.approx(expected, rel=0.1)
+    falling = claims.attention_changes_last(runs_of(RISING[::-1]))
+    assert words(falling) == "contradicted"
+    assert words(claims.representations_change_later(runs_of(RISING))) == "supported"
+    assert words(claims.representations_change_later(runs_of(RISING[::-1]))) == "contradicted"
+    flat = claims.representations_change_later(runs_of(FLAT))
+    assert flat.verdict.word == "inconclusive"
+
+
+def test_one_run_only_agrees_and_runs_that_differ_decide_nothing():
+    one = claims.attention_changes_last(runs_of(RISING, count=1))
+    assert words(one) == "agrees (1 run)"
+    title = titled("t", "change")
+    tilted = [[0.2 + slope * x for x in range(6)] for slope in (0.03, 0.005, -0.02)]
+    pairs = [
+        PairCurves(title, (str(i), str(i)), curves(values, i)) for i, values in enumerate(tilted)
+    ]
+    mixed = claims.attention_changes_last(claims.Runs(title, pairs))
+    assert mixed.verdict.word == "inconclusive"
+
+
+def test_svcca_and_cka_must_agree():
+    title = titled("t", "change")
+    pairs = [
+        PairCurves(
+            title,
+            (str(i), str(i)),
+            {
+                "svcca": claims.similarity_curve(similarity(RISING, seed=i)),
+                "cka_unbiased_distance": claims.similarity_curve(
+                    similarity(RISING[::-1], seed=i), "cka_unbiased_distance"
+                ),
+            },
+        )
+        for i in range(3)
+    ]
+    conclusion = claims.low_layers_rolled_back(claims.Runs(title, pairs))
+    assert words(conclusion) == "inconclusive: SVCCA and CKA disagree"
+    assert [row.verdict.word for row in conclusion.rows] == ["supported", "contradicted"]
 
 
 def test_the_embeddings_and_other_measures_do_not_count():
@@ -68,11 +123,10 @@ def test_the_embeddings_and_other_measures_do_not_count():
 def test_the_interval_of_a_difference_is_the_jackknifes():
     curve = claims.similarity_curve(similarity(RISING))
     gap = claims.third_gap("middle", "low")
-    value, low, high = curve.estimate(gap)
-    left = [gap(sample) for sample in curve.samples]
-    expected = jackknife_interval(value, left)
-    assert (low, high) == (expected.low, expected.high)
-    assert value == pytest.approx((0.05 + 0.1 - 0.01 - 0.02) / 2)
+    number = curve.estimate(gap)
+    expected = jackknife_interval(number.value, [gap(sample) for sample in curve.samples])
+    assert (number.low, number.high) == (expected.low, expected.high)
+    assert number.value == pytest.approx((0.05 + 0.1 - 0.01 - 0.02) / 2)
 
 
 def test_the_rise_is_a_least_squares_slope_over_the_whole_depth():
@@ -80,36 +134,59 @@ def test_the_rise_is_a_least_squares_slope_over_the_whole_depth():
     assert claims.slope(np.array([0.0, 1, 0])) == pytest.approx(0)
 
 
-def test_low_layers_are_the_papers_share_of_all():
-    curve = claims.similarity_curve(similarity([0.02, 0.02, 0.02, 0.2, 0.2, 0.2]))
-    rows = claims.low_layers_rolled_back("t", curve)
-    assert verdicts(rows) == ["supported", "supported"]
-    assert [row.value for row in rows] == pytest.approx([-0.18, 0.1])
-    assert "3 lowest layers" in rows[0].measure
-    deep = claims.similarity_curve(similarity(np.linspace(0.01, 0.24, 24)))
-    assert "11 lowest layers" in claims.low_layers_rolled_back("t", deep)[0].measure
-    high = claims.similarity_curve(similarity([0.2, 0.2, 0.2, 0.02, 0.02, 0.02]))
-    assert verdicts(claims.low_layers_rolled_back("t", high)) == ["contradicted"] * 2
+def test_layers_rolled_back_are_judged_by_all_of_them():
+    # By the two lowest of six against the others this curve says the opposite of the three lowest.
+    low, high = [0.02, 0.03, 0.2, 0.05, 0.1, 0.3], [0.3, 0.1, 0.05, 0.2, 0.03, 0.02]
+    assert words(claims.low_layers_rolled_back(runs_of(low))) == "supported"
+    assert words(claims.low_layers_rolled_back(runs_of(high))) == "contradicted"
 
 
-@pytest.mark.parametrize("kind", ["attention", "similarity"])
-def test_pairs_of_tasks_are_compared_with_the_pair_before(kind):
-    def curve(scale, seed):
-        values = scale * np.array(RISING)
-        if kind == "attention":
-            return claims.attention_curve(attention(values, seed=seed), 300)
-        return claims.similarity_curve(similarity(values, seed=seed))
+def test_low_layers_agree_only_if_they_are_close_to_each_other():
+    # Unrelated rows are at a distance of 0.8 here.
+    close, apart = runs_of(RISING, "seeds"), runs_of([0.6, 0.61, 0.62, 0.63, 0.64, 0.65], "seeds")
+    conclusion = claims.low_layers_agree(close)
+    assert words(conclusion) == "supported"
+    share = conclusion.rows[0]
+    assert share.number.value == pytest.approx(0.015 / 0.8)
+    assert share.number.low >= 0
+    assert {row.runs for row in conclusion.rows} == {3}
+    assert words(claims.low_layers_agree(apart)) != "supported"
+    two = claims.low_layers_agree(runs_of(RISING, "seeds", count=2))
+    assert words(two) == "agrees (2 runs)"
 
+
+def test_pairs_of_tasks_are_compared_with_the_pair_before():
     pairs = [
-        PairCurve(titled(name, "tasks"), curve(scale, seed))
-        for seed, (name, scale) in enumerate([("near", 0.5), ("far", 1), ("same", 1)])
+        runs_of(scale * np.array(RISING), "tasks", title=name)
+        for name, scale in (("near", 0.5), ("far", 1), ("same", 1))
     ]
-    pairs.insert(1, PairCurve(titled("before and after", "change"), curve(9, 3)))
-    rows = claims.dissimilar_tasks_differ_more(pairs)
-    assert rows[0].value == pytest.approx(0.225, rel=0.1)
-    assert verdicts(rows) == ["supported", "inconclusive"]
-    assert "far - near" in rows[0].measure
+    conclusions = claims.dissimilar_tasks_differ_more(pairs)
+    assert conclusions[0].rows[0].number.value == pytest.approx(0.225, rel=0.1)
+    assert words(conclusions[0]) == "supported"
+    assert conclusions[1].verdict.word == "inconclusive"
+    assert "far - near" in conclusions[0].rows[0].measure
     assert claims.dissimilar_tasks_differ_more(pairs[:1]) == []
+
+
+def test_the_difference_of_two_pairs_is_taken_over_the_same_groups_of_examples():
+    near = claims.similarity_curve(similarity(RISING, spread=1.0))
+    far = claims.Curve(near.values + 0.1, near.samples + 0.1, True, near.what, near.null)
+    title = titled("t", "tasks")
+    pairs = [
+        claims.Runs(title, [PairCurves(title, ("a", "a"), dict.fromkeys(claims.SIMILARITIES, one))])
+        for one in (near, far)
+    ]
+    number = claims.dissimilar_tasks_differ_more(pairs)[0].rows[0].number
+    # Each curve alone varies; their difference does not.
+    assert near.estimate(claims.third_mean("high")).high > near.values[-2:].mean() + 0.01
+    assert (number.low, number.high) == pytest.approx((0.1, 0.1))
+
+
+def test_no_verdict_rests_on_a_failed_run():
+    runs = runs_of(RISING)
+    failed = claims.Runs(runs.title, [*runs.pairs[:2], replace(runs.pairs[2], failed=True)])
+    expected = "not applicable: failed runs: 1 of 3"
+    assert words(claims.attention_changes_last(failed)) == expected
 
 
 def written(tmp_path, name, table):
@@ -119,12 +196,10 @@ def written(tmp_path, name, table):
 
 @pytest.mark.parametrize("with_attention", [True, False])
 def test_the_ledger_has_every_claim_for_which_there_are_tables(tmp_path, with_attention):
-    pairs = [
-        vars(titled(title, kind))
-        for title, kind in (("a", "change"), ("a", "seeds"), ("a-b", "tasks"), ("b-c", "tasks"))
-    ]
+    kinds = {"a": "change", "a2": "change", "s": "seeds", "ab": "tasks", "bc": "tasks"}
+    pairs = [vars(titled(name, kind, name)) for name, kind in kinds.items()]
     files = {
-        kind: [written(tmp_path, f"{kind}{i}.parquet", make(RISING, seed=i)) for i in range(4)]
+        kind: [written(tmp_path, f"{kind}{i}.parquet", make(RISING, seed=i)) for i in range(5)]
         for kind, make in (("attention", attention), ("representations", similarity))
     }
     if not with_attention:
@@ -138,18 +213,23 @@ def test_the_ledger_has_every_claim_for_which_there_are_tables(tmp_path, with_at
         files["representations"],
         *targets,
         pairs,
+        ["a", "a", "s", "ab", "bc"],
+        [["0", "0"], ["1", "1"], ["0", "1"], ["0", "0"], ["0", "0"]],
         200,
-        [learned, learned, learned, failed],
+        [learned, learned, learned, learned, failed],
         [{"name": pair["name"], "task": pair["title"], **run} for pair in pairs],
         files.get("attention"),
-        [written(tmp_path, "back.parquet", similarity(RISING))],
+        [written(tmp_path, f"back{i}.parquet", similarity(RISING, seed=i)) for i in range(2)],
     )
     ledger = pd.read_csv(targets[1])
     names = [claim.name for claim in claims.CLAIMS]
     expected = [name for name in names if with_attention or "attention" not in name]
     assert ledger["claim"].drop_duplicates().tolist() == expected
-    of_failed = ledger["task"] == "b-c"
-    assert set(ledger["verdict"][~of_failed]) <= {"supported", "contradicted", "inconclusive"}
+    of_failed = ledger["task"] == "bc"
+    change = ledger["claim"] == "representations_change_later"
+    assert set(ledger["runs"][change]) == {2}
+    assert set(ledger["conclusion"][change]) == {"agrees"}
+    assert set(ledger["verdict"][~of_failed]) <= {"agrees", "inconclusive", "reported only"}
     assert set(ledger["verdict"][of_failed]) == {"not applicable"}
     assert ledger["low"].notna().all()
     page = targets[2].read_text()

@@ -8,12 +8,8 @@ import pytest
 
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.probing.direct_probe import LabelDistances
-from workflow_scripts.report.probing_claims import (
-    CLAIMS,
-    ProbingEvidence,
-    RunGeometry,
-    probing_ledger,
-)
+from workflow_scripts.report.ledger import ledger_table
+from workflow_scripts.report.probing_claims import CLAIMS, ProbingEvidence, RunGeometry
 
 LAYERS, LABELS = range(-1, 6), 8
 TITLE = TaskTitle(name="tags", title="Word classes", synthetic=True)
@@ -51,12 +47,12 @@ def geometry(seed: int = 0, growth: float = 0.5, noise: float = 0.05, clusters=(
 
 
 def conclusions(*runs: RunGeometry) -> dict[str, str]:
-    table = probing_ledger([ProbingEvidence(TITLE, list(runs))])
+    table = ledger_table(CLAIMS, [ProbingEvidence(TITLE, list(runs))])
     return table.groupby("claim")["conclusion"].first().to_dict()
 
 
 def rows_of(claim: str, *runs: RunGeometry) -> pd.DataFrame:
-    table = probing_ledger([ProbingEvidence(TITLE, list(runs))])
+    table = ledger_table(CLAIMS, [ProbingEvidence(TITLE, list(runs))])
     return table[table["claim"] == claim].reset_index(drop=True)
 
 

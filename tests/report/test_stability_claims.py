@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from workflow_scripts.common import thresholds
 from workflow_scripts.report import stability_claims as claims
-from workflow_scripts.report import thresholds
 from workflow_scripts.report.stability_claims import Finding, Sweep, decided
 from workflow_scripts.stability import statistics
 from workflow_scripts.stability.intervals import Interval

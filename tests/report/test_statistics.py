@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workflow_scripts.report import statistics, thresholds
-from workflow_scripts.report.statistics import Bound, Measured, Verdict, verdict
+from workflow_scripts.common import thresholds
+from workflow_scripts.landscape import radii
+from workflow_scripts.landscape.radii import Bound, Measured
+from workflow_scripts.report import statistics
+from workflow_scripts.report.statistics import Verdict, verdict
 from workflow_scripts.stability.intervals import (
     Interval,
     of_mean,
@@ -229,50 +232,6 @@ def test_one_run_of_one_direction_has_a_ratio_without_an_interval():
     assert np.isnan(broken[0].value)
 
 
-# --- crossings ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("curvature", [0.05, 1, 5, 50, 1000])
-def test_widths_of_bowls_are_right_within_a_thousandth(curvature):
-    result = statistics.crossing(lambda x: 0.1 + curvature * x**2, 0.2, longest=2.5)
-    assert result.distance.bound is Bound.NONE
-    assert result.distance.value == pytest.approx((0.1 / curvature) ** 0.5, rel=2e-3)
-    assert result.evaluations <= 11
-
-
-def test_a_narrow_bowl_costs_a_few_more_losses():
-    result = statistics.crossing(lambda x: 1e5 * x**2, 0.1, longest=2.5)
-    assert result.distance.value == pytest.approx(1e-3, rel=2e-3)
-    assert result.evaluations <= 14
-
-
-def test_a_loss_that_stays_low_gives_a_bound():
-    result = statistics.crossing(lambda x: 0.001 * x**2, 0.2, longest=2.5)
-    assert result.distance == Measured(2.5, Bound.AT_LEAST)
-
-
-def test_a_loss_that_is_not_a_number_is_high():
-    result = statistics.crossing(lambda x: 0.0 if x < 0.6 else np.nan, 0.2, longest=2.5)
-    assert result.distance.value == pytest.approx(0.6, rel=0.03)
-    at_once = statistics.crossing(lambda x: np.inf, 0.2, longest=2.5)
-    assert 0 < at_once.distance.value < 1e-6
-
-
-def test_the_first_of_two_crossings_counts():
-    def loss(x: float) -> float:
-        return 0.3 if 0.5 < x < 1.0 else (1.0 if x > 2 else 0.0)
-
-    result = statistics.crossing(loss, 0.2, longest=2.5, first=0.2)
-    assert result.distance.value == pytest.approx(0.5, abs=0.02)
-
-
-@pytest.mark.parametrize("end", [0.0, 0.2, 0.6])
-def test_the_level_of_a_width_is_below_the_loss_of_a_constant_answer(end):
-    level = statistics.width_level(end, LN2, thresholds.WIDTH_LEVEL)
-    assert end < level < LN2
-    assert level == pytest.approx(0.8 * end + 0.2 * LN2)
-
-
 # --- the way from start to end ------------------------------------------------------------------
 
 
@@ -331,7 +290,7 @@ def test_random_walks_of_different_length_decide_nothing(short, long):
         def loss(t: float) -> float:
             return float(((t * unit - end) ** 2).sum())
 
-        place, best = statistics.lowest_on_ray(loss, 4 * norms[0], 40)
+        place, best = radii.lowest_on_ray(loss, 4 * norms[0], 40)
         assert 0 < place < 4 * norms[0]
         closed = statistics.share_closed(float(end @ end), 0.0, best)
         return statistics.share_beyond_walk(closed, norms)
@@ -348,8 +307,6 @@ def test_a_run_that_goes_straight_is_distinguished_from_a_walk():
     assert statistics.share_beyond_walk(1.0, [1.0] * 6) == pytest.approx(5 / 6)
     assert statistics.share_closed(0.7, 0.1, 0.4) == pytest.approx(0.5)
     assert np.isnan(statistics.share_closed(0.1, 0.7, 0.4))
-    assert statistics.lowest_on_ray(lambda t: np.nan, 1.0) == (0.0, np.inf)
-    assert statistics.lowest_on_ray(lambda t: (t - 0.5) ** 2, 1.0, 4) == (0.5, 0.0)
 
 
 @pytest.mark.parametrize("dimensions", [2, 10, 1000])

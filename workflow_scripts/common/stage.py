@@ -109,6 +109,10 @@ class Figure:
         settings -> whether the experiment has it.
     table : bool
         Whether it is a table, which has a Markdown file too.
+    claims : tuple of str
+        Names of the claims that it is about; what the runs say about them is written below it.
+    ledger : str
+        The ledger that has them: ``claims`` or ``dynamics_claims``.
     """
 
     name: str
@@ -119,6 +123,8 @@ class Figure:
     numbers: str
     drawn: Callable[[Settings], bool] = lambda settings: True
     table: bool = False
+    claims: tuple[str, ...] = ()
+    ledger: str = "claims"
 
     @property
     def kinds(self) -> tuple[str, ...]:

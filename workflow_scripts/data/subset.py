@@ -65,14 +65,35 @@ def with_every_class(
     DataFrame
         ``chosen`` or a stratified draw: each class has one row, and its share of the others.
     """
-    counts = table["label"].value_counts().sort_index()
-    if chosen["label"].nunique() == len(counts) or len(chosen) < len(counts):
+    classes = table["label"].nunique()
+    if chosen["label"].nunique() == classes or len(chosen) < classes:
         return chosen
+    return _rows(table, stratified(table["label"], len(chosen), seed, split))
+
+
+def stratified(labels: pd.Series, size: int, seed: int, split: str) -> list[int]:
+    """Rows of a subset in which each class has one row, and its share of the others.
+
+    Parameters
+    ----------
+    labels : Series of shape (N,)
+        Of all rows.
+    size : int
+        Number of rows to draw; as many as there are classes, or more.
+    seed, split
+        As in ``subset``.
+
+    Returns
+    -------
+    list of int
+        Places in ``labels``, increasing.
+    """
+    counts = labels.value_counts().sort_index()
     draw = Draw("tunescape stratified subset", split, seed)
     rows: list[int] = []
-    for label, size in zip(counts.index, _quotas(counts.to_numpy(), len(chosen)), strict=True):
-        rows += draw.sample(np.flatnonzero(table["label"] == label).tolist(), int(size))
-    return _rows(table, rows)
+    for label, quota in zip(counts.index, _quotas(counts.to_numpy(), size), strict=True):
+        rows += draw.sample(np.flatnonzero(labels == label).tolist(), int(quota))
+    return sorted(rows)
 
 
 def _quotas(counts: np.ndarray, size: int) -> np.ndarray:

@@ -24,7 +24,7 @@ def pair_lengths(pricing: Pricing, job: Job) -> np.ndarray:
     """Of the dev examples that a job's pair of models reads."""
     pair = model_pairs(pricing.settings, job.wildcards["model"])[job.wildcards["pair"]]
     count = pair_examples(pricing.settings, pair.comparison)
-    return np.concatenate([pricing.lengths[task].dev[:count] for task in pair.tasks])
+    return np.concatenate([pricing.lengths[task].dev[:count] for task in pair.read])
 
 
 def attention(pricing: Pricing, job: Job) -> Cost:

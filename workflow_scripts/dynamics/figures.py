@@ -16,6 +16,17 @@ _WHOSE = {
 }
 
 
+_OF_TASKS = "tasks_share_low_layers", "dissimilar_tasks_differ_more"
+_CLAIMS = {
+    ("change", "attention"): ("attention_changes_last",),
+    ("change", "representations"): ("representations_change_later",),
+    ("seeds", "attention"): ("seeds_share_low_layers",),
+    ("seeds", "representations"): ("seeds_share_low_layers",),
+    ("tasks", "attention"): _OF_TASKS,
+    ("tasks", "representations"): _OF_TASKS,
+}
+
+
 def _figure(
     name: str,
     title: str,
@@ -23,6 +34,7 @@ def _figure(
     table: str,
     comparisons: tuple[str, ...],
     numbers: str,
+    claims: tuple[str, ...] = (),
     **more: Any,
 ) -> Figure:
     """A figure of one table of all pairs of some comparisons; ``more`` joins its spec."""
@@ -54,6 +66,8 @@ def _figure(
         spec=spec,
         numbers=numbers,
         drawn=lambda settings: bool(tables(settings)),
+        claims=claims,
+        ledger="dynamics_claims",
     )
 
 
@@ -66,6 +80,7 @@ def _attention(name: str, comparison: str) -> Figure:
         (comparison,),
         f"layers of all pairs | {_PAIR}, `layer`, `js`, `low`, `high` (nats), `cls`, `sep`, "
         "`other`, `examples`",
+        claims=_CLAIMS[comparison, "attention"],
         resamples=lambda settings: settings.dynamics.resamples,
     )
 
@@ -79,6 +94,7 @@ def _representations(name: str, comparison: str) -> Figure:
         (comparison,),
         f"layers of all pairs, for each measure drawn | {_PAIR}; the columns of "
         "`representations.parquet` but `left_out`",
+        claims=_CLAIMS[comparison, "representations"],
     )
 
 

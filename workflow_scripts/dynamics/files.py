@@ -35,8 +35,8 @@ def pair_inputs(settings: Any, wildcards: Any) -> Files:
     pair = model_pairs(settings, wildcards.model)[wildcards.pair]
     return {
         **architecture_files(wildcards.model),
-        "cards": [task_file(task, "card.json") for task in pair.tasks],
-        "dev": [task_file(task, "dev.parquet") for task in pair.tasks],
+        "cards": [task_file(task, "card.json") for task in pair.read],
+        "dev": [task_file(task, "dev.parquet") for task in pair.read],
         "first": checkpoint_file(pair.first),
         "second": checkpoint_file(pair.second),
     }

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from workflow_scripts.common.titles import PairTitle, is_synthetic, title_of
-from workflow_scripts.finetune.runs import Checkpoint, Run, run_of
+from workflow_scripts.finetune.runs import Checkpoint, Run, runs_of
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,13 @@ class Pair:
     comparison : {"change", "seeds", "tasks"}
         Pre-trained and fine-tuned, two seeds, or two tasks.
     tasks : tuple of str
-        Whose dev examples are read.
+        On which the models were fine-tuned.
     first, second : Checkpoint
         The models.
+    read : tuple of str
+        Tasks whose dev examples are read.
+    drawn : str
+        Name of the pair that figures show for all pairs that differ from it in their seeds only.
     """
 
     name: str
@@ -29,34 +34,53 @@ class Pair:
     tasks: tuple[str, ...]
     first: Checkpoint
     second: Checkpoint
+    read: tuple[str, ...]
+    drawn: str
 
 
-def compared_run(settings: Any, model: str, task: str, seeds: int = 0) -> Run:
-    """A fine-tuned model of a task; by its own recipe where ``dynamics.recipes`` names one."""
+def compared_runs(settings: Any, model: str, task: str) -> list[Run]:
+    """Fine-tuned models of a task; by its own recipe where ``dynamics.recipes`` names one."""
     recipe = settings.dynamics.recipes.get(task)
-    return run_of(settings, model, task, "pretrained", recipe, seeds)
+    return runs_of(settings, model, task, "pretrained", recipe)[: settings.dynamics.runs]
 
 
 def model_pairs(settings: Any, model: str) -> dict[str, Pair]:
-    """Pairs of models by name; of those of two tasks the most alike first."""
-    pairs = []
-    for task in settings.experiment.tasks:
-        run = compared_run(settings, model, task)
-        pairs.append(Pair(f"change_{task}", "change", (task,), run.first, run.last))
-        if task in settings.dynamics.seed_tasks:
-            other = compared_run(settings, model, task, seeds=1)
-            pairs.append(Pair(f"seeds_{task}", "seeds", (task,), run.last, other.last))
-    for tasks in settings.dynamics.task_pairs:
-        first, second = (compared_run(settings, model, task).last for task in tasks)
+    """Pairs of models by name, those that figures show first; of two tasks the most alike first."""
+    runs = {task: compared_runs(settings, model, task) for task in settings.experiment.tasks}
+    pairs: dict[str, Pair] = {}
+
+    def add(
+        comparison: str, tasks: tuple[str, ...], read: tuple[str, ...], models: list[Any]
+    ) -> None:
         # No name of a task holds a "+".
-        pairs.append(Pair("tasks_" + "+".join(tasks), "tasks", tuple(tasks), first, second))
-    return {pair.name: pair for pair in pairs}
+        drawn = f"{comparison}_{'+'.join(tasks)}"
+        for place, (first, second) in enumerate(models):
+            seeds = "+".join(dict.fromkeys((first.run.seeds, second.run.seeds)))
+            name = f"{drawn}_{seeds}" if place else drawn
+            pairs[name] = Pair(name, comparison, tasks, first, second, read, drawn)
+
+    for task, own in runs.items():
+        add("change", (task,), (task,), [(run.first, run.last) for run in own])
+        if task in settings.dynamics.seed_tasks:
+            add("seeds", (task,), (task,), [(a.last, b.last) for a, b in combinations(own, 2)])
+    compared = settings.dynamics.task_pairs
+    every = tuple(task for task in runs if any(task in pair for pair in compared))
+    for tasks in compared:
+        ends = [[run.last for run in runs[task]] for task in tasks]
+        add("tasks", tuple(tasks), every, list(zip(*ends, strict=False)))
+    return pairs
+
+
+def every_pair(settings: Any, model: str, *comparisons: str) -> list[Pair]:
+    """All pairs of these kinds of comparison, of all seeds; of all kinds if none is named."""
+    pairs = model_pairs(settings, model).values()
+    return [pair for pair in pairs if not comparisons or pair.comparison in comparisons]
 
 
 def pairs_of(settings: Any, model: str, *comparisons: str) -> list[Pair]:
-    """All pairs of these kinds of comparison; of all kinds if none is named."""
-    pairs = model_pairs(settings, model).values()
-    return [pair for pair in pairs if not comparisons or pair.comparison in comparisons]
+    """Those of ``every_pair`` that figures show."""
+    pairs = every_pair(settings, model, *comparisons)
+    return [pair for pair in pairs if pair.name == pair.drawn]
 
 
 def trained_runs(pairs: Iterable[Pair]) -> list[tuple[str, Run]]:
@@ -83,7 +107,7 @@ def pair_titles(settings: Any, pairs: list[Pair]) -> list[dict[str, Any]]:
         title = PairTitle(
             name=pair.name,
             title="–".join(titles),
-            synthetic=is_synthetic(settings, *pair.tasks),
+            synthetic=is_synthetic(settings, *pair.read),
             comparison=pair.comparison,
             first=first,
             second=second,

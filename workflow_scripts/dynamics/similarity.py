@@ -178,7 +178,8 @@ def layer_table(gathered: Gathered, layers: Mapping[int, LayerPair], keep: float
                     "layer": layer,
                     "measure": name,
                     "value": value,
-                    "low": estimate.low,
+                    # A distance is not negative, an unbiased estimate of a small one may be.
+                    "low": max(estimate.low, min(value, 0.0)),
                     "high": estimate.high,
                     "error": estimate.error,
                     "left_out": estimate.left_out,

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from workflow_scripts.common.settings import Name, Number, Section, Seed
+from workflow_scripts.common.settings import Count, Name, Number, Section, Seed
 from workflow_scripts.common.stage import Reference, Stage, duplicates
 from workflow_scripts.dynamics import costs
 from workflow_scripts.dynamics.figures import FIGURES
-from workflow_scripts.dynamics.pairs import pairs_of
+from workflow_scripts.dynamics.pairs import every_pair
 from workflow_scripts.dynamics.products import PRODUCTS
-from workflow_scripts.finetune.runs import Run
+from workflow_scripts.finetune.runs import Run, seeds_of
 
 
 class Dynamics(Section):
@@ -25,19 +25,24 @@ class Dynamics(Section):
     )
     seed_tasks: list[Name] | None = Field(
         None,
-        description="tasks of which two models are compared that differ in their seeds, the first "
-        "two of `finetune.seeds`; all if null, none where there is one seed",
+        description="tasks of which models are compared that differ in their seeds; all with two "
+        "runs or more if null",
     )
     task_pairs: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] | None = Field(
         None,
         description="tasks whose models are compared, the most similar pair first (a claim is "
         "about that order); all pairs of neighbours in `experiment.tasks` if null, [] for none",
     )
+    runs: Count | None = Field(
+        None, description="runs of a task that are compared, the first of its seeds; all if null"
+    )
     examples: Annotated[int, Field(ge=3)] | None = Field(
         None, description="dev examples of a task: all if null, else a seeded subset"
     )
     pair_examples: Annotated[int, Field(ge=3)] | None = Field(
-        200, description="dev examples of each task of a pair, likewise"
+        200,
+        description="dev examples of each task of `task_pairs`, likewise; the models of every pair "
+        "read those of all these tasks, so that pairs can be compared",
     )
     seed: Seed = Field(0, description="seed of the subsets and of the groups")
     tokens: Literal["all", "cls"] = Field(
@@ -63,10 +68,14 @@ class Dynamics(Section):
 
 
 def _seed_tasks(settings: Any) -> list[str]:
-    if len(settings.finetune.seeds) == 1:
-        return []
-    chosen = settings.dynamics.seed_tasks
-    return list(settings.experiment.tasks) if chosen is None else chosen
+    tasks, chosen = settings.experiment.tasks, settings.dynamics.seed_tasks
+    chosen = tasks if chosen is None else chosen
+    return [task for task in chosen if task not in tasks or _compared(settings, task) > 1]
+
+
+def _compared(settings: Any, task: str) -> int:
+    """Runs of a task that are compared."""
+    return len(seeds_of(settings, task)[: settings.dynamics.runs])
 
 
 def _task_pairs(settings: Any) -> list[list[str]]:
@@ -77,7 +86,7 @@ def _task_pairs(settings: Any) -> list[list[str]]:
 
 
 def _left_out(settings: Any) -> Iterator[str]:
-    if len(settings.finetune.seeds) == 1:
+    if all(_compared(settings, task) == 1 for task in settings.experiment.tasks):
         yield "pairs of models with different seeds, for there is one (finetune.seeds)"
     elif not settings.dynamics.seed_tasks:
         yield "pairs of models with different seeds (dynamics.seed_tasks)"
@@ -121,7 +130,7 @@ def _problems(settings: Any) -> Iterator[str]:
 
 
 def _runs(settings: Any, model: str) -> list[Run]:
-    pairs = pairs_of(settings, model)
+    pairs = every_pair(settings, model)
     return [checkpoint.run for pair in pairs for checkpoint in (pair.first, pair.second)]
 
 

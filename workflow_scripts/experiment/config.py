@@ -162,6 +162,7 @@ def validated(config: dict[str, Any], written: Mapping[str, Any] | None = None) 
 
 # Keys of config.yaml that name its tasks.
 _OF_ITS_TASKS = (
+    "finetune.exceptions",
     "landscape.second",
     "dynamics.seed_tasks",
     "dynamics.task_pairs",
@@ -177,7 +178,7 @@ def _composed(config: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str
     """``config`` without what the embedded default says of its own tasks and models only.
 
     Where an experiment has other tasks, the keys that name tasks are as its file has them, or
-    null; and its models are by default those that its file defines.
+    left to their defaults; and its models are by default those that its file defines.
     """
     composed = copy.deepcopy(dict(config))
     experiment = composed.get("experiment")
@@ -189,7 +190,9 @@ def _composed(config: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str
     for key in _OF_ITS_TASKS:
         section, name = key.split(".")
         if isinstance(composed.get(section), dict):
-            composed[section][name] = _value(written, key)
+            composed[section].pop(name, None)
+            if (value := _value(written, key)) is not None:
+                composed[section][name] = value
     return composed
 
 

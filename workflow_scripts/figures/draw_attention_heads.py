@@ -7,6 +7,7 @@ from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.matrices import attention_by_head
 from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -19,6 +20,8 @@ def draw_attention_heads(
     pairs: list[dict],
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write a figure of attention heads and its numbers; see ``matrices.attention_by_head``.
 
@@ -34,11 +37,15 @@ def draw_attention_heads(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     columns = ["example", "layer", "heads"]
     titles = with_outcomes([PairTitle(**pair) for pair in pairs], scores, scored)
     figure, numbers = attention_by_head([read_table(path, columns) for path in tables], titles)
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.figures.layers import attention_by_layer
 from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -20,6 +21,8 @@ def draw_attention_layers(
     resamples: int = 1000,
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write a figure of attention by layer and its numbers; see ``layers.attention_by_layer``.
 
@@ -37,6 +40,10 @@ def draw_attention_layers(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     columns = ["example", "layer", "js", "cls", "sep", "other"]
     figure, numbers = attention_by_layer(
@@ -44,7 +51,7 @@ def draw_attention_layers(
         with_outcomes([PairTitle(**pair) for pair in pairs], scores, scored),
         resamples,
     )
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.curves import learning_curves
 from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -23,6 +24,8 @@ def draw_loss_curves(
     smoothing: float = 0.25,
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write a figure of training losses and its numbers; see ``curves.learning_curves``.
 
@@ -46,6 +49,10 @@ def draw_loss_curves(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     tables = {
         (which["task"], which["start"]): read_table(path)
@@ -54,7 +61,7 @@ def draw_loss_curves(
     labels = {card["name"]: len(card["labels"]) for card in map(read_json, cards)}
     titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     figure, numbers = learning_curves(tables, labels, titles, starts, smoothing)
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

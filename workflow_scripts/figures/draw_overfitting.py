@@ -10,6 +10,7 @@ from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.trajectories import overfitting
 from workflow_scripts.rebuilds.step import run
@@ -26,6 +27,8 @@ def draw_overfitting(
     note: str | None = None,
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write a figure of a continued run and its numbers; see ``trajectories.overfitting``.
 
@@ -45,12 +48,16 @@ def draw_overfitting(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     (plane,) = read_surfaces([surface], [geometry])
     runs = pd.concat([read_table(path) for path in trajectories], ignore_index=True)
     (title,) = with_outcomes([TaskTitle(**task)], scores, scored)
     figure, numbers = overfitting(replace(plane, trajectory=runs), title, note)
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

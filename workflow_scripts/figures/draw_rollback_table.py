@@ -6,6 +6,7 @@ from pathlib import Path
 from workflow_scripts.common.tables import read_table, write_text
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.outcomes import failed_note, majority_note, with_outcomes
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.tables import markdown, rollback_table, table_figure
 from workflow_scripts.rebuilds.step import run
@@ -22,6 +23,8 @@ def draw_rollback_table(
     paper: dict | None = None,
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write the table as figure, numbers and Markdown; see ``tables.rollback_table``.
 
@@ -41,11 +44,15 @@ def draw_rollback_table(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     numbers = rollback_table([read_table(path) for path in tables], titles, groups, paper)
     notes = [note for note in (majority_note(titles), failed_note(titles).strip()) if note]
-    save_figure(table_figure(numbers, notes), numbers, pdf, png, csv)
+    save_figure(table_figure(numbers, notes), numbers, pdf, png, csv, result_of(ledger, claims))
     write_text(markdown(numbers, notes), md)
 
 

@@ -7,6 +7,7 @@ from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.maps import QUANTITIES
 from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.surfaces import start_and_end_surfaces
 from workflow_scripts.rebuilds.step import run
@@ -23,6 +24,8 @@ def draw_surfaces(
     starts: list[str],
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write a figure of surfaces and its numbers; see ``surfaces.start_and_end_surfaces``.
 
@@ -42,6 +45,10 @@ def draw_surfaces(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     figure, numbers = start_and_end_surfaces(
         read_surfaces(surfaces, geometries),
@@ -49,7 +56,7 @@ def draw_surfaces(
         starts,
         QUANTITIES[quantity],
     )
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
 from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.trajectories import loss_trajectories
 from workflow_scripts.rebuilds.step import run
@@ -22,6 +23,8 @@ def draw_trajectories(
     starts: list[str],
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write a figure of trajectories and its numbers; see ``trajectories.loss_trajectories``.
 
@@ -40,11 +43,15 @@ def draw_trajectories(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     planes = read_surfaces(surfaces, geometries, trajectories)
     titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     figure, numbers = loss_trajectories(planes, titles, starts)
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

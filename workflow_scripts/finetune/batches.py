@@ -10,7 +10,8 @@ def epoch_batches(
 
     The examples are shuffled. So that a batch needs little padding, ``bucket_batches`` batches at a
     time are sorted by length before they are cut, and the batches of the epoch are shuffled again;
-    with 1 the shuffled examples are cut as they come. An incomplete batch is kept.
+    with 1 the shuffled examples are cut as they come. An incomplete batch is kept; which lengths it
+    holds is drawn, too.
 
     Parameters
     ----------
@@ -33,7 +34,15 @@ def epoch_batches(
         return _cut(shuffled, batch_size)
     batches = []
     for pool in _cut(shuffled, batch_size * bucket_batches):
-        batches += _cut(pool[np.argsort(lengths[pool], kind="stable")], batch_size)
+        by_length = pool[np.argsort(lengths[pool], kind="stable")]
+        full, rest = divmod(len(pool), batch_size)
+        # As the last of the sorted pool, the incomplete batch would always hold the longest.
+        place = int(random.integers(full + 1)) if rest else full
+        first = place * batch_size
+        batches += _cut(by_length[:first], batch_size)
+        if rest:
+            batches.append(by_length[first : first + rest])
+        batches += _cut(by_length[first + rest :], batch_size)
     return [batches[i] for i in random.permutation(len(batches))]
 
 

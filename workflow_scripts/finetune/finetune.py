@@ -72,7 +72,8 @@ def finetune(
         steps, NaN where it has none), ``dev_loss``, ``accuracy``, ``majority`` (accuracy of always
         answering with the most frequent label), ``f1``, ``mcc``, ``diverged`` (a loss of this or
         an earlier epoch was infinite or NaN; later epochs repeat that one), ``failed`` (diverged,
-        or no better than the majority class).
+        or no better than the majority class), ``predictions`` (list: label id of each dev example,
+        -1 where an output is not a number).
     recipe : dict
         Fields of ``finetune.recipe.Recipe``.
     init, order : int

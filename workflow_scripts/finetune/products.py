@@ -58,6 +58,10 @@ PRODUCTS = (
                 "its last epoch is",
                 "true, false",
             ),
+            Column(
+                "predictions",
+                "list: label id of each dev example; -1 where an output is not a number",
+            ),
         ),
         notes="While a run is not complete, its folder also holds `state/`; see "
         "[resume](../howto/resume.md).",

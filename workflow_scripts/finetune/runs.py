@@ -77,6 +77,20 @@ def recipe_of(settings: Any, task: str, start: str) -> str:
     return (exception and getattr(exception, start)) or getattr(settings.finetune.runs, start)
 
 
+def seeds_of(settings: Any, task: str) -> list[Any]:
+    """Seeds of a task's runs, the first those of the surfaces."""
+    exception = settings.finetune.exceptions.get(task)
+    return (exception and exception.seeds) or settings.finetune.seeds
+
+
+def runs_of(
+    settings: Any, model: str, task: str, start: str, recipe: str | None = None
+) -> list[Run]:
+    """Runs of a task and start with each of its seeds; see ``run_of``."""
+    places = range(len(seeds_of(settings, task)))
+    return [run_of(settings, model, task, start, recipe, place) for place in places]
+
+
 def run_of(
     settings: Any,
     model: str,
@@ -95,9 +109,9 @@ def run_of(
     recipe : str, optional
         That of the task and start by default.
     seeds : int
-        Place in ``finetune.seeds``.
+        Place in ``seeds_of`` the task.
     """
-    chosen = settings.finetune.seeds[seeds]
+    chosen = seeds_of(settings, task)[seeds]
     recipe = recipe or recipe_of(settings, task, start)
     return _run(settings, model, task, start, recipe, chosen.init, chosen.order)
 

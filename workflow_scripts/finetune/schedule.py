@@ -18,6 +18,8 @@ def factor(step: int, steps: int, schedule: str, warmup: float) -> float:
     the steps, then:
 
     ``linear``    falls in a straight line; it would reach 0 at step ``steps`` + 1
+    ``linear_from_start``  the same, but measured from the first step: 1 − step / ``steps`` after
+        the warm-up, to which it drops at once, as in Devlin et al.'s code
     ``cosine``    falls along half a cosine, likewise
     ``constant``  does not change
     ``slanted_triangular``  rises from 1/32 instead of 0, then falls in a straight line towards
@@ -46,7 +48,8 @@ def factor(step: int, steps: int, schedule: str, warmup: float) -> float:
 
     References
     ----------
-    Howard and Ruder (2018), equation 3, for the slanted triangle.
+    Howard and Ruder (2018), equation 3, for the slanted triangle; google-research/bert,
+    ``optimization.py``, for ``linear_from_start``.
     """
     done = step - 1
     if schedule == "slanted_triangular":
@@ -56,6 +59,8 @@ def factor(step: int, steps: int, schedule: str, warmup: float) -> float:
     rise = warmup_steps(steps, warmup)
     if done < rise:
         return done / rise
+    if schedule == "linear_from_start":
+        return 1 - done / steps
     part = (done - rise) / max(1, steps - rise)
     if schedule == "linear":
         return 1 - part
@@ -64,5 +69,6 @@ def factor(step: int, steps: int, schedule: str, warmup: float) -> float:
     if schedule == "constant":
         return 1.0
     raise ValueError(
-        f"schedule: got {schedule!r}, allowed: linear, constant, cosine, slanted_triangular"
+        f"schedule: got {schedule!r}, allowed: linear, linear_from_start, constant, cosine, "
+        "slanted_triangular"
     )

@@ -37,8 +37,12 @@ class Recipe(Section):
     max_steps: Count | None = Field(
         None, description="stop after this many steps, in the middle of an epoch if need be"
     )
-    schedule: Literal["linear", "constant", "cosine", "slanted_triangular"] = Field(
-        "linear", description="learning rate after the warm-up"
+    schedule: Literal["linear", "linear_from_start", "constant", "cosine", "slanted_triangular"] = (
+        Field(
+            "linear",
+            description="learning rate after the warm-up; linear_from_start: 1 - step / steps, "
+            "as in Devlin et al.'s code",
+        )
     )
     warmup: Share = Field(0.1, description="share of the steps with a rising learning rate")
     bias_correction: bool = Field(True, description="Adam's bias correction")
@@ -73,11 +77,14 @@ class Recipe(Section):
     )
 
 
-class Runs(Section):
-    """Recipes by start, where they differ."""
+class Exceptions(Section):
+    """A task's recipes and seeds, where they differ."""
 
     pretrained: Name | None = Field(None, description="recipe for pre-trained starts")
     scratch: Name | None = Field(None, description="recipe for random starts")
+    seeds: list[Seeds] | None = Field(
+        None, min_length=1, description="seeds of its runs, in place of `finetune.seeds`"
+    )
 
 
 class DefaultRuns(Section):
@@ -95,13 +102,20 @@ class Finetune(Section):
     )
     seeds: list[Seeds] = Field(
         min_length=1,
-        description="seeds of the runs; landscapes are drawn for the first, the second is compared "
-        "with it (dynamics.seed_tasks)",
+        description="seeds of the runs of every task; surfaces are drawn for the first, claims "
+        "rest on all: 3 or more support a claim or contradict it (`exceptions.TASK.seeds` for more "
+        "runs of one task)",
     )
     recipes: dict[Name, Recipe] = Field(description="hyper-parameters by name")
     runs: DefaultRuns = Field(description="the recipe of each start")
-    exceptions: dict[Name, Runs] = Field(
-        default_factory=dict, description="task: recipes that differ from `runs`"
+    exceptions: dict[Name, Exceptions] = Field(
+        default_factory=dict, description="task: its recipes and seeds, where they differ"
+    )
+    scratch_weights: Literal["normal", "truncated_normal"] = Field(
+        "normal",
+        description="distribution of the weights that runs from scratch start from: that of the "
+        "architecture in transformers, or the same within two standard deviations, as in Devlin "
+        "et al.'s code",
     )
     keep: Literal["all", "ends"] = Field(
         "all",
@@ -135,8 +149,11 @@ def _problems(settings: Any) -> Iterator[str]:
                 return  # nothing that follows a chain of recipes would end
             seen.append(base)
             base = recipes[base].continues
-    seeds = [f"init {one.init}, order {one.order}" for one in settings.finetune.seeds]
-    yield from duplicates("finetune.seeds", seeds)
+    given = {"finetune.seeds": settings.finetune.seeds}
+    for task, exception in settings.finetune.exceptions.items():
+        given[f"finetune.exceptions.{task}.seeds"] = exception.seeds or []
+    for key, seeds in given.items():
+        yield from duplicates(key, [f"init {one.init}, order {one.order}" for one in seeds])
 
 
 STAGE = Stage(

@@ -24,7 +24,7 @@ log = logging.getLogger("tunescape")
 
 SCORES = (
     *("epoch", "step", "train_loss", "dev_loss", "accuracy", "majority", "f1", "mcc"),
-    *("diverged", "failed"),
+    *("diverged", "failed", "predictions"),
 )
 
 

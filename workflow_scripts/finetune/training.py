@@ -166,11 +166,16 @@ class Training:
         if self.words is not None:
             self.words.read()
 
-    def _dev_scores(self) -> dict[str, float]:
+    def _dev_scores(self) -> dict[str, float | list[int]]:
         self.module.eval()
         losses, predictions = evaluate(self.forward, self.dev, self.token_budget)
         scores = classification_scores(self.dev.labels, predictions, self.classes)
-        return {"dev_loss": float(losses.mean()), **scores, "majority": self.majority.accuracy}
+        return {
+            "dev_loss": float(losses.mean()),
+            **scores,
+            "majority": self.majority.accuracy,
+            "predictions": predictions.tolist(),
+        }
 
     def _train_epoch(self, state: State, done: int, ticks: Iterator[int]) -> pd.DataFrame:
         """Train the epoch after those of ``state``, after ``done`` steps; its rows of the history.

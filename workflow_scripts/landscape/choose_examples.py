@@ -7,6 +7,7 @@ import pandas as pd
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import read_json, read_table, write_table
+from workflow_scripts.data.subset import stratified
 from workflow_scripts.rebuilds.step import run
 
 
@@ -52,6 +53,8 @@ def choose(
 ) -> pd.DataFrame:
     """A seeded subset of a task's examples, in their order, without replacement.
 
+    Classes have their shares of the whole split, as far as there are as many examples as classes.
+
     Parameters
     ----------
     table : DataFrame
@@ -79,7 +82,10 @@ def choose(
         )
     rows = np.arange(len(table))
     if count is not None:
-        rows = np.sort(np.random.default_rng(seed).permutation(len(table))[:count])
+        if count < table["label"].nunique():
+            rows = np.sort(np.random.default_rng(seed).permutation(len(table))[:count])
+        else:
+            rows = stratified(table["label"], count, seed, split)
     return table.iloc[rows].assign(split=split, row=rows)
 
 

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workflow_scripts.common.costs import RUNTIME, START, Cost, Job, table_cost
-from workflow_scripts.landscape.surfaces import Surface, axis_points, surfaces, trajectory_run
+from workflow_scripts.common.thresholds import PATH_POINTS, RAY_POINTS
+from workflow_scripts.finetune.runs import run_of
+from workflow_scripts.landscape.surfaces import (
+    Surface,
+    axis_points,
+    layer_groups,
+    surfaces,
+    trajectory_run,
+)
 
 if TYPE_CHECKING:
     from workflow_scripts.model.pricing import Pricing
 
 CALIBRATED = 26  # points that are evaluated in both precisions
+CROSSING = 11  # points of a radius
 
 
 def surface_lengths(pricing: Pricing, task: str) -> np.ndarray:
@@ -135,6 +144,24 @@ def projecting(pricing: Pricing, job: Job) -> Cost:
     flops = 4 * checkpoints * pricing.engine_flops(surface_lengths(pricing, run.task))
     seconds = pricing.engine_start + pricing.compute(flops, "engine")
     return pricing.model_cost(seconds + pricing.read_checkpoints(checkpoints), 16)
+
+
+def measuring_run(pricing: Pricing, job: Job) -> Cost:
+    """Costs of the losses along a run, and of the crossings that give its radii."""
+    settings, wildcards = pricing.settings, job.wildcards
+    run = run_of(settings, wildcards["model"], wildcards["task"], wildcards["start"])
+    parts = 2 * len(layer_groups(settings)) if wildcards["start"] == "pretrained" else 0
+    points = run.epochs + 1 + PATH_POINTS + RAY_POINTS
+    points += CROSSING * (settings.landscape.width.directions + 1 + parts)
+    lengths = surface_lengths(pricing, run.task)
+    train = lengths[: len(lengths) - _dev_count(pricing, run.task)]
+    seconds = pricing.engine_start + pricing.compute(points * pricing.engine_flops(train), "engine")
+    return pricing.model_cost(seconds + pricing.read_checkpoints((run.epochs + 3) / 3), 16)
+
+
+def _dev_count(pricing: Pricing, task: str) -> int:
+    count = pricing.settings.landscape.dev_examples
+    return len(pricing.lengths[task].dev) if count is None else count
 
 
 def measuring_width(pricing: Pricing, job: Job) -> Cost:

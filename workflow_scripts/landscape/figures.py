@@ -108,6 +108,7 @@ FIGURES = (
         inputs=lambda settings: _drawn(planes(settings, MODEL)),
         spec=lambda settings: {**_every_start(settings), "quantity": "loss"},
         numbers=f"points of all planes | {_POINTS}, {_LOSS}",
+        claims=("wider_optimum",),
     ),
     Figure(
         "figure2",
@@ -117,6 +118,7 @@ FIGURES = (
         spec=_runs,
         numbers="steps of all runs | `task`, `start`, `synthetic`, `labels` (K), `step`, `epoch`, "
         "`loss`, `smoothed` (centred mean over a quarter of an epoch)",
+        claims=("easier_optimisation", "scratch_ends_higher"),
     ),
     Figure(
         "figure3",
@@ -131,6 +133,7 @@ FIGURES = (
         numbers="`rows` = `trajectory`: checkpoints; `surface`: points | `task`, `start`, "
         f"`synthetic`, `rows`; the columns of the trajectory; `alpha`, `beta`, `on_grid`, "
         f"`anchor`, {_LOSS}",
+        claims=("first_epoch_direction",),
     ),
     Figure(
         "figure4",
@@ -140,6 +143,7 @@ FIGURES = (
         spec=_overfitting_spec,
         numbers="as figure 3; the continuing run without its epoch 0, which is the end of the "
         "first | as figure 3, with `dev_error`, `dev_error_se`",
+        claims=("robust_to_overfitting",),
     ),
     Figure(
         "figure5",
@@ -150,6 +154,7 @@ FIGURES = (
         numbers="points of all lines | `task`, `start`, `synthetic`, `filter_distance`, `alpha`, "
         f"`on_grid`, `anchor`, {_LOSS}, `distance` (from theta_1, filter-normalised), `low`, "
         "`high` (nats)",
+        claims=("no_loss_barrier",),
     ),
     Figure(
         "figure6",
@@ -158,6 +163,7 @@ FIGURES = (
         inputs=lambda settings: _drawn(planes(settings, MODEL)),
         spec=lambda settings: {**_every_start(settings), "quantity": "error"},
         numbers="points of all planes | as figure 1, with `dev_error`, `dev_error_se`",
+        claims=("consistent_surfaces", "more_consistent_surfaces"),
     ),
     Figure(
         "figure7",
@@ -172,5 +178,6 @@ FIGURES = (
         numbers="points of all group planes | `task`, `group`, `synthetic`, `second`, `alpha`, "
         f"`beta`, `on_grid`, `anchor`, {_LOSS}",
         drawn=lambda settings: bool(settings.figures.group_tasks),
+        claims=("wider_low_layers",),
     ),
 )

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from workflow_scripts.common.files import File, Files, digests_of
+from workflow_scripts.common.thresholds import LONGEST, PATH_POINTS, RAY_POINTS, WIDTH_LEVEL
 from workflow_scripts.data.files import task_digest, task_file
 from workflow_scripts.finetune.files import checkpoint_file, checkpoint_files
+from workflow_scripts.finetune.runs import Run, run_of, seeds_of
 from workflow_scripts.landscape.surfaces import (
     Surface,
     axis_points,
@@ -72,6 +74,19 @@ def trajectory_file(settings: Any, surface: Surface, run: str = "target") -> Fil
     file = surface_file(surface, f"trajectory_{run}.parquet")
     projected = checkpoint_file(trajectory_run(settings, surface, run).last)
     return File(file, digests_of(file, projected))
+
+
+def along_path(run: Run, name: str) -> str:
+    """Path of a table of ``measure_run``, as its rule makes it."""
+    return f"results/landscape/{run.model}/runs/{run.task}/{run.start}/{run.seeds}/{name}.parquet"
+
+
+def along_file(run: Run, name: str) -> File:
+    """A table of ``measure_run``: ``trajectory``, ``path``, ``ray`` or ``radii``."""
+    return File(along_path(run, name), digests_of(checkpoint_file(run.last)))
+
+
+ALONG = ("trajectory", "path", "ray", "radii")
 
 
 def row_path(model: str, surface: str, row: int) -> str:
@@ -158,6 +173,18 @@ def projection_inputs(settings: Any, wildcards: Any) -> Files:
     return {**_evaluated(surface), "checkpoints": checkpoint_files(run)}
 
 
+def run_inputs(settings: Any, wildcards: Any) -> Files:
+    """Checkpoints of a job's run, and the examples at which they are evaluated."""
+    seeds = [(seeds.init, seeds.order) for seeds in seeds_of(settings, wildcards.task)]
+    place = seeds.index((int(wildcards.init), int(wildcards.order)))
+    run = run_of(settings, wildcards.model, wildcards.task, wildcards.start, seeds=place)
+    return {
+        "config": model_file(run.model, "config.json"),
+        "tokens": tokens_file(run.model, run.task),
+        "checkpoints": checkpoint_files(run),
+    }
+
+
 def width_inputs(settings: Any, wildcards: Any) -> Files:
     """Line and plane whose widths are measured."""
     surface = _surface(settings, wildcards)
@@ -221,6 +248,22 @@ def merge_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
 def projection_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
     """Settings of ``project_trajectory``."""
     return {"run_name": wildcards.run, **_seed_spec(settings, _surface(settings, wildcards))}
+
+
+def run_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
+    """Settings of ``measure_run``."""
+    landscape = settings.landscape
+    grouped = wildcards.start == "pretrained" and bool(settings.figures.group_tasks)
+    return {
+        "directions": landscape.width.directions,
+        "seed": landscape.seed,
+        "level": WIDTH_LEVEL,
+        "longest": LONGEST,
+        "path_points": PATH_POINTS,
+        "ray_points": RAY_POINTS,
+        "rolled_back": grouped,
+        "groups": landscape.groups if grouped else None,
+    }
 
 
 def example_spec(settings: Any) -> dict[str, Any]:

@@ -53,10 +53,12 @@ def measure_width(
     along = line_widths(
         points["alpha"].to_numpy(), np.stack(points["train_loss"]), rises, resamples
     )
-    points = read_table(plane).query("on_grid")
+    points = read_table(plane)
+    ends = np.asarray(points[points["anchor"] == "end"]["train_loss"].iloc[0])
+    points = points.query("on_grid")
     alpha, beta = np.unique(points["alpha"]), np.unique(points["beta"])
     losses = np.stack(points["train_loss"]).reshape(len(beta), len(alpha), -1)
-    across = plane_areas(alpha, beta, losses, rises, resamples)
+    across = plane_areas(alpha, beta, losses, ends, rises, resamples)
     table = pd.concat(
         [
             in_both_units(along, "line", facts["filter_distance"]),

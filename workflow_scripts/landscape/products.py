@@ -194,6 +194,53 @@ PRODUCTS = (
                 "the region reaches the end of the grid: the true value is larger",
                 "true, false",
             ),
+            Column(
+                "resolved",
+                "areas: whether the region holds 30 cells of the grid; else `value` is an upper "
+                "bound and has no interval",
+                "true, false",
+            ),
+        ),
+    ),
+    Product(
+        "landscape/MODEL/runs/TASK/START/SEEDS/trajectory.parquet "
+        "landscape/MODEL/runs/TASK/START/SEEDS/path.parquet "
+        "landscape/MODEL/runs/TASK/START/SEEDS/ray.parquet",
+        "Losses along a run, on the training examples of the task's surfaces, without dropout. "
+        "`trajectory.parquet`: a row per checkpoint; `path.parquet`: per point between start and "
+        "end (`position`, 0 to 1; `train_loss`, list, of each example); `ray.parquet`: per point "
+        "along the first epoch's direction (`place`, in units of the first epoch's step; "
+        "`train_loss`). Heads are that of the end.",
+        (
+            Column("epoch", "", "from 0"),
+            Column("train_loss", "with the checkpoint's own head", "nats"),
+            Column(
+                "norm, step",
+                "distance from the start, and from the checkpoint before, over that of the whole "
+                "run",
+            ),
+            Column("cosine", "with the whole run's direction; NaN at the start", "-1 to 1"),
+        ),
+    ),
+    Product(
+        "landscape/MODEL/runs/TASK/START/SEEDS/radii.parquet",
+        "`radii.parquet`: how far the optimum reaches, a row per direction from the end.",
+        (
+            Column(
+                "direction, number",
+                "`random`: filter-normalised (Li et al. 2018); `onward`: that of the run, beyond "
+                "the end; a layer group: within it along the run, forwards (0) and backwards (1)",
+            ),
+            Column(
+                "radius",
+                "distance at which the loss has made a fifth of the way from the end to ln K",
+                "in units of the direction",
+            ),
+            Column("censored", "not reached: the radius is only a lower bound", "true, false"),
+            Column("error", "standard error of its logarithm, over examples; 0 if unknown"),
+            Column("unit", "filter-normalised length of a unit of the direction"),
+            Column("level, end", "that loss, and the loss at the end", "nats"),
+            Column("evaluations", "losses computed"),
         ),
     ),
 )

@@ -7,12 +7,20 @@ from pydantic import Field
 
 from workflow_scripts.common.settings import Count, Name, Number, Positive, Section, Seed
 from workflow_scripts.common.stage import Reference, Stage
+from workflow_scripts.common.thresholds import LEAST_DIRECTIONS
 from workflow_scripts.finetune.runs import Run, run_of, starts_of
 from workflow_scripts.landscape import costs
 from workflow_scripts.landscape.figures import FIGURES
 from workflow_scripts.landscape.files import surface_files
 from workflow_scripts.landscape.products import PRODUCTS
-from workflow_scripts.landscape.surfaces import COMPUTED, continued_run, planes, surfaces
+from workflow_scripts.landscape.surfaces import (
+    COMPUTED,
+    continued_run,
+    continued_runs,
+    measured_runs,
+    planes,
+    surfaces,
+)
 
 
 class Width(Section):
@@ -26,6 +34,11 @@ class Width(Section):
     )
     resamples: Annotated[int, Field(ge=100)] = Field(
         500, description="bootstrap samples of the examples, for the intervals"
+    )
+    directions: Annotated[int, Field(ge=LEAST_DIRECTIONS)] = Field(
+        LEAST_DIRECTIONS,
+        description="random filter-normalised directions in which the radius of an optimum is "
+        "measured",
     )
 
 
@@ -133,12 +146,12 @@ def _problems(settings: Any) -> Iterator[str]:
 
 def _runs(settings: Any, model: str) -> list[Run]:
     spanning = [run for surface in surfaces(settings, model).values() for run in surface.runs]
-    return [*spanning, continued_run(settings, model)]
+    return [*spanning, *measured_runs(settings, model), *continued_runs(settings, model)]
 
 
 def _projected_runs(settings: Any, model: str) -> list[Run]:
     own = [surface.run for surface in planes(settings, model)]
-    return [*own, continued_run(settings, model)]
+    return [*own, *measured_runs(settings, model), continued_run(settings, model)]
 
 
 STAGE = Stage(
@@ -167,6 +180,7 @@ STAGE = Stage(
         "evaluate_rows": costs.evaluating,
         "merge_surface": costs.merging,
         "project_trajectory": costs.projecting,
+        "measure_run": costs.measuring_run,
         "measure_width": costs.measuring_width,
     },
     local=("choose_examples", "encode_examples", "merge_surface", "measure_width"),

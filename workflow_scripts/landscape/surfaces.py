@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workflow_scripts.finetune.runs import Run, run_of, starts_of
+from workflow_scripts.finetune.runs import Run, run_of, runs_of, starts_of
 from workflow_scripts.landscape.grid import shards
 
+# A run of any recipe, its wildcards open.
+ANY_RUN = Run("{model}", "{task}", "{start}", "", "{init}", "{order}", 0)
 # Second directions that come from no other task's run.
 COMPUTED = ("random", "pca")
 
@@ -110,10 +112,23 @@ def row_blocks(settings: Any) -> list[tuple[str, int, int]]:
     return [(kind, *block) for kind in kinds for block in rows_of(settings, kind, size)]
 
 
+def measured_runs(settings: Any, model: str) -> list[Run]:
+    """Runs of all tasks, from scratch first, with all their seeds: claims rest on them."""
+    tasks, starts = settings.experiment.tasks, starts_of(settings)
+    return [
+        run for task in tasks for start in starts for run in runs_of(settings, model, task, start)
+    ]
+
+
 def continued_run(settings: Any, model: str) -> Run:
     """The run of figure 4 that trains on."""
+    return continued_runs(settings, model)[0]
+
+
+def continued_runs(settings: Any, model: str) -> list[Run]:
+    """The runs that train on, with all seeds of the task; the first is that of figure 4."""
     figures = settings.figures
-    return run_of(
+    return runs_of(
         settings, model, figures.overfitting_task, "pretrained", figures.overfitting_recipe
     )
 

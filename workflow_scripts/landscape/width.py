@@ -10,6 +10,7 @@ import pandas as pd
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.intervals import percentile_interval, resampled_means
+from workflow_scripts.common.thresholds import LEAST_CELLS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,13 +99,26 @@ class Region:
         In units of alpha times beta.
     censored : bool
         Whether it reaches the grid's border: the true region is then larger.
+    resolved : bool
+        Whether it holds ``thresholds.LEAST_CELLS`` cells of the grid; otherwise its area is hardly
+        measured.
+    bound : float
+        Area of all cells that touch the region, and of their neighbours.
     """
 
     area: float
     censored: bool
+    resolved: bool
+    bound: float
 
 
-def region(alpha: np.ndarray, beta: np.ndarray, loss: np.ndarray, tolerance: float) -> Region:
+def region(
+    alpha: np.ndarray,
+    beta: np.ndarray,
+    loss: np.ndarray,
+    tolerance: float,
+    end: float | None = None,
+) -> Region:
     """The connected region around (1, 0) on which the loss stays within ``tolerance``.
 
     Parameters
@@ -118,6 +132,9 @@ def region(alpha: np.ndarray, beta: np.ndarray, loss: np.ndarray, tolerance: flo
         Nats, interpolated bilinearly between points; NaN counts as high.
     tolerance : float
         Nats above the loss at (1, 0), positive.
+    end : float, optional
+        Loss at (1, 0), nats: that of the checkpoint, where it is known. By default it is read off
+        the grid, which makes it too high unless (1, 0) is a point of it.
 
     Returns
     -------
@@ -128,17 +145,19 @@ def region(alpha: np.ndarray, beta: np.ndarray, loss: np.ndarray, tolerance: flo
     ----------
     Hao et al. (2019), sections 5.1 and 6.1.
     """
-    from scipy.ndimage import label
+    from scipy.ndimage import binary_dilation, label
 
     fine_alpha, fine_beta = _refined(alpha), _refined(beta)
     fine = _bilinear(loss, len(fine_alpha), len(fine_beta))
     column = int(np.argmin(np.abs(fine_alpha - 1)))
     row = int(np.argmin(np.abs(fine_beta)))
-    end = fine[row, column]
+    reference = fine[row, column] if end is None else end
+    if not np.isfinite(reference):
+        return Region(0.0, False, True, 0.0)
     with np.errstate(invalid="ignore"):
-        low = fine < end + tolerance
-    if not low[row, column]:
-        return Region(0.0, False)
+        low = fine < reference + tolerance
+    # The end itself lies in the region, whatever its neighbours on the grid.
+    low[row, column] = True
     regions, _ = label(low)
     inside = regions == regions[row, column]
     # A refined point represents one cell, at the border half a cell, at a corner a quarter.
@@ -146,7 +165,12 @@ def region(alpha: np.ndarray, beta: np.ndarray, loss: np.ndarray, tolerance: flo
     weight_a[[0, -1]] = weight_b[[0, -1]] = 0.5
     cell = (fine_alpha[1] - fine_alpha[0]) * (fine_beta[1] - fine_beta[0])
     touches = inside[0].any() or inside[-1].any() or inside[:, 0].any() or inside[:, -1].any()
-    return Region(float(weight_b @ inside @ weight_a * cell), bool(touches))
+    area = float(weight_b @ inside @ weight_a * cell)
+    across = inside[:-1].reshape(len(beta) - 1, _REFINE, -1).any(axis=1)
+    cells = across[:, :-1].reshape(len(beta) - 1, len(alpha) - 1, _REFINE).any(axis=2)
+    near = binary_dilation(cells, np.ones((3, 3), dtype=bool))
+    whole = cell * _REFINE**2
+    return Region(area, bool(touches), area >= LEAST_CELLS * whole, float(near.sum() * whole))
 
 
 def _refined(axis: np.ndarray) -> np.ndarray:
@@ -197,7 +221,7 @@ def line_widths(
     DataFrame
         A row per tolerance: ``tolerance``, ``value`` (width, units of alpha), ``low``, ``high``
         (95 % percentile bootstrap over examples), ``left``, ``right`` (ends of the interval,
-        coordinates), ``censored``.
+        coordinates), ``censored``, ``resolved`` (always).
 
     Raises
     ------
@@ -212,8 +236,8 @@ def line_widths(
     for tolerance in tolerances:
         measured = interval(alpha, loss, tolerance)
         draws = [interval(alpha, mean, tolerance).width for mean in means]
-        ends = {"left": measured.left, "right": measured.right}
-        rows.append(_row(tolerance, measured.width, draws, **ends, censored=measured.censored))
+        ends = {"left": measured.left, "right": measured.right, "censored": measured.censored}
+        rows.append(_row(tolerance, measured.width, draws, **ends, resolved=True))
     return pd.DataFrame(rows)
 
 
@@ -221,6 +245,7 @@ def plane_areas(
     alpha: np.ndarray,
     beta: np.ndarray,
     losses: np.ndarray,
+    ends: np.ndarray,
     tolerances: list[float],
     resamples: int,
     seed: int = 0,
@@ -233,6 +258,8 @@ def plane_areas(
         Increasing, equidistant coordinates.
     losses : ndarray of shape (B, A, N)
         Per-example losses, nats.
+    ends : ndarray of shape (N,)
+        The same at the end point itself.
     tolerances : list of float
         Nats above the loss at the end point, positive.
     resamples, seed : int
@@ -242,17 +269,27 @@ def plane_areas(
     -------
     DataFrame
         Columns of ``line_widths`` without ``left`` and ``right``; ``value``, ``low`` and ``high``
-        are in units of alpha times beta.
+        are in units of alpha times beta. Where the area is not ``resolved``, ``value`` is an upper
+        bound and the limits are NaN, see ``Region``.
     """
     shape = losses.shape[:2]
-    flat = losses.reshape(-1, losses.shape[2])
-    loss = flat.mean(axis=1, dtype=np.float64).reshape(shape)
+    flat = np.concatenate([losses.reshape(-1, losses.shape[2]), ends[None]])
+    mean = flat.mean(axis=1, dtype=np.float64)
     means = resampled_means(flat, resamples, seed)
+
+    def measured(mean: np.ndarray, tolerance: float) -> Region:
+        return region(alpha, beta, mean[:-1].reshape(shape), tolerance, mean[-1])
+
     rows = []
     for tolerance in tolerances:
-        measured = region(alpha, beta, loss, tolerance)
-        draws = [region(alpha, beta, mean.reshape(shape), tolerance).area for mean in means]
-        rows.append(_row(tolerance, measured.area, draws, censored=measured.censored))
+        found = measured(mean, tolerance)
+        facts = {"censored": found.censored, "resolved": found.resolved}
+        if found.resolved:
+            draws = [measured(drawn, tolerance).area for drawn in means]
+            rows.append(_row(tolerance, found.area, draws, **facts))
+        else:
+            limits = {"low": np.nan, "high": np.nan}
+            rows.append({"tolerance": tolerance, "value": found.bound, **limits, **facts})
     return pd.DataFrame(rows)
 
 

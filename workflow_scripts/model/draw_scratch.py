@@ -6,10 +6,10 @@ from workflow_scripts.model.encoder import draw_encoder, read_config, write_weig
 from workflow_scripts.rebuilds.step import run
 
 
-def draw_scratch(config: Path, weights: Path, init: int) -> None:
+def draw_scratch(config: Path, weights: Path, init: int, truncated: bool = False) -> None:
     """Write random ``weights`` of the encoder that ``config`` describes, from seed ``init``.
 
-    See ``encoder.draw_encoder``. They do not depend on the task: directions of several tasks need
+    See ``encoder.draw_encoder``, also for ``truncated``. They do not depend on the task: directions of several tasks need
     the same start (Hao et al. 2019, section 3.2).
 
     Raises
@@ -17,7 +17,7 @@ def draw_scratch(config: Path, weights: Path, init: int) -> None:
     UserError
         If the configuration cannot be read or its architecture is not supported.
     """
-    write_weights(draw_encoder(read_config(config.parent), init), weights)
+    write_weights(draw_encoder(read_config(config.parent), init, truncated=truncated), weights)
 
 
 if __name__ == "__main__":

@@ -421,7 +421,9 @@ def _draw_head(module: nn.Module, init: int) -> dict[str, Tensor]:
     return drawn
 
 
-def draw_encoder(config, init: int, stream: str = "encoder") -> dict[str, Tensor]:
+def draw_encoder(
+    config, init: int, stream: str = "encoder", truncated: bool = False
+) -> dict[str, Tensor]:
     """Random encoder weights by the architecture's own initialisation, names without prefix.
 
     Includes exactly the parts that the architecture's sequence classifier has (a pooler or
@@ -435,6 +437,9 @@ def draw_encoder(config, init: int, stream: str = "encoder") -> dict[str, Tensor
         Seed.
     stream : str
         Name of the random stream; another one gives other weights from the same seed.
+    truncated : bool
+        Draw entries of matrices again that are more than two standard deviations
+        (``initializer_range``) from 0, as Devlin et al.'s code does, until there are none.
 
     Raises
     ------
@@ -444,6 +449,8 @@ def draw_encoder(config, init: int, stream: str = "encoder") -> dict[str, Tensor
     base = _base(classifier_of(config, labels=2))
     with _random_stream(stream, init):
         _draw(base, base)
+        if truncated:
+            _truncate(base, config.initializer_range)
     drawn = {name: p.detach() for name, p in base.named_parameters()}
     _check_drawn(drawn)
     return drawn
@@ -463,6 +470,13 @@ def _draw(part: nn.Module, model) -> None:
     with torch.no_grad():
         for module in part.modules():
             model._init_weights(module)
+
+
+def _truncate(part: nn.Module, spread: float) -> None:
+    with torch.no_grad():
+        for matrix in (p for p in part.parameters() if p.ndim > 1):
+            while (outside := matrix.abs() > 2 * spread).any():
+                matrix[outside] = torch.randn(int(outside.sum())) * spread
 
 
 def _check_drawn(weights: dict[str, Tensor]) -> None:

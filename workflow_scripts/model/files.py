@@ -65,4 +65,5 @@ def scratch_inputs(model: str = "{model}") -> Files:
 
 def scratch_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
     """Settings of ``draw_scratch``."""
-    return {"init": int(wildcards.init)}
+    truncated = settings.finetune.scratch_weights == "truncated_normal"
+    return {"init": int(wildcards.init), **({"truncated": True} if truncated else {})}

@@ -7,7 +7,7 @@ from typing import Any
 from workflow_scripts.common.files import File, Files, digests_of
 from workflow_scripts.data.files import task_file
 from workflow_scripts.finetune.files import checkpoint_file
-from workflow_scripts.finetune.runs import Checkpoint, Run, run_of
+from workflow_scripts.finetune.runs import Checkpoint, Run, run_of, seeds_of
 from workflow_scripts.model.files import architecture_files
 
 
@@ -43,10 +43,10 @@ def probed_run(settings: Any, model: str, task: str, seeds: int = 0) -> Run:
 
 def own_probed(settings: Any, model: str = "{model}", seeds: int | None = None) -> list[Probed]:
     """Every task in its own models, of all runs or of those with certain seeds."""
-    chosen = range(settings.probing.seeds) if seeds is None else (seeds,)
     probed = []
     for task in settings.probing.tasks:
-        for place in chosen:
+        count = min(settings.probing.seeds, len(seeds_of(settings, task)))
+        for place in range(count) if seeds is None else (seeds,):
             run = probed_run(settings, model, task, place)
             ends = [run.first, run.last]
             whole = settings.probing.checkpoints == "all"

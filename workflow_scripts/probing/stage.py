@@ -28,7 +28,9 @@ class Probing(Section):
         "(pre-trained start)",
     )
     seeds: Count = Field(
-        1, description="runs of each task, with the first of `finetune.seeds`; figures show one"
+        1,
+        description="runs of each task, with the first of its seeds, as far as it has them; "
+        "figures show one",
     )
     examples: Count | None = Field(
         2000,
@@ -108,9 +110,6 @@ def _problems(settings: Any) -> Iterator[str]:
     probing = settings.probing
     yield from duplicates("probing.tasks", probing.tasks)
     yield from duplicates("probing.cross_tasks", probing.cross_tasks)
-    available = len(settings.finetune.seeds)
-    if probing.seeds > available:
-        yield f"probing.seeds: got {probing.seeds}, finetune.seeds has {available}"
     for task, name in probing.recipes.items():
         if settings.finetune.recipes[name].continues:
             yield (

@@ -1,9 +1,9 @@
-"""The claims of Hao et al. (2020), each evaluated as numbers with intervals.
+"""The claims of Hao et al. (2020), each evaluated as numbers with intervals over runs.
 
 Depth is counted in thirds of the layers, since the paper's model has 24 and others have fewer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,14 +11,22 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.intervals import jackknife_interval, resampled_means
+from workflow_scripts.common.intervals import (
+    jackknife_interval,
+    percentile_interval,
+    resampled_means,
+)
+from workflow_scripts.common.thresholds import AGREEMENT
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.model.layers import layer_groups
-from workflow_scripts.report.ledger import Claim, LedgerRow, finite_interval, without_verdict
+from workflow_scripts.report import statistics
+from workflow_scripts.report.ledger import Claim, Conclusion, LedgerRow, concluded, decided
+from workflow_scripts.stability.intervals import Interval
 
-# Layers 0 to 10 of the paper's 24 are its low ones where layers are rolled back.
-LOW_SHARE = 11 / 24
 _SEED = 0
+# Measures of representations that must agree, by their names in the tables.
+SIMILARITIES = {"svcca": "SVCCA", "cka_unbiased_distance": "CKA"}
+ATTENTION = "attention"
 
 
 @dataclass(frozen=True)
@@ -35,43 +43,125 @@ class Curve:
         Whether ``samples`` are those of a jackknife.
     what : str
         The distance in words, with its unit.
+    null : ndarray of shape (L,), optional
+        Distance of rows that do not belong together, at each layer.
     """
 
     values: np.ndarray
     samples: np.ndarray
     jackknife: bool
     what: str
+    null: np.ndarray | None = None
 
-    def estimate(self, statistic: Callable[[np.ndarray], float]) -> tuple[float, float, float]:
-        """A number of the curve with its 95 % interval.
+    def estimate(self, statistic: Callable[[np.ndarray], float]) -> Interval:
+        """A number of the curve with its 95 % interval over examples.
 
         Parameters
         ----------
         statistic : callable
             From values by layer to a number; smooth.
-
-        Returns
-        -------
-        value, low, high : float
         """
-        value, draws = statistic(self.values), self.resampled(statistic)
-        if self.jackknife:
-            result = jackknife_interval(value, draws)
-            return value, result.low, result.high
-        return value, *finite_interval(draws)
+        return _interval(statistic(self.values), self.resampled(statistic), self.jackknife)
 
     def resampled(self, statistic: Callable[[np.ndarray], float]) -> np.ndarray:
         """A number of the curve for each of its resamples, of shape (S,)."""
         return np.array([statistic(sample) for sample in self.samples])
 
 
-@dataclass(frozen=True)
-class PairCurve:
-    """A pair of models with a distance by layer; ``failed`` if a fine-tuned one has not learned."""
+def _interval(value: float, draws: np.ndarray, jackknife: bool) -> Interval:
+    if jackknife:
+        result = jackknife_interval(value, draws)
+        return Interval(value, result.low, result.high)
+    finite = draws[np.isfinite(draws)]
+    if not len(finite):
+        return Interval(value, np.nan, np.nan)
+    return Interval(value, *(float(limit) for limit in percentile_interval(finite)))
 
-    pair: PairTitle
-    curve: Curve
+
+@dataclass(frozen=True)
+class PairCurves:
+    """Distances by layer of a pair of models.
+
+    Attributes
+    ----------
+    title : PairTitle
+        Of the pair that figures show for all those that differ from it in their seeds only.
+    models : (str, str)
+        Seeds of the two runs.
+    curves : dict of str to Curve
+        By the name of the measure: ``attention``, or of ``SIMILARITIES``.
+    failed : bool
+        Whether a fine-tuned one has not learned.
+    """
+
+    title: PairTitle
+    models: tuple[str, str]
+    curves: dict[str, Curve]
     failed: bool = False
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Pairs of models that differ in their seeds only.
+
+    Attributes
+    ----------
+    title : PairTitle
+        Of all of them.
+    pairs : list of PairCurves
+        One per run, or per pair of runs.
+    """
+
+    title: PairTitle
+    pairs: list[PairCurves]
+
+    @property
+    def unmet(self) -> str:
+        """Why no verdict rests on them; empty if one may."""
+        failed = sum(pair.failed for pair in self.pairs)
+        return f"failed runs: {failed} of {len(self.pairs)}" if failed else ""
+
+    @property
+    def count(self) -> int:
+        """Number of runs, not of pairs."""
+        return len({seeds for pair in self.pairs for seeds in pair.models})
+
+    def row(
+        self,
+        measure: str,
+        words: str,
+        statistic: Callable[[Curve], Interval],
+        claimed: str = "above",
+        bound: float = 0.0,
+    ) -> LedgerRow:
+        """A number of every pair's curve, over runs and examples, with its verdict.
+
+        Parameters
+        ----------
+        measure : str
+            Name of the curve.
+        words : str
+            What the number is.
+        statistic : callable
+            From a curve to a number with its interval over examples.
+        claimed, bound
+            See ``LedgerRow``.
+        """
+        each = [statistic(pair.curves[measure]) for pair in self.pairs]
+        if self.title.comparison == "seeds":
+            runs = list(dict.fromkeys(seeds for pair in self.pairs for seeds in pair.models))
+            members = [tuple(map(runs.index, pair.models)) for pair in self.pairs]
+            number = statistics.across_pairs(each, members)
+        else:
+            number = statistics.across_runs(each)
+        what = self.pairs[0].curves[measure].what
+        return decided(f"{what}: {words}", number, claimed, bound, self.count, self.unmet)
+
+    def rise(
+        self, measure: str, words: str, statistic: Callable[[np.ndarray], float], claimed: str
+    ) -> LedgerRow:
+        """The same of a number of the values by layer, claimed ``above`` 0 or reported (empty)."""
+        return self.row(measure, words, lambda curve: curve.estimate(statistic), claimed)
 
 
 @dataclass(frozen=True)
@@ -80,17 +170,27 @@ class DynamicsEvidence:
 
     Attributes
     ----------
-    representations : list of PairCurve
-        Distances of hidden states; of the pairs of tasks the most similar first.
-    attention : list of PairCurve
-        Divergences of attention, likewise; empty if the experiment leaves it out.
-    rollbacks : list of PairCurve
+    pairs : list of Runs
+        Of the pairs of tasks the most similar first; with attention unless the experiment leaves
+        it out.
+    rollbacks : list of Runs
         Distances of the last layer, by the layer rolled back; empty if left out.
     """
 
-    representations: list[PairCurve]
-    attention: list[PairCurve]
-    rollbacks: list[PairCurve]
+    pairs: list[Runs]
+    rollbacks: list[Runs]
+
+    def of(self, comparison: str) -> list[Runs]:
+        """Those that compare ``change``, ``seeds`` or ``tasks``."""
+        return [runs for runs in self.pairs if runs.title.comparison == comparison]
+
+
+def grouped(pairs: Sequence[PairCurves]) -> list[Runs]:
+    """Pairs of models that differ in their seeds only, together."""
+    by_name: dict[str, list[PairCurves]] = {}
+    for pair in pairs:
+        by_name.setdefault(pair.title.name, []).append(pair)
+    return [Runs(some[0].title, some) for some in by_name.values()]
 
 
 def attention_curve(table: pd.DataFrame, resamples: int) -> Curve:
@@ -127,7 +227,8 @@ def similarity_curve(table: pd.DataFrame, measure: str = "svcca") -> Curve:
     if rows.empty:
         raise UserError(f"measure: got {measure!r}, the table has {sorted(set(table['measure']))}")
     samples = np.stack(rows["left_out"].tolist(), axis=1)
-    return Curve(rows["value"].to_numpy(), samples, True, "SVCCA distance")
+    words = f"{SIMILARITIES.get(measure, measure)} distance"
+    return Curve(rows["value"].to_numpy(), samples, True, words, rows["null"].to_numpy(float))
 
 
 def slope(values: np.ndarray) -> float:
@@ -150,148 +251,127 @@ def third_gap(upper: str, lower: str) -> Callable[[np.ndarray], float]:
     return lambda values: third_mean(upper)(values) - third_mean(lower)(values)
 
 
-def attention_changes_last(task: str, curve: Curve) -> list[LedgerRow]:
-    """The last third's divergence minus the middle's and the low's, and the rise over depth.
-
-    All claimed above 0.
+def attention_changes_last(runs: Runs) -> Conclusion:
+    """The last third's divergence minus the low's, and the rise over depth; both claimed above 0.
 
     References
     ----------
     Hao et al. (2020), section 3 and figure 1.
     """
-    return [
-        _row(task, curve, "last third of the layers - middle", third_gap("high", "middle")),
-        _row(task, curve, "last third of the layers - low", third_gap("high", "low")),
-        _row(task, curve, "rise from the lowest to the highest layer", slope),
-    ]
+    return concluded(
+        runs.title,
+        {
+            "last - low": runs.rise(ATTENTION, LAST_LOW, third_gap("high", "low"), "above"),
+            "slope": runs.rise(ATTENTION, RISE, slope, "above"),
+        },
+        [runs.rise(ATTENTION, LAST_MIDDLE, third_gap("high", "middle"), "")],
+    )
 
 
-def representations_change_later(task: str, curve: Curve) -> list[LedgerRow]:
-    """The middle and the last third's distance minus the low's, and the rise over depth.
+RISE = "rise from the lowest to the highest layer"
+LAST_LOW = "last third of the layers - low"
+LAST_MIDDLE = "last third of the layers - middle"
+MIDDLE_LOW = "middle third of the layers - low"
 
-    All claimed above 0.
+
+def representations_change_later(runs: Runs) -> Conclusion:
+    """The last third's distance minus the low's, and the rise over depth.
+
+    Both claimed above 0 by SVCCA and by CKA.
 
     References
     ----------
     Hao et al. (2020), section 4 and figure 2.
     """
-    return [
-        _row(task, curve, "middle third of the layers - low", third_gap("middle", "low")),
-        _row(task, curve, "last third of the layers - low", third_gap("high", "low")),
-        _row(task, curve, "rise from the lowest to the highest layer", slope),
-    ]
+    deciding, others = {}, []
+    for measure, name in SIMILARITIES.items():
+        last = runs.rise(measure, LAST_LOW, third_gap("high", "low"), "above")
+        deciding |= {name: last, f"{name}'s slope": runs.rise(measure, RISE, slope, "above")}
+        others.append(runs.rise(measure, MIDDLE_LOW, third_gap("middle", "low"), ""))
+    return concluded(runs.title, deciding, others)
 
 
-def low_layers_rolled_back(task: str, curve: Curve) -> list[LedgerRow]:
-    """Change of the last layer with a low layer rolled back, against any other.
+def low_layers_rolled_back(runs: Runs) -> Conclusion:
+    """Rise of the last layer's distance over the layer rolled back, all layers.
 
-    The difference is claimed below 0. The paper's "little effect" is read as a ratio below 0.5.
-
-    Parameters
-    ----------
-    task : str
-        Name of the task.
-    curve : Curve
-        Distance of the last layer, by the layer rolled back.
+    Claimed above 0 by SVCCA and by CKA: the higher the layer, the more it matters.
 
     References
     ----------
-    Hao et al. (2020), section 4 and figure 3 (layers 0 to 10 of 24 are low).
+    Hao et al. (2020), section 4 and figure 3.
     """
-    low = max(1, round(LOW_SHARE * len(curve.values)))
-
-    def means(values: np.ndarray) -> tuple[float, float]:
-        return float(values[:low].mean()), float(values[low:].mean())
-
-    words = f"one of the {low} lowest layers rolled back"
-    return [
-        _row(
-            task,
-            curve,
-            f"{words} - one of the others",
-            lambda values: float(np.subtract(*means(values))),
-            "below",
-        ),
-        _row(
-            task,
-            curve,
-            f"{words} / one of the others",
-            lambda values: float(np.divide(*means(values))),
-            "below",
-            0.5,
-        ),
-    ]
+    words = "rise from the lowest to the highest layer rolled back"
+    deciding = {
+        name: runs.rise(measure, words, slope, "above") for measure, name in SIMILARITIES.items()
+    }
+    return concluded(runs.title, deciding)
 
 
-def low_layers_agree(task: str, curve: Curve) -> list[LedgerRow]:
-    """The last third's distance between two models minus the low third's; claimed above 0.
+def low_layers_agree(runs: Runs) -> Conclusion:
+    """Distance of the low third as a share of unrelated rows', and the last third minus the low.
+
+    Claimed below 0.1 and above 0, by SVCCA and by CKA; the difference also by attention.
 
     References
     ----------
     Hao et al. (2020), sections 5.1 and 5.2, figures 4 to 7.
     """
-    return [_row(task, curve, "last third of the layers - low", third_gap("high", "low"))]
+    deciding = {}
+    for measure, name in SIMILARITIES.items():
+        words = "low third of the layers, as a share of the distance of unrelated rows"
+        deciding[name] = runs.row(measure, words, _share_of_null, "below", AGREEMENT)
+        last = runs.rise(measure, LAST_LOW, third_gap("high", "low"), "above")
+        deciding[f"{name}, last - low"] = last
+    if all(ATTENTION in pair.curves for pair in runs.pairs):
+        last = runs.rise(ATTENTION, LAST_LOW, third_gap("high", "low"), "above")
+        deciding["attention, last - low"] = last
+    return concluded(runs.title, deciding)
 
 
-def dissimilar_tasks_differ_more(curves: list[PairCurve]) -> list[LedgerRow]:
+def _share_of_null(curve: Curve) -> Interval:
+    """Mean share, over the low third, of the distance of rows that do not belong together."""
+    share = curve.estimate(lambda values: third_mean("low")(values / curve.null))
+    return share.clipped(0.0)
+
+
+def dissimilar_tasks_differ_more(pairs: list[Runs]) -> list[Conclusion]:
     """The last third's distance of each pair of tasks minus that of the pair before it.
 
-    Claimed above 0. The intervals of the two pairs are treated as independent.
+    Claimed above 0 by SVCCA, by CKA and by attention. All models read the same examples, which are
+    resampled together.
 
     Parameters
     ----------
-    curves : list of PairCurve
-        The most similar tasks first; pairs that do not compare tasks are left out.
+    pairs : list of Runs
+        The most similar tasks first.
 
     References
     ----------
     Hao et al. (2020), section 5.2 and figures 6 and 7.
     """
+    names = {**SIMILARITIES, ATTENTION: "attention"}
+    conclusions = []
+    for near, far in pairwise(pairs):
+        deciding = {}
+        shared = list(zip(near.pairs, far.pairs, strict=False))
+        for measure, name in names.items():
+            if not all(measure in one.curves for both in shared for one in both):
+                continue
+            each = [_difference(a.curves[measure], b.curves[measure]) for a, b in shared]
+            number = statistics.across_runs(each)
+            what = far.pairs[0].curves[measure].what
+            words = f"{what}: last third of the layers, {far.title.title} - {near.title.title}"
+            unmet = near.unmet or far.unmet
+            deciding[name] = decided(words, number, "above", 0, len(shared), unmet)
+        conclusions.append(concluded(far.title, deciding))
+    return conclusions
+
+
+def _difference(near: Curve, far: Curve) -> Interval:
+    """The last third's distance of one curve minus another's, over the same resamples."""
     last = third_mean("high")
-    rows = []
-    for similar, dissimilar in pairwise(of_comparison(curves, "tasks")):
-        far, near = dissimilar.curve, similar.curve
-        (value, _, high), (other, _, other_high) = far.estimate(last), near.estimate(last)
-        gap = value - other
-        if far.jackknife:
-            half = np.hypot(high - value, other_high - other)
-            interval = gap - half, gap + half
-        else:
-            shuffled = np.random.default_rng(_SEED).permutation(near.resampled(last))
-            interval = finite_interval(far.resampled(last) - shuffled)
-        title = dissimilar.pair.title
-        measure = f"{far.what}: last third of the layers, {title} - {similar.pair.title}"
-        row = LedgerRow(title, measure, gap, *interval, "above", 0)
-        rows += without_verdict([row], similar.failed or dissimilar.failed)
-    return rows
-
-
-def of_comparison(curves: list[PairCurve], comparison: str) -> list[PairCurve]:
-    """Those that compare ``change``, ``seeds`` or ``tasks``."""
-    return [one for one in curves if one.pair.comparison == comparison]
-
-
-def _row(
-    task: str,
-    curve: Curve,
-    words: str,
-    statistic: Callable[[np.ndarray], float],
-    claimed: str = "above",
-    bound: float = 0.0,
-) -> LedgerRow:
-    return LedgerRow(task, f"{curve.what}: {words}", *curve.estimate(statistic), claimed, bound)
-
-
-def _each(
-    evaluate: Callable[[str, Curve], list[LedgerRow]], comparison: str, *curves: list[PairCurve]
-) -> list[LedgerRow]:
-    """Rows of every pair of a comparison."""
-    return [
-        row
-        for some in curves
-        for one in of_comparison(some, comparison)
-        for row in without_verdict(evaluate(one.pair.title, one.curve), one.failed)
-    ]
+    draws = far.resampled(last) - near.resampled(last)
+    return _interval(last(far.values) - last(near.values), draws, far.jackknife)
 
 
 CLAIMS = (
@@ -300,7 +380,11 @@ CLAIMS = (
         "Fine-tuning changes the attention of the last layers",
         "section 3",
         DynamicsEvidence,
-        lambda e: _each(attention_changes_last, "change", e.attention),
+        lambda e: [
+            attention_changes_last(runs)
+            for runs in e.of("change")
+            if all(ATTENTION in pair.curves for pair in runs.pairs)
+        ],
     ),
     Claim(
         "representations_change_later",
@@ -308,37 +392,34 @@ CLAIMS = (
         "of the low ones",
         "section 4",
         DynamicsEvidence,
-        lambda e: _each(representations_change_later, "change", e.representations),
+        lambda e: [representations_change_later(runs) for runs in e.of("change")],
     ),
     Claim(
         "low_layers_rolled_back",
         "The low layers can be rolled back with little effect on the last one",
         "section 4",
         DynamicsEvidence,
-        lambda e: _each(low_layers_rolled_back, "change", e.rollbacks),
+        lambda e: [low_layers_rolled_back(runs) for runs in e.rollbacks],
     ),
     Claim(
         "seeds_share_low_layers",
         "Low layers agree across seeds",
         "section 5.1",
         DynamicsEvidence,
-        lambda e: _each(low_layers_agree, "seeds", e.representations, e.attention),
+        lambda e: [low_layers_agree(runs) for runs in e.of("seeds")],
     ),
     Claim(
         "tasks_share_low_layers",
         "Low layers agree across tasks",
         "section 5.2",
         DynamicsEvidence,
-        lambda e: _each(low_layers_agree, "tasks", e.representations, e.attention),
+        lambda e: [low_layers_agree(runs) for runs in e.of("tasks")],
     ),
     Claim(
         "dissimilar_tasks_differ_more",
         "The less similar two tasks are, the more their upper layers differ",
         "section 5.2",
         DynamicsEvidence,
-        lambda e: [
-            *dissimilar_tasks_differ_more(e.representations),
-            *dissimilar_tasks_differ_more(e.attention),
-        ],
+        lambda e: dissimilar_tasks_differ_more(e.of("tasks")),
     ),
 )

@@ -6,10 +6,14 @@ from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import PairTitle
 from workflow_scripts.rebuilds.step import run
 from workflow_scripts.report.dynamics_claims import (
+    ATTENTION,
     CLAIMS,
+    SIMILARITIES,
+    Curve,
     DynamicsEvidence,
-    PairCurve,
+    PairCurves,
     attention_curve,
+    grouped,
     similarity_curve,
 )
 from workflow_scripts.report.ledger import ledger_table, read_outcomes, write_ledger
@@ -21,6 +25,8 @@ def evaluate_dynamics_claims(
     csv: Path,
     markdown: Path,
     pairs: list[dict],
+    drawn: list[str],
+    models: list[list[str]],
     resamples: int,
     scores: list[Path],
     scored: list[dict],
@@ -37,6 +43,10 @@ def evaluate_dynamics_claims(
         Parquet, CSV and Markdown files to write.
     pairs : list of dict
         Fields of a ``PairTitle`` each; of the pairs of tasks the most similar first.
+    drawn : list of str
+        For each pair the name of the one that differs from it in its seeds at most.
+    models : list of [str, str]
+        Seeds of each pair's two runs.
     resamples : int
         Bootstrap samples of the examples, for attention.
     scores, scored : list of Path, of dict
@@ -54,26 +64,38 @@ def evaluate_dynamics_claims(
     ValueError
         If the number of files does not match the pairs.
     """
-    titles = [PairTitle(**pair) for pair in pairs]
-    changes = [title for title in titles if title.comparison == "change"]
+    titles = {pair["name"]: PairTitle(**pair) for pair in pairs}
     columns = ["example", "layer", "js"]
     outcomes = read_outcomes(scores, scored)
     failed = outcomes.groupby("name")["failed"].any()
-    evidence = DynamicsEvidence(
-        [
-            PairCurve(title, similarity_curve(read_table(path)), failed[title.name])
-            for title, path in zip(titles, representations, strict=True)
-        ],
-        [
-            PairCurve(
-                title, attention_curve(read_table(path, columns), resamples), failed[title.name]
+
+    def curves(names: list[str], tables: list[dict[str, Curve]]) -> list[PairCurves]:
+        places = {name: place for place, name in enumerate(titles)}
+        return [
+            PairCurves(
+                titles[drawn[places[name]]],
+                tuple(models[places[name]]),
+                measures,
+                bool(failed[name]),
             )
-            for title, path in zip(titles if attention else [], attention or [], strict=True)
-        ],
-        [
-            PairCurve(title, similarity_curve(read_table(path)), failed[title.name])
-            for title, path in zip(changes if rollbacks else [], rollbacks or [], strict=True)
-        ],
+            for name, measures in zip(names, tables, strict=True)
+        ]
+
+    def similarities(path: Path) -> dict[str, Curve]:
+        table = read_table(path)
+        return {measure: similarity_curve(table, measure) for measure in SIMILARITIES}
+
+    measured = [similarities(path) for path in representations]
+    if attention:
+        measured = [
+            {**one, ATTENTION: attention_curve(read_table(path, columns), resamples)}
+            for one, path in zip(measured, attention, strict=True)
+        ]
+    changes = [name for name, title in titles.items() if title.comparison == "change"]
+    rolled_back = [similarities(path) for path in rollbacks or []]
+    evidence = DynamicsEvidence(
+        grouped(curves(list(titles), measured)),
+        grouped(curves(changes if rollbacks else [], rolled_back)),
     )
     table = ledger_table(CLAIMS, [evidence])
     write_ledger(table, outcomes, "Claims of Hao et al. (2020)", ledger, csv, markdown)

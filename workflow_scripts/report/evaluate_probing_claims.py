@@ -6,8 +6,8 @@ from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.probing.tables import distances_of
 from workflow_scripts.rebuilds.step import run
-from workflow_scripts.report.ledger import read_outcomes, write_ledger
-from workflow_scripts.report.probing_claims import ProbingEvidence, RunGeometry, probing_ledger
+from workflow_scripts.report.ledger import ledger_table, read_outcomes, write_ledger
+from workflow_scripts.report.probing_claims import CLAIMS, ProbingEvidence, RunGeometry
 
 
 def evaluate_probing_claims(
@@ -55,7 +55,7 @@ def evaluate_probing_claims(
         )
         runs.setdefault(outcome["name"], []).append(geometry)
     titles = [TaskTitle(**task) for task in tasks]
-    table = probing_ledger([ProbingEvidence(title, runs[title.name]) for title in titles])
+    table = ledger_table(CLAIMS, [ProbingEvidence(title, runs[title.name]) for title in titles])
     write_ledger(table, outcomes, "Claims of Zhou and Srikumar (2022)", ledger, csv, markdown)
 
 

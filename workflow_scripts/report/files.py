@@ -3,16 +3,17 @@
 from typing import Any
 
 from workflow_scripts.common.files import File, Files
+from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
 from workflow_scripts.data.files import task_file
 from workflow_scripts.dynamics.files import pair_files
-from workflow_scripts.dynamics.pairs import pair_titles, pairs_of, trained_runs
+from workflow_scripts.dynamics.pairs import every_pair, pair_titles, trained_runs
 from workflow_scripts.finetune.files import run_table, score_files, scored
-from workflow_scripts.finetune.runs import run_of, starts_of
-from workflow_scripts.landscape.files import examples_file, surface_files, trajectory_file
-from workflow_scripts.landscape.surfaces import continued_run, lines, planes
+from workflow_scripts.finetune.runs import recipe_of, starts_of
+from workflow_scripts.landscape.files import along_file, examples_file, surface_files
+from workflow_scripts.landscape.surfaces import continued_runs, measured_runs, planes
 from workflow_scripts.probing.files import own_probed, probing_files
-from workflow_scripts.rollback.files import group_files, layer_files
+from workflow_scripts.rollback.files import group_runs, layer_runs, rollback_file
 
 KINDS = ("parquet", "csv", "md")
 
@@ -26,46 +27,75 @@ def ledger_files(name: str, model: str = "{model}") -> dict[str, File]:
     }
 
 
+def figure_inputs(settings: Any, figure: Figure) -> Files:
+    """What the drawing of a figure takes: its own inputs, and the ledger of its claims."""
+    if not figure.claims:
+        return figure.inputs(settings)
+    return {**figure.inputs(settings), "ledger": ledger_files(figure.ledger)["ledger"]}
+
+
+def figure_spec(settings: Any, figure: Figure) -> dict[str, Any]:
+    """Settings of the drawing of a figure."""
+    claims = {"claims": list(figure.claims)} if figure.claims else {}
+    return {**figure.spec(settings), **claims}
+
+
 def claim_inputs(settings: Any, model: str = "{model}") -> Files:
     """What the claims of Hao et al. (2019) are evaluated on."""
-    every, figures = planes(settings, model), settings.figures
-    overfitting = run_of(settings, model, figures.overfitting_task, "pretrained")
-    groups = group_files(settings, model)
+    every, measured = planes(settings, model), measured_runs(settings, model)
+    overfitting = settings.figures.overfitting_task
+    rollbacks = [rollback_file(run, "groups") for run in group_runs(settings, model)]
+    along = {"trajectories": "trajectory", "paths": "path", "rays": "ray", "radii": "radii"}
     return {
+        **{key: [along_file(run, name) for run in measured] for key, name in along.items()},
+        "histories": [run_table(run, "history.parquet") for run in measured],
+        "scores": score_files(measured),
         "geometries": surface_files(every, "geometry.json"),
-        "lines": surface_files(lines(settings, model), "examples.parquet"),
         "planes": surface_files(every, "examples.parquet"),
-        "trajectories": [trajectory_file(settings, surface) for surface in every],
-        "histories": [run_table(surface.run, "history.parquet") for surface in every],
         "examples": [examples_file(task) for task in settings.experiment.tasks],
-        "scores": run_table(overfitting, "scores.parquet"),
-        "continued": run_table(continued_run(settings, model), "scores.parquet"),
-        "run_scores": score_files(surface.run for surface in every),
-        "card": task_file(figures.overfitting_task, "card.json"),
-        **({"rollbacks": groups} if groups else {}),
+        "cards": [task_file(task, "card.json") for task in settings.experiment.tasks],
+        "dev": task_file(overfitting, "dev.parquet"),
+        "continued": score_files(continued_runs(settings, model)),
+        **({"rollbacks": rollbacks} if rollbacks else {}),
     }
 
 
 def claim_spec(settings: Any) -> dict[str, Any]:
     """Settings of ``evaluate_claims``."""
-    width = settings.landscape.width
-    runs = [surface.run for surface in planes(settings, "{model}")]
+    tasks = settings.experiment.tasks
+    rolled_back = [run.task for run in group_runs(settings)]
     return {
-        "tasks": settings.experiment.tasks,
+        "tasks": task_titles(settings),
         "starts": starts_of(settings),
+        "scored": scored((run.task, run) for run in measured_runs(settings, "{model}")),
+        "differences": {task: _difference(settings, task) for task in tasks},
         "overfitting_task": settings.figures.overfitting_task,
-        "scored": scored((run.task, run) for run in runs),
-        "tolerances": width.tolerances,
-        "resamples": width.resamples,
+        **({"rolled_back": rolled_back} if rolled_back else {}),
     }
+
+
+def _difference(settings: Any, task: str) -> str:
+    """What differs between the recipes of a task's two starts, besides their length."""
+    if len(starts_of(settings)) < 2:
+        return ""
+    recipes = settings.finetune.recipes
+    first, second = (recipes[recipe_of(settings, task, start)] for start in starts_of(settings))
+    names = ("learning_rate", "batch_size", "dropout", "schedule", "optimizer", "weight_decay")
+    words = {None: "the model's own"}
+    parts = [
+        f"{name.replace('_', ' ')} {words.get(b, b)} / {words.get(a, a)}"
+        for name in names
+        if (a := getattr(first, name)) != (b := getattr(second, name))
+    ]
+    return ", ".join(parts)
 
 
 def dynamics_claim_inputs(settings: Any, model: str = "{model}") -> Files:
     """What the claims of Hao et al. (2020) are evaluated on."""
-    pairs = pairs_of(settings, model)
+    pairs = every_pair(settings, model)
     optional = {
         "attention": pair_files(settings, pairs, "attention"),
-        "rollbacks": layer_files(settings, model),
+        "rollbacks": [rollback_file(run, "layers") for run in layer_runs(settings, model)],
     }
     return {
         "representations": pair_files(settings, pairs, "representations"),
@@ -76,9 +106,12 @@ def dynamics_claim_inputs(settings: Any, model: str = "{model}") -> Files:
 
 def dynamics_claim_spec(settings: Any) -> dict[str, Any]:
     """Settings of ``evaluate_dynamics_claims``."""
-    pairs = pairs_of(settings, "{model}")
+    pairs = every_pair(settings, "{model}")
+    models = [[one.run.seeds for one in (pair.first, pair.second)] for pair in pairs]
     return {
         "pairs": pair_titles(settings, pairs),
+        "drawn": [pair.drawn for pair in pairs],
+        "models": models,
         "scored": scored(trained_runs(pairs)),
         "resamples": settings.dynamics.resamples,
     }

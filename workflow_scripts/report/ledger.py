@@ -1,17 +1,18 @@
 """A ledger of a paper's claims: numbers with their intervals, and a verdict on each."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, isinf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from workflow_scripts.common.intervals import percentile_interval
 from workflow_scripts.common.tables import atomic, read_table, write_table, write_text
-
-Verdict = Literal["supported", "contradicted", "inconclusive", "not applicable", "reported only"]
+from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.landscape.radii import Bound
+from workflow_scripts.report.statistics import Verdict, agreed, summary, verdict
+from workflow_scripts.stability.intervals import Interval
 
 
 @dataclass(frozen=True)
@@ -20,52 +21,49 @@ class LedgerRow:
 
     Attributes
     ----------
-    task : str
-        The task or the pair of models that it belongs to.
     measure : str
         What the number is, with its unit.
-    value : float
-        The number.
-    low, high : float
-        Its 95 % interval; NaN for none.
-    claimed : {"above", "below", ""}
-        Side of ``bound`` on which the paper puts the number; empty if the paper claims nothing.
+    number : Interval
+        With its 95 % interval.
+    claimed : str
+        Side of ``bound`` on which the paper puts the number: ``above`` or ``below``; empty if the
+        paper claims nothing about it.
     bound : float
         In the number's unit.
-    applicable : bool
-        Whether all runs that the number rests on have learned.
+    runs : int
+        Runs behind the number.
+    verdict : Verdict
+        Of this number alone.
+    limit : Bound
+        Whether the number is only a bound.
     """
 
-    task: str
     measure: str
-    value: float
-    low: float
-    high: float
-    claimed: Literal["above", "below", ""]
+    number: Interval
+    claimed: str
     bound: float
-    applicable: bool = True
+    runs: int
+    verdict: Verdict
+    limit: Bound = Bound.NONE
 
-    @property
-    def verdict(self) -> Verdict:
-        """Whether the interval supports the claim; without one, the number itself is judged.
 
-        It is ``supported`` if the whole interval lies on the claimed side of the bound,
-        ``contradicted`` if it lies on the other side, and ``inconclusive`` if it contains the
-        bound or is not a number. ``reported only`` : the paper claims nothing about the number.
-        ``not applicable`` : a run that it rests on is no better than the majority class.
-        """
-        if not self.claimed:
-            return "reported only"
-        if not self.applicable:
-            return "not applicable"
-        low, high = (self.low, self.high) if np.isfinite(self.low) else (self.value, self.value)
-        if np.isnan(low) or np.isnan(high):
-            return "inconclusive"
-        sign = 1 if self.claimed == "above" else -1
-        ends = sorted((sign * (low - self.bound), sign * (high - self.bound)))
-        if ends[0] > 0:
-            return "supported"
-        return "contradicted" if ends[1] < 0 else "inconclusive"
+@dataclass(frozen=True)
+class Conclusion:
+    """What all numbers say together about a claim on one task (or pair of tasks).
+
+    Attributes
+    ----------
+    title : TaskTitle
+        The task.
+    rows : list of LedgerRow
+        The numbers.
+    verdict : Verdict
+        Of the numbers that decide together.
+    """
+
+    title: TaskTitle
+    rows: list[LedgerRow]
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -83,27 +81,52 @@ class Claim:
     reads : type
         Record of the evidence that it needs.
     evaluate : callable
-        From such a record to ledger rows.
+        From such a record to conclusions.
     """
 
     name: str
     sentence: str
     source: str
     reads: type
-    evaluate: Callable[[Any], list[LedgerRow]]
+    evaluate: Callable[[Any], list[Conclusion]]
 
 
-def finite_interval(draws: np.ndarray) -> tuple[float, float]:
-    """95 % interval of a bootstrap sample; NaN without any finite value.
+def decided(
+    measure: str,
+    number: Interval,
+    claimed: str,
+    bound: float,
+    runs: int,
+    unmet: str = "",
+    one_model: bool = False,
+    limit: Bound = Bound.NONE,
+) -> LedgerRow:
+    """A number with its verdict; see ``LedgerRow`` and ``statistics.verdict``."""
+    word = verdict(number, claimed, bound, runs, unmet, one_model)
+    return LedgerRow(measure, number, claimed, bound, runs, word, limit)
+
+
+def reported(measure: str, number: Interval, runs: int, limit: Bound = Bound.NONE) -> LedgerRow:
+    """A number about which the paper claims nothing; see ``LedgerRow``."""
+    return decided(measure, number, "", 0.0, runs, limit=limit)
+
+
+def concluded(
+    title: TaskTitle, deciding: Mapping[str, LedgerRow], others: Sequence[LedgerRow] = ()
+) -> Conclusion:
+    """Conclusion of the numbers that must agree, with others beside.
 
     Parameters
     ----------
-    draws : ndarray of shape (resamples,)
-        Values that are not finite are left out.
+    title : TaskTitle
+        The task.
+    deciding : mapping of str to LedgerRow
+        By a short name of the measure, for the reason of a verdict that they do not share.
+    others : sequence of LedgerRow
+        Numbers that do not enter the verdict.
     """
-    draws = np.asarray(draws)[np.isfinite(draws)]
-    low, high = percentile_interval(draws) if len(draws) else (np.nan, np.nan)
-    return float(low), float(high)
+    word = agreed({name: row.verdict for name, row in deciding.items()})
+    return Conclusion(title, [*deciding.values(), *others], word)
 
 
 def ledger_table(claims: Sequence[Claim], evidence: Iterable[Any]) -> pd.DataFrame:
@@ -112,32 +135,61 @@ def ledger_table(claims: Sequence[Claim], evidence: Iterable[Any]) -> pd.DataFra
     Parameters
     ----------
     claims : sequence of Claim
-        In the order of the rows of one record.
+        In their order in the ledger.
     evidence : iterable of records
         Each is let go before the next is read.
 
     Returns
     -------
     DataFrame
-        ``claim`` (its name), ``text``, the fields of ``LedgerRow``, and ``verdict``.
+        ``claim`` (its name), ``text``, ``task`` (its title), ``synthetic``, ``measure``, ``value``,
+        ``low``, ``high``, ``limit`` (``≥`` or ``≤`` if the value is a bound), ``claimed``,
+        ``bound``, ``runs``, ``verdict`` and ``reason`` of the number; ``conclusion`` and ``why`` of
+        the claim on the task.
     """
-    rows: list[dict[str, Any]] = []
+    found: dict[str, list[Conclusion]] = {claim.name: [] for claim in claims}
     for record in evidence:
         for claim in claims:
             if isinstance(record, claim.reads):
-                text = f"{claim.sentence} ({claim.source})"
-                rows += [
-                    {"claim": claim.name, "text": text, **asdict(row), "verdict": row.verdict}
-                    for row in claim.evaluate(record)
-                ]
-    for row in rows:
-        del row["applicable"]  # the verdict says it
-    return pd.DataFrame(rows).astype(dict.fromkeys(["value", "low", "high", "bound"], float))
+                found[claim.name] += claim.evaluate(record)
+    texts = {claim.name: f"{claim.sentence} ({claim.source})" for claim in claims}
+    rows = [
+        {"claim": name, "text": texts[name], **fields}
+        for name, conclusions in found.items()
+        for conclusion in conclusions
+        for fields in _as_rows(conclusion)
+    ]
+    return pd.DataFrame(rows, columns=["claim", "text", *COLUMNS]).astype(
+        dict.fromkeys(["value", "low", "high", "bound"], float)
+    )
 
 
-def without_verdict(rows: Iterable[LedgerRow], failed: bool) -> list[LedgerRow]:
-    """These rows, without a verdict where a run that they rest on has failed."""
-    return [replace(row, applicable=row.applicable and not failed) for row in rows]
+COLUMNS = (
+    *("task", "synthetic", "measure", "value", "low", "high", "limit", "claimed", "bound"),
+    *("runs", "verdict", "reason", "conclusion", "why"),
+)
+
+
+def _as_rows(conclusion: Conclusion) -> list[dict[str, Any]]:
+    return [
+        {
+            "task": conclusion.title.title,
+            "synthetic": conclusion.title.synthetic,
+            "measure": row.measure,
+            "value": row.number.value,
+            "low": row.number.low,
+            "high": row.number.high,
+            "limit": row.limit.value,
+            "claimed": row.claimed,
+            "bound": row.bound,
+            "runs": row.runs,
+            "verdict": row.verdict.word,
+            "reason": row.verdict.reason,
+            "conclusion": conclusion.verdict.word,
+            "why": conclusion.verdict.reason,
+        }
+        for row in conclusion.rows
+    ]
 
 
 def read_outcomes(scores: Sequence[Path], scored: Sequence[dict[str, str]]) -> pd.DataFrame:
@@ -194,8 +246,59 @@ def write_ledger(
     write_text(as_markdown(table, outcomes, title), markdown)
 
 
+def claim_summary(rows: pd.DataFrame) -> str:
+    """One line on a claim over all tasks, and the number that decides on one of them.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of one claim, from ``ledger_table``.
+    """
+    line = verdict_line(rows)
+    by_task = rows.drop_duplicates("task")
+    kinds = ("contradicted", "supported", "disagrees", "agrees", "inconclusive", "not applicable")
+    kind = next(word for word in (*kinds, "reported only") if (by_task["conclusion"] == word).any())
+    shown = rows[rows["conclusion"] == kind].iloc[0]
+    if kind == "not applicable":
+        return f"{line} {shown['task']}: {shown['why']}."
+    why = f" ({shown['why']})" if kind == "inconclusive" and shown["why"] else ""
+    return f"{line} {shown['task']}: {shown['measure']}: {_number(shown)}{why}."
+
+
+def verdict_line(rows: pd.DataFrame) -> str:
+    """On how many tasks a claim holds, and from how many runs, as a sentence.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of one claim, from ``ledger_table``.
+    """
+    by_task = rows.drop_duplicates("task")
+    verdicts = [Verdict(*pair) for pair in zip(by_task["conclusion"], by_task["why"], strict=True)]
+    runs = int(rows.groupby("task")["runs"].max().sum())
+    return f"{_capital(summary(verdicts, runs))}."
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _number(row: Any) -> str:
+    """A value with its interval, as one phrase."""
+    interval = _interval(row["low"], row["high"])
+    said = f"{row['limit']} {row['value']:.3g}".strip()
+    return f"{said} [{interval}]" if interval else said
+
+
+def _interval(low: float, high: float) -> str:
+    if not (isfinite(low) or isinf(low)):
+        return ""
+    ends = ("" if isinf(end) else f"{end:.3g}" for end in (low, high))
+    return " to ".join(end or "…" for end in ends)
+
+
 def as_markdown(table: pd.DataFrame, outcomes: pd.DataFrame, title: str) -> str:
-    """The ledger as a page with a section per claim.
+    """The ledger as a page: a summary line per claim, then the numbers of each.
 
     Parameters
     ----------
@@ -210,20 +313,37 @@ def as_markdown(table: pd.DataFrame, outcomes: pd.DataFrame, title: str) -> str:
     -------
     str
     """
+    groups = [rows for _, rows in table.groupby("claim", sort=False)]
     lines = [
         f"# {title}",
         "",
-        "Each number with its 95 % interval; what the paper claims; the verdict.",
+        "What the runs say about each claim. `supported` and `contradicted` need 3 runs; with "
+        "fewer, a number `agrees` or `disagrees`.",
+        "",
+        "| claim | what the runs say |",
+        "|---|---|",
+        *(f"| {rows['text'].iloc[0]} | {claim_summary(rows)} |" for rows in groups),
+        "",
+        "Below, each number with its 95 % interval, what the paper claims, and the verdict; the "
+        "last column is the verdict on the claim for the task.",
     ]
-    for _, group in table.groupby("claim", sort=False):
-        lines += ["", f"## {group['text'].iloc[0]}", ""]
-        lines += ["| task | measure | value | interval | claimed | verdict |", "|---" * 6 + "|"]
-        for r in group.itertuples():
-            interval = f"{r.low:.3g} to {r.high:.3g}" if np.isfinite(r.low) else "none"
-            claimed = f"{r.claimed} {r.bound:.3g}" if r.claimed else ""
+    for rows in groups:
+        lines += ["", f"## {rows['text'].iloc[0]}", ""]
+        lines += ["| task | number | value | interval | claimed | runs | verdict | claim |"]
+        lines += ["|---" * 8 + "|"]
+        before = None
+        for r in rows.to_dict("records"):
+            task = f"{r['task']} (synthetic)" if r["synthetic"] else r["task"]
+            claimed = f"{r['claimed']} {r['bound']:.3g}" if r["claimed"] else ""
+            value = f"{r['limit']} {r['value']:.3g}".strip()
+            whole = str(Verdict(r["conclusion"], r["why"]))
+            own = str(Verdict(r["verdict"], r["reason"]))
             lines.append(
-                f"| {r.task} | {r.measure} | {r.value:.3g} | {interval} | {claimed} | {r.verdict} |"
+                f"| {task} | {r['measure']} | {value} | {_interval(r['low'], r['high']) or 'none'} "
+                f"| {claimed} | {r['runs']} | {r['verdict'] if own == whole else own} "
+                f"| {'' if task == before else whole} |"
             )
+            before = task
     lines += ["", "## Did the runs learn?", ""]
     lines += [
         "Accuracy on the dev set at the end, and that of always answering with its most frequent "

@@ -6,18 +6,25 @@ thirds of the layers, the embeddings left out.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.common.thresholds import LEAST_RUNS, PRESERVED
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.model.layers import layer_groups
 from workflow_scripts.probing.direct_probe import LabelDistances
 from workflow_scripts.probing.geometry import similarity
-from workflow_scripts.report.statistics import Verdict, agreed, verdict
-from workflow_scripts.report.thresholds import LEAST_RUNS, PRESERVED
+from workflow_scripts.report.ledger import (
+    Claim,
+    Conclusion,
+    LedgerRow,
+    concluded,
+    decided,
+    reported,
+)
 from workflow_scripts.stability.intervals import Interval, jackknife, of_mean, student_t
 
 # Labels of which an interval over labels needs so many.
@@ -80,57 +87,6 @@ class ProbingEvidence:
     runs: list[RunGeometry]
 
 
-@dataclass(frozen=True)
-class Row:
-    """A number that bears on a claim.
-
-    Attributes
-    ----------
-    measure : str
-        What the number is, with its unit.
-    number : Interval
-        With its 95 % interval.
-    claimed : str
-        Side of ``bound`` on which the paper puts it, ``above`` or ``below``; empty for no claim.
-    bound : float
-        In the number's unit.
-    runs : int
-        Runs behind it.
-    unmet : str
-        A precondition that does not hold; empty if all hold.
-    """
-
-    measure: str
-    number: Interval
-    claimed: str
-    bound: float
-    runs: int
-    unmet: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        """Of this number alone."""
-        return verdict(self.number, self.claimed, self.bound, self.runs, self.unmet)
-
-
-@dataclass(frozen=True)
-class ProbingClaim:
-    """A claim and how it is evaluated.
-
-    Attributes
-    ----------
-    name, sentence, source : str
-        In the ledger; in words; section of the paper.
-    evaluate : callable
-        From ``ProbingEvidence`` to rows; those with a claimed side must agree.
-    """
-
-    name: str
-    sentence: str
-    source: str
-    evaluate: Callable[[ProbingEvidence], list[Row]]
-
-
 # Numbers of runs
 
 
@@ -176,9 +132,10 @@ def _row(
     labels: Callable[[RunGeometry], np.ndarray],
     claimed: str,
     bound: float = 0.0,
-) -> Row:
+) -> LedgerRow:
     number, unmet = _numbered(evidence.runs, statistic, labels)
-    return Row(measure, number, claimed, bound, len(evidence.runs), unmet or _failed(evidence))
+    unmet = unmet or _failed(evidence)
+    return decided(measure, number, claimed, bound, len(evidence.runs), unmet)
 
 
 def _failed(evidence: ProbingEvidence) -> str:
@@ -216,10 +173,10 @@ def _growth(split: str) -> Callable[[RunGeometry, np.ndarray], float]:
     return statistic
 
 
-def distances_increase(evidence: ProbingEvidence) -> list[Row]:
+def distances_increase(evidence: ProbingEvidence) -> list[Conclusion]:
     """Distances between labels, before and after, in the last layer."""
-    return [
-        _row(
+    rows = {
+        f"{split} examples": _row(
             evidence,
             f"distance to the nearest other label, {split} examples, change as a share",
             _growth(split),
@@ -227,10 +184,11 @@ def distances_increase(evidence: ProbingEvidence) -> list[Row]:
             "above",
         )
         for split in ("train", "dev")
-    ]
+    }
+    return [concluded(evidence.title, rows)]
 
 
-def labels_join(evidence: ProbingEvidence) -> list[Row]:
+def labels_join(evidence: ProbingEvidence) -> list[Conclusion]:
     """Clusters per label, before and after; exact for a run, so that one run has no interval."""
     changes, before, measure = [], [], "clusters per label, change (exact for a run)"
     for run in evidence.runs:
@@ -243,9 +201,9 @@ def labels_join(evidence: ProbingEvidence) -> list[Row]:
     unmet = "" if max(before) > 1 else "each label is one cluster before fine-tuning"
     value = float(np.mean(changes))
     number = over_runs(changes, Interval(value, value, value))
-    return [
-        Row(measure, number, "below", 0.0, len(changes), unmet or _failed(evidence)),
-    ]
+    unmet = unmet or _failed(evidence)
+    row = decided(measure, number, "below", 0.0, len(changes), unmet)
+    return [concluded(evidence.title, {"clusters": row})]
 
 
 def _by_layer(run: RunGeometry, labels: np.ndarray, kind: str) -> np.ndarray:
@@ -271,7 +229,7 @@ def _upper_gap(kind: str) -> Callable[[RunGeometry, np.ndarray], float]:
     return statistic
 
 
-def upper_layers_change_more(evidence: ProbingEvidence) -> list[Row]:
+def upper_layers_change_more(evidence: ProbingEvidence) -> list[Conclusion]:
     """Change of the distances of labels, last third of the layers minus low third."""
     if len(evidence.runs[0].layers) < 3:
         return []
@@ -279,8 +237,8 @@ def upper_layers_change_more(evidence: ProbingEvidence) -> list[Row]:
         "correlation": "1 − Pearson correlation of the distances before and after",
         "size": "change of the distances as a share",
     }
-    return [
-        _row(
+    rows = {
+        kind: _row(
             evidence,
             f"{measure}, last third minus low",
             _upper_gap(kind),
@@ -288,10 +246,11 @@ def upper_layers_change_more(evidence: ProbingEvidence) -> list[Row]:
             "above",
         )
         for kind, measure in words.items()
-    ]
+    }
+    return [concluded(evidence.title, rows)]
 
 
-def positions_preserved(evidence: ProbingEvidence) -> list[Row]:
+def positions_preserved(evidence: ProbingEvidence) -> list[Conclusion]:
     """Similarity of the geometry before and after, in the last layer."""
 
     def statistic(run: RunGeometry, labels: np.ndarray) -> float:
@@ -299,11 +258,11 @@ def positions_preserved(evidence: ProbingEvidence) -> list[Row]:
 
     measure = "Pearson correlation of the distances before and after, last layer"
     row = _row(evidence, measure, statistic, _in_both("train"), "above", PRESERVED)
-    clipped = row.number.clipped(-1, 1)
-    return [Row(row.measure, clipped, row.claimed, row.bound, row.runs, row.unmet)]
+    row = replace(row, number=row.number.clipped(-1, 1))
+    return [concluded(evidence.title, {"correlation": row})]
 
 
-def splits_diverge(evidence: ProbingEvidence) -> list[Row]:
+def splits_diverge(evidence: ProbingEvidence) -> list[Conclusion]:
     """Similarity of the splits' geometries, after minus before; accuracies of probes beside."""
 
     def statistic(run: RunGeometry, labels: np.ndarray) -> float:
@@ -313,7 +272,7 @@ def splits_diverge(evidence: ProbingEvidence) -> list[Row]:
         return after - before
 
     measure = "Pearson correlation of training and dev examples, change"
-    rows = [_row(evidence, measure, statistic, _in_splits, "below")]
+    row, others = _row(evidence, measure, statistic, _in_splits, "below"), []
     for kind, words in (("logistic", "logistic regression"), ("mlp", "small network")):
         changes = []
         for run in evidence.runs:
@@ -323,86 +282,44 @@ def splits_diverge(evidence: ProbingEvidence) -> list[Row]:
         if changes:
             number = over_runs(changes, Interval(changes[0], nan, nan))
             text = f"dev accuracy of a probe ({words}), change in points"
-            rows.append(Row(text, number, "", 0.0, len(changes)))
-    return rows
+            others.append(reported(text, number, len(changes)))
+    return [concluded(evidence.title, {"correlation": row}, others)]
 
 
 CLAIMS = (
-    ProbingClaim(
+    Claim(
         "distances_increase",
         "Fine-tuning increases the distances between labels",
         "Zhou & Srikumar 2022, 4.2",
+        ProbingEvidence,
         distances_increase,
     ),
-    ProbingClaim(
+    Claim(
         "labels_join",
         "Fine-tuning makes the examples of a label join",
         "Zhou & Srikumar 2022, 4.1",
+        ProbingEvidence,
         labels_join,
     ),
-    ProbingClaim(
+    Claim(
         "upper_layers_change_more",
         "Fine-tuning changes upper layers more",
         "Zhou & Srikumar 2022, 4.3",
+        ProbingEvidence,
         upper_layers_change_more,
     ),
-    ProbingClaim(
+    Claim(
         "positions_preserved",
         "Fine-tuning largely preserves the relative positions of labels",
         "Zhou & Srikumar 2022, 4.3",
+        ProbingEvidence,
         positions_preserved,
     ),
-    ProbingClaim(
+    Claim(
         "splits_diverge",
         "Fine-tuning makes training and test examples diverge, and accuracy can fall",
         "Zhou & Srikumar 2022, 4.1",
+        ProbingEvidence,
         splits_diverge,
     ),
 )
-
-
-def probing_ledger(evidence: Sequence[ProbingEvidence]) -> pd.DataFrame:
-    """All claims on all tasks.
-
-    Parameters
-    ----------
-    evidence : sequence of ProbingEvidence
-        A record per task.
-
-    Returns
-    -------
-    DataFrame
-        ``claim``, ``text``, ``task``, ``synthetic``, ``measure``, ``value``, ``low``, ``high``,
-        ``limit`` (empty), ``claimed``, ``bound``, ``runs``, ``verdict`` and ``reason`` of the
-        number; ``conclusion`` and ``why`` of the claim on the task.
-    """
-    rows = []
-    for claim in CLAIMS:
-        for record in evidence:
-            found = claim.evaluate(record)
-            deciding = {row.measure: row.verdict for row in found if row.claimed}
-            if not deciding:
-                continue
-            conclusion = agreed(deciding)
-            for row in found:
-                rows.append(
-                    {
-                        "claim": claim.name,
-                        "text": f"{claim.sentence} ({claim.source})",
-                        "task": record.title.title,
-                        "synthetic": record.title.synthetic,
-                        "measure": row.measure,
-                        "value": row.number.value,
-                        "low": row.number.low,
-                        "high": row.number.high,
-                        "limit": "",
-                        "claimed": row.claimed,
-                        "bound": row.bound,
-                        "runs": row.runs,
-                        "verdict": row.verdict.word,
-                        "reason": row.verdict.reason,
-                        "conclusion": conclusion.word,
-                        "why": conclusion.reason,
-                    }
-                )
-    return pd.DataFrame(rows).astype(dict.fromkeys(["value", "low", "high", "bound"], float))

@@ -10,25 +10,31 @@ PRODUCTS = (
         "report/MODEL/probing_claims.csv report/MODEL/probing_claims.md",
         "`claims.parquet` and `claims.csv` (Hao et al. 2019), `dynamics_claims.parquet` "
         "and `dynamics_claims.csv` (Hao et al. 2020), `probing_claims.parquet` and "
-        "`probing_claims.csv` (Zhou and Srikumar 2022, which also have `runs`, `reason` of the "
-        "verdict, and `conclusion` and `why` of the claim on the task): one row per number; "
+        "`probing_claims.csv` (Zhou and Srikumar 2022): one row per number; "
         "`claims.md`, `dynamics_claims.md` and `probing_claims.md` the same as a page.",
         (
             Column("claim", "the claim's name; `text` is its sentence"),
             Column("text", "what the paper says, with its section"),
-            Column("task", ""),
+            Column("task, synthetic", "title of the task or pair; whether it was generated"),
             Column("measure", "what the number is, with its unit"),
-            Column("value, low, high", "number and interval; NaN where there is no interval"),
+            Column(
+                "value, low, high",
+                "number and interval; NaN where there is none, infinite where it is one-sided",
+            ),
+            Column("limit", "`≥` or `≤` where the value is only a bound"),
             Column(
                 "claimed, bound",
                 "side of `bound` on which the claim puts the number: `above`, `below`, or empty",
             ),
+            Column("runs", "behind the number"),
             Column(
-                "verdict",
-                "`supported`, `contradicted`, `inconclusive`, `not applicable` (a run that it rests "
-                "on has failed), `reported only`; see "
+                "verdict, reason",
+                "of this number: `supported`, `contradicted` (3 runs and more), `agrees`, "
+                "`disagrees` (fewer), `inconclusive`, `not applicable` (a precondition that does "
+                "not hold, in words), `reported only`; see "
                 "[methods](../explanation/methods.md#claims-and-verdicts)",
             ),
+            Column("conclusion, why", "verdict on the claim for the task, of all numbers together"),
         ),
     ),
 )

@@ -10,7 +10,7 @@ from math import isnan, nan
 
 import numpy as np
 
-from workflow_scripts.report import thresholds
+from workflow_scripts.common import thresholds
 from workflow_scripts.report.statistics import Verdict, verdict
 from workflow_scripts.stability import statistics
 from workflow_scripts.stability.intervals import Interval, of_mean, of_standard_deviation

@@ -6,14 +6,14 @@ by simulation; ``benchmarks/coverage.py`` prints it beside that of the usual alt
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from math import inf, isfinite, nan, sqrt
 
 import numpy as np
 from scipy.special import betaincinv, stdtrit
 
-from workflow_scripts.report.thresholds import LEAST_RUNS, LEVEL, OPTIMUM
-from workflow_scripts.stability.intervals import Interval, combined, of_mean, student_t
+from workflow_scripts.common.thresholds import LEAST_RUNS, LEVEL, OPTIMUM
+from workflow_scripts.landscape.radii import Bound, Measured
+from workflow_scripts.stability.intervals import Interval, combined, of_mean, over_runs, student_t
 
 # --- verdicts ---------------------------------------------------------------------------------
 
@@ -200,36 +200,66 @@ def hierarchical_bootstrap(
     return combined(np.log(value), parts, level).map(lambda limit: float(np.exp(limit)))
 
 
-# --- values that are only bounds ----------------------------------------------------------------
+def across_runs(intervals: Sequence[Interval], level: float = LEVEL) -> Interval:
+    """Mean over runs of a number that each run has with an interval over examples.
 
-
-class Bound(Enum):
-    """How a value that may be cut off relates to the true one."""
-
-    NONE = ""
-    AT_LEAST = "≥"
-    AT_MOST = "≤"
-    BOTH = "?"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A positive value that the grid or the run may have cut off.
+    From 3 runs on the interval is over runs and examples (``intervals.over_runs``), else it is the
+    mean of the runs' own: of examples alone, on which ``verdict`` may only ``agree``.
 
     Parameters
     ----------
-    value : float
-        As measured.
-    bound : Bound
-        Whether the true value is equal, at least this, or at most this; ``BOTH`` if nothing can
-        be said.
+    intervals : sequence of Interval
+        One per run.
+    level : float
+        Nominal coverage, 0 to 1.
     """
+    if len(intervals) >= LEAST_RUNS:
+        return over_runs(intervals, level)
+    return _mean_interval(intervals)
 
-    value: float
-    bound: Bound = Bound.NONE
 
-    def __str__(self) -> str:
-        return f"{self.bound.value}{' ' if self.bound.value else ''}{self.value:.3g}"
+def _mean_interval(intervals: Sequence[Interval]) -> Interval:
+    """Means of the values and of the limits."""
+    parts = [(one.value, one.low, one.high) for one in intervals]
+    return Interval(*(float(part) for part in np.mean(parts, axis=0)))
+
+
+def across_pairs(
+    intervals: Sequence[Interval], members: Sequence[tuple[int, int]], level: float = LEVEL
+) -> Interval:
+    """The same of a number of pairs of runs, in which every run takes part several times.
+
+    The variance over runs is the jackknife's: pairs that share a run are not independent.
+
+    Parameters
+    ----------
+    intervals : sequence of Interval
+        One per pair of two runs, each over examples.
+    members : sequence of (int, int)
+        The runs of each pair.
+    level : float
+        Nominal coverage, 0 to 1.
+
+    References
+    ----------
+    Arvesen (1969), Annals of Mathematical Statistics 40, 2076-2100, for U-statistics.
+    """
+    runs = sorted({run for pair in members for run in pair})
+    examples = _mean_interval(intervals)
+    if len(runs) < LEAST_RUNS:
+        return examples
+    values = np.array([one.value for one in intervals])
+    without = [
+        np.mean([v for v, m in zip(values, members, strict=True) if r not in m]) for r in runs
+    ]
+    error = sqrt((len(runs) - 1) * float(np.var(without)))
+    half = student_t(0.0, error, len(runs) - 1, level).high
+    mean = float(values.mean())
+    low, high = (np.hypot(half, end - mean) for end in (examples.low, examples.high))
+    return Interval(mean, float(mean - low), float(mean + high))
+
+
+# --- values that are only bounds ----------------------------------------------------------------
 
 
 def ratio(first: Measured, second: Measured) -> Measured:
@@ -265,6 +295,10 @@ def median(values: Sequence[Measured]) -> Measured:
     return Measured(middle, Bound.NONE if highest == middle else Bound.AT_LEAST)
 
 
+# Degrees of freedom of an error over examples: of the fewest on which a surface is computed.
+_EXAMPLES = 19
+
+
 def ratio_over_runs(
     first: Sequence[Sequence[Measured]], second: Sequence[Sequence[Measured]], level: float = LEVEL
 ) -> tuple[Measured, Interval]:
@@ -272,7 +306,8 @@ def ratio_over_runs(
 
     Each run's width is the median over its directions; the ratio is the geometric mean over pairs
     of runs. From 3 pairs on the interval is Student's t over the pairs' log ratios, else over all
-    directions (Welch's). A limit on the side on which a bound may move the ratio is 0 or infinite.
+    directions (Welch's), or over the examples where there is one direction. A limit on the side on
+    which a bound may move the ratio is 0 or infinite.
 
     Parameters
     ----------
@@ -300,6 +335,10 @@ def ratio_over_runs(
         for runs in (first, second):
             widths = [[np.log(m.value) for m in run] for run in runs]
             # pi / 2: the variance of a median of normal values over that of their mean.
+            if max(map(len, runs)) == 1:
+                error = np.mean([run[0].error ** 2 for run in runs])
+                spread.append((float(error) / len(runs), _EXAMPLES if error > 0 else 0))
+                continue
             variance = np.mean([np.var(w, ddof=min(1, len(w) - 1)) / len(w) for w in widths])
             variance *= np.pi / 2
             spread.append((float(variance) / len(runs), sum(len(w) - 1 for w in widths)))
@@ -312,101 +351,6 @@ def ratio_over_runs(
     if bound in (Bound.AT_MOST, Bound.BOTH) and interval.known:
         low = 0.0
     return Measured(value, bound), Interval(value, low, high)
-
-
-# --- crossings ----------------------------------------------------------------------------------
-
-
-_SHRINKINGS = 20  # a level that is reached nearer than a millionth of the first step is at hand
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Where a loss first reaches a level, going away from an optimum.
-
-    Parameters
-    ----------
-    distance : Measured
-        From the start; ``AT_LEAST`` the longest distance if the level was not reached.
-    evaluations : int
-        Losses computed.
-    """
-
-    distance: Measured
-    evaluations: int
-
-
-def crossing(
-    loss: Callable[[float], float],
-    level: float,
-    longest: float,
-    first: float | None = None,
-    halvings: int = 5,
-) -> Crossing:
-    """Distance at which a loss first reaches a level, by doubling and bisection.
-
-    Steps double from ``first`` until the loss has reached the level, or halve until it has not.
-    The step between is halved ``halvings`` times more, and the root is interpolated in what is
-    left: 1 / 32 of that step. A loss that crosses the level twice within one step is seen as its
-    end shows it.
-
-    Parameters
-    ----------
-    loss : callable
-        From a distance (more than 0) to the loss, nats; NaN counts as high.
-    level : float
-        Nats; above the loss at 0.
-    longest : float
-        Distance beyond which nothing is computed.
-    first : float, optional
-        First step; 1 / 16 of ``longest`` unless given.
-    halvings : int
-        5 give distances of quadratic bowls within 0.1 %.
-
-    References
-    ----------
-    Li et al. (2018), section 4, for the directions along which radii are measured.
-    """
-    computed = 0
-
-    def excess(x: float) -> float:
-        nonlocal computed
-        computed += 1
-        return loss(x) - level
-
-    far = longest / 16 if first is None else min(first, longest)
-    near, below, above = 0.0, nan, excess(far)
-    if above < 0:
-        while above < 0:
-            if far == longest:
-                return Crossing(Measured(longest, Bound.AT_LEAST), computed)
-            near, below, far = far, above, min(2 * far, longest)
-            above = excess(far)
-    else:
-        smallest = far * 2.0**-_SHRINKINGS
-        while near == 0 and far > smallest:
-            halfway = excess(far / 2)
-            if halfway < 0:
-                near, below = far / 2, halfway
-            else:
-                far, above = far / 2, halfway
-    for _ in range(halvings):
-        middle = (near + far) / 2
-        halfway = excess(middle)
-        if halfway < 0:
-            near, below = middle, halfway
-        else:
-            far, above = middle, halfway
-    if isfinite(above) and isfinite(below):
-        distance = near + (far - near) * below / (below - above)
-    else:
-        distance = (near + far) / 2
-    return Crossing(Measured(distance), computed)
-
-
-def width_level(end: float, chance: float, share: float) -> float:
-    """Loss at which an optimum ends: ``end + share (chance - end)``, nats."""
-    return end + share * (chance - end)
 
 
 # --- the way from start to end ------------------------------------------------------------------
@@ -531,28 +475,6 @@ def share_beyond_walk(share: float, step_norms: Sequence[float]) -> float:
         Length of each epoch's step, as for ``walk_cosine``.
     """
     return share - walk_cosine(step_norms) ** 2
-
-
-def lowest_on_ray(
-    loss: Callable[[float], float], longest: float, points: int = 12
-) -> tuple[float, float]:
-    """Place and loss of the lowest of equidistant points in (0, longest]; 0, inf if none is finite.
-
-    Parameters
-    ----------
-    loss : callable
-        From a place on the ray to the loss, nats.
-    longest : float
-        Two over the share of the way that the first epoch makes, for instance.
-    points : int
-        Losses computed.
-    """
-    places = longest * np.arange(1, points + 1) / points
-    losses = np.array([loss(float(t)) for t in places])
-    if not np.isfinite(losses).any():
-        return 0.0, inf
-    lowest = int(np.nanargmin(np.where(np.isfinite(losses), losses, np.nan)))
-    return float(places[lowest]), float(losses[lowest])
 
 
 # --- training curves ----------------------------------------------------------------------------
@@ -688,8 +610,10 @@ def surface_correlation(
     The points of a grid are no sample: neighbours are alike, and more points are no more evidence.
     The examples are the sample. The noise of their means lowers any correlation, so it is divided
     by the root of the two reliabilities (halves of the examples, Spearman and Brown); tau-b is
-    taken through Greiner's relation, sin(pi tau / 2), and back. The interval is Fisher's z with
-    the jackknife variances over 10 groups of either set of examples.
+    taken through Greiner's relation, sin(pi tau / 2), and back. The interval is Fisher's z of the
+    raw correlation with the jackknife variances over 10 groups of either set of examples; its
+    limits are divided like the value. (Correcting each jackknife value on its own covers no better
+    and is twice as wide where the correlation is close to 1.)
 
     Parameters
     ----------
@@ -715,12 +639,11 @@ def surface_correlation(
     """
     correlations = _correlations(losses, errors, kind)
     corrected = Interval(nan, nan, nan)
-    if correlations.usable:
-        error = sqrt(sum((_GROUPS - 1) * np.var(np.arctanh(z)) for z in correlations.left_out))
-        on_z = student_t(float(np.arctanh(correlations.corrected)), error, _GROUPS - 1, level)
-        scale = _from_greiner if kind == "kendall" else float
-        corrected = on_z.map(lambda z: scale(float(np.tanh(z))))
     scale = _from_greiner if kind == "kendall" else float
+    if correlations.usable:
+        error = sqrt(sum((_GROUPS - 1) * np.var(_fisher(raw)) for raw in correlations.left_out))
+        on_z = student_t(float(_fisher(correlations.raw)), error, _GROUPS - 1, level)
+        corrected = on_z.map(lambda z: scale(correlations.corrected(float(np.tanh(z)))))
     return SurfaceCorrelation(corrected, scale(correlations.raw), *correlations.reliabilities)
 
 
@@ -743,21 +666,27 @@ def correlation_difference(
     if not all(f.usable for f in both):
         return Interval(nan, nan, nan)
     scale = np.vectorize(_from_greiner) if kind == "kendall" else np.asarray
-    value = float(scale(both[0].corrected) - scale(both[1].corrected))
-    gaps = [scale(a) - scale(b) for a, b in zip(both[0].left_out, both[1].left_out, strict=True)]
+    values = [float(scale(one.corrected(one.raw))) for one in both]
+    without = [[scale(one.corrected(raw)) for raw in one.left_out] for one in both]
+    value = values[0] - values[1]
+    gaps = [a - b for a, b in zip(*without, strict=True)]
     error = sqrt(sum((_GROUPS - 1) * np.var(gap) for gap in gaps))
     return student_t(value, error, _GROUPS - 1, level).clipped(-2, 2)
 
 
 @dataclass(frozen=True)
 class _Correlations:
-    """Raw, corrected, without each group of losses and of errors; on Greiner's scale."""
+    """Raw, and without each group of losses and of errors; on Greiner's scale."""
 
     raw: float
-    corrected: float
     left_out: list[np.ndarray]
     reliabilities: tuple[float, float]
     usable: bool
+
+    def corrected(self, raw: float | np.ndarray) -> float | np.ndarray:
+        """A raw correlation, corrected for attenuation."""
+        root = sqrt(np.prod(np.maximum(_UNRELIABLE, self.reliabilities)))
+        return np.clip(np.asarray(raw) / root, -1, 1)[()]
 
 
 def _correlations(losses: np.ndarray, errors: np.ndarray, kind: str) -> _Correlations:
@@ -785,12 +714,8 @@ def _correlations(losses: np.ndarray, errors: np.ndarray, kind: str) -> _Correla
         mean = float(np.mean(agreements))
         return 2 * mean / (1 + mean) if mean > -1 else -inf
 
-    def corrected(raw: float, reliabilities: Sequence[float]) -> float:
-        root = sqrt(max(_UNRELIABLE, reliabilities[0]) * max(_UNRELIABLE, reliabilities[1]))
-        return float(np.clip(raw / root, -0.999, 0.999))
-
     if finite.sum() < 5 or min(s.shape[1] for s in surfaces) < 2 * _GROUPS:
-        return _Correlations(nan, nan, [], (nan, nan), False)
+        return _Correlations(nan, [], (nan, nan), False)
     means = [s.mean(1) for s in surfaces]
     raw = correlation(*means)
     reliabilities = [reliability(s, i) for i, s in enumerate(surfaces)]
@@ -799,13 +724,12 @@ def _correlations(losses: np.ndarray, errors: np.ndarray, kind: str) -> _Correla
         without = []
         for group in range(_GROUPS):
             kept = surface[:, np.arange(surface.shape[1]) % _GROUPS != group]
-            pair, others = list(means), list(reliabilities)
-            pair[i], others[i] = kept.mean(1), reliability(kept, i)
-            without.append(corrected(correlation(*pair), others))
+            pair = list(means)
+            pair[i] = kept.mean(1)
+            without.append(correlation(*pair))
         left_out.append(np.array(without))
     return _Correlations(
         raw,
-        corrected(raw, reliabilities),
         left_out,
         (reliabilities[0], reliabilities[1]),
         min(reliabilities) > _UNRELIABLE,
@@ -828,6 +752,11 @@ def _signs(values: np.ndarray) -> np.ndarray:
 def _unit(values: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(values)
     return values / length if length > 0 else values
+
+
+def _fisher(correlation: float | np.ndarray) -> np.ndarray:
+    """Fisher's z, finite at 1."""
+    return np.arctanh(np.clip(correlation, -0.9999, 0.9999))
 
 
 def _from_greiner(value: float) -> float:

@@ -2,12 +2,18 @@
 
 from typing import Any
 
+from workflow_scripts.common.files import File
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
 from workflow_scripts.finetune.files import score_files, scored
+from workflow_scripts.finetune.runs import Run
 from workflow_scripts.landscape.surfaces import layer_groups
-from workflow_scripts.rollback.files import group_files, group_runs, layer_files, layer_runs
+from workflow_scripts.rollback.files import first_of_each, group_runs, layer_runs, rollback_file
 from workflow_scripts.rollback.paper import HAO_2019_TABLE_1
+
+
+def _drawn(runs: list[Run], name: str) -> list[File]:
+    return [rollback_file(run, name) for run in first_of_each(runs)]
 
 
 def _paper_values(settings: Any) -> dict[str, Any] | None:
@@ -22,37 +28,40 @@ FIGURES = (
         "accuracies with layer groups rolled back",
         "figures/draw_rollback_table",
         inputs=lambda settings: {
-            "tables": group_files(settings),
-            "scores": score_files(group_runs(settings)),
+            "tables": _drawn(group_runs(settings), "groups"),
+            "scores": score_files(first_of_each(group_runs(settings))),
         },
         spec=lambda settings: {
             "tasks": task_titles(settings),
             "groups": layer_groups(settings),
             "paper": _paper_values(settings),
-            "scored": scored((run.task, run) for run in group_runs(settings)),
+            "scored": scored((run.task, run) for run in first_of_each(group_runs(settings))),
         },
         numbers="tasks and groups | `task`, `title`, `synthetic`, `group`, `first`, `last`, "
         "`examples`, `accuracy`, `majority` (of the majority class; percent), `difference`, "
         "`low`, `high` (points), `paper_accuracy` (percent), `paper_difference` (points), "
         "`from_paper` (points, this accuracy less the "
         "paper's), `paper_note`",
-        drawn=lambda settings: bool(group_files(settings)),
+        drawn=lambda settings: bool(group_runs(settings)),
         table=True,
+        claims=("invariant_low_layers",),
     ),
     Figure(
         "dynamics3",
         "distance of the last layer with single layers rolled back",
         "figures/draw_layer_rollback",
         inputs=lambda settings: {
-            "tables": layer_files(settings),
-            "scores": score_files(layer_runs(settings)),
+            "tables": _drawn(layer_runs(settings), "layers"),
+            "scores": score_files(first_of_each(layer_runs(settings))),
         },
         spec=lambda settings: {
             "tasks": task_titles(settings),
-            "scored": scored((run.task, run) for run in layer_runs(settings)),
+            "scored": scored((run.task, run) for run in first_of_each(layer_runs(settings))),
         },
         numbers="layers rolled back, for each measure drawn | `task`, `synthetic`; the columns of "
         "`layers.parquet` of the rollback but `left_out`",
-        drawn=lambda settings: bool(layer_files(settings)),
+        drawn=lambda settings: bool(layer_runs(settings)),
+        claims=("low_layers_rolled_back",),
+        ledger="dynamics_claims",
     ),
 )

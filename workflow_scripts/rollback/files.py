@@ -5,61 +5,40 @@ from typing import Any
 from workflow_scripts.common.files import File, Files, digests_of
 from workflow_scripts.data.files import task_file
 from workflow_scripts.dynamics.files import reading_spec_of, similarity_spec_of
+from workflow_scripts.dynamics.pairs import compared_runs
 from workflow_scripts.finetune.files import checkpoint_file
-from workflow_scripts.finetune.runs import Run, run_of
+from workflow_scripts.finetune.runs import Run, runs_of
 from workflow_scripts.model.files import architecture_files
 
 
-def rollback_path(model: str, task: str, name: str) -> str:
-    """Path of a table of a task, as its rule makes it."""
-    return f"results/rollback/{model}/{task}/{name}.parquet"
+def rollback_path(run: Run, name: str) -> str:
+    """Path of a table of a run, as its rule makes it."""
+    return f"results/rollback/{run.model}/{run.task}/{run.seeds}/{name}.parquet"
 
 
-def _table(run: Run, name: str) -> File:
-    path = rollback_path(run.model, run.task, name)
-    return File(path, digests_of(checkpoint_file(run.last)))
-
-
-def groups_run(settings: Any, model: str, task: str) -> Run:
-    """The run whose layer groups are rolled back: that of the landscapes."""
-    return run_of(settings, model, task, "pretrained")
-
-
-def layers_run(settings: Any, model: str, task: str) -> Run:
-    """The run whose layers are rolled back one by one: that of the learning dynamics."""
-    return run_of(settings, model, task, "pretrained", settings.dynamics.recipes.get(task))
-
-
-def groups_file(settings: Any, model: str, task: str) -> File:
-    """Scores of a task's model with each layer group rolled back."""
-    return _table(groups_run(settings, model, task), "groups")
-
-
-def layers_file(settings: Any, model: str, task: str) -> File:
-    """Distances of the last layer's states with each single layer rolled back."""
-    return _table(layers_run(settings, model, task), "layers")
-
-
-def group_files(settings: Any, model: str = "{model}") -> list[File]:
-    """Those of every task; none where layer groups are left out."""
-    tasks = settings.experiment.tasks if settings.figures.group_tasks else []
-    return [groups_file(settings, model, task) for task in tasks]
-
-
-def layer_files(settings: Any, model: str = "{model}") -> list[File]:
-    """Those of every task; none where the settings leave them out."""
-    tasks = settings.experiment.tasks if settings.dynamics.rollback else []
-    return [layers_file(settings, model, task) for task in tasks]
+def rollback_file(run: Run, name: str) -> File:
+    """A table of a run: ``groups`` or ``layers``."""
+    return File(rollback_path(run, name), digests_of(checkpoint_file(run.last)))
 
 
 def group_runs(settings: Any, model: str = "{model}") -> list[Run]:
-    """The run of every task whose layer groups are rolled back."""
-    return [groups_run(settings, model, task) for task in settings.experiment.tasks]
+    """Runs whose layer groups are rolled back: those of the landscapes, with all their seeds.
+
+    None where layer groups are left out.
+    """
+    tasks = settings.experiment.tasks if settings.figures.group_tasks else []
+    return [run for task in tasks for run in runs_of(settings, model, task, "pretrained")]
 
 
 def layer_runs(settings: Any, model: str = "{model}") -> list[Run]:
-    """The run of every task whose single layers are rolled back."""
-    return [layers_run(settings, model, task) for task in settings.experiment.tasks]
+    """Runs whose layers are rolled back one by one: those of the learning dynamics."""
+    tasks = settings.experiment.tasks if settings.dynamics.rollback else []
+    return [run for task in tasks for run in compared_runs(settings, model, task)]
+
+
+def first_of_each(runs: list[Run]) -> list[Run]:
+    """The first run of each task: the one that figures show."""
+    return list({run.task: run for run in reversed(runs)}.values())[::-1]
 
 
 def _inputs(run: Run) -> Files:
@@ -72,14 +51,19 @@ def _inputs(run: Run) -> Files:
     }
 
 
+def _run_of_job(runs: list[Run], wildcards: Any) -> Run:
+    requested = wildcards.task, f"init{wildcards.init}_order{wildcards.order}"
+    return next(run for run in runs if (run.task, run.seeds) == requested)
+
+
 def group_inputs(settings: Any, wildcards: Any) -> Files:
     """What ``roll_back_groups`` takes."""
-    return _inputs(groups_run(settings, wildcards.model, wildcards.task))
+    return _inputs(_run_of_job(group_runs(settings, wildcards.model), wildcards))
 
 
 def layer_inputs(settings: Any, wildcards: Any) -> Files:
     """What ``roll_back_layers`` takes."""
-    return _inputs(layers_run(settings, wildcards.model, wildcards.task))
+    return _inputs(_run_of_job(layer_runs(settings, wildcards.model), wildcards))
 
 
 def group_spec(settings: Any) -> dict[str, Any]:

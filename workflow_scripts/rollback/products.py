@@ -4,7 +4,7 @@ from workflow_scripts.common.stage import Column, Product
 
 PRODUCTS = (
     Product(
-        "rollback/MODEL/TASK/groups.parquet",
+        "rollback/MODEL/TASK/SEEDS/groups.parquet",
         "`groups.parquet`: a row per layer group, on the whole dev set.",
         (
             Column("group", "`none` (fine-tuned), then each layer group rolled back", "text"),
@@ -13,10 +13,11 @@ PRODUCTS = (
             Column("difference", "from the fine-tuned model", "percentage points"),
             Column("low, high", "interval of the difference", "percentage points"),
             Column("examples", "dev examples"),
+            Column("correct", "whether the prediction is right, for each of them", "list"),
         ),
     ),
     Product(
-        "rollback/MODEL/TASK/layers.parquet",
+        "rollback/MODEL/TASK/SEEDS/layers.parquet",
         "`layers.parquet`: the columns of the dynamics' `representations.parquet`; `layer` is the "
         "one that is rolled back to its pre-trained weights, and the distance is that of the "
         "*last* layer from the fine-tuned model's.",

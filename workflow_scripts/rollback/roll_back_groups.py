@@ -109,7 +109,7 @@ def table(
         One row per group: ``group``, ``first``, ``last``, ``accuracy`` (0 to 1), ``difference``
         from the fine-tuned model in percentage points (negative: the rollback loses), ``low``,
         ``high`` (its 95 % interval: percentiles of a paired bootstrap over examples),
-        ``examples``.
+        ``examples``, ``correct`` (list of bool: each example).
 
     References
     ----------
@@ -128,6 +128,7 @@ def table(
             "low": lows,
             "high": highs,
             "examples": len(none),
+            "correct": list(correct.values()),
         }
     )
     return frame.astype({"first": "Int64", "last": "Int64"})
