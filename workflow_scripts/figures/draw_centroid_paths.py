@@ -7,6 +7,7 @@ from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.outcomes import with_outcomes
 from workflow_scripts.figures.probing import centroid_paths
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.rebuilds.step import run
 
@@ -20,6 +21,8 @@ def draw_centroid_paths(
     shown: list[str],
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write the figure and its numbers; see ``probing.centroid_paths``.
 
@@ -37,12 +40,16 @@ def draw_centroid_paths(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     figure, numbers = centroid_paths(
         read_table(paths), [title for title in titles if title.name in shown]
     )
-    save_figure(figure, numbers, pdf, png, csv)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from workflow_scripts.common.tables import read_json, read_table, write_text
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.outcomes import failed_note, majority_note, with_outcomes
 from workflow_scripts.figures.probing import HEADS, table_cells, table_rows
+from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.tables import drawn_table, markdown_table
 from workflow_scripts.rebuilds.step import run
@@ -32,6 +33,8 @@ def draw_probing_table(
     paper: dict[str, Any] | None = None,
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
 ) -> None:
     """Write the table as figure, numbers and Markdown; see ``probing.table_rows``.
 
@@ -55,6 +58,10 @@ def draw_probing_table(
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
         Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
     """
     titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     by_name = {title.name: title for title in titles}
@@ -79,7 +86,9 @@ def draw_probing_table(
     firsts = numbers.drop_duplicates(["task", "state"])
     body, notes = table_cells(firsts, titles)
     notes += [note for note in (majority_note(titles), failed_note(titles).strip()) if note]
-    save_figure(drawn_table(list(HEADS), body, notes), numbers, pdf, png, csv)
+    save_figure(
+        drawn_table(list(HEADS), body, notes), numbers, pdf, png, csv, result_of(ledger, claims)
+    )
     write_text(markdown_table(list(HEADS), body, notes), md)
 
 

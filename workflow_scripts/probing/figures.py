@@ -76,6 +76,8 @@ FIGURES = (
         "`paper_similarity`, `paper_note`",
         drawn=lambda settings: bool(settings.probing.tasks),
         table=True,
+        claims=("labels_join",),
+        ledger="probing_claims",
     ),
     Figure(
         "probing1",
@@ -90,6 +92,8 @@ FIGURES = (
         numbers=f"tasks, checkpoints and labels | {_WHOSE}, `epoch`, `layer`, `label`, `train`, "
         "`dev` (distance to the nearest other label), `shown`",
         drawn=lambda settings: bool(settings.probing.tasks),
+        claims=("distances_increase",),
+        ledger="probing_claims",
     ),
     Figure(
         "probing2",
@@ -99,6 +103,8 @@ FIGURES = (
         spec=lambda settings: _spec(settings) | {"shown": _with_paths(settings)},
         numbers=f"{_WHOSE}; the columns of `paths.parquet`; `shown`",
         drawn=lambda settings: bool(settings.probing.tasks) and settings.probing.layers == "all",
+        claims=("upper_layers_change_more",),
+        ledger="probing_claims",
     ),
     Figure(
         "probing3",
@@ -108,6 +114,8 @@ FIGURES = (
         spec=_spec,
         numbers=f"{_WHOSE}; the columns of `similarity.parquet`",
         drawn=lambda settings: bool(settings.probing.tasks),
+        claims=("positions_preserved", "splits_diverge"),
+        ledger="probing_claims",
     ),
     Figure(
         "probing4",
