@@ -269,7 +269,7 @@ def test_every_table_says_where_it_comes_from(smoke):
         RUN / "entailment/pretrained/finetune/init0_order0/epoch01.safetensors",
         Path(f"results/landscape/{MODEL}/entailment_pretrained/surface.parquet"),
         Path(f"results/landscape/{MODEL}/entailment_pretrained/geometry.json"),
-        Path(f"results/rollback/{MODEL}/entailment/groups.parquet"),
+        Path(f"results/rollback/{MODEL}/entailment/init0_order0/groups.parquet"),
         Path(f"results/dynamics/{MODEL}/seeds_entailment/attention.parquet"),
         Path(f"results/report/{MODEL}/claims.parquet"),
         Path(f"results/report/{MODEL}/dynamics_claims.parquet"),
