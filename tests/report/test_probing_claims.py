@@ -1,6 +1,8 @@
 """The claims of Zhou and Srikumar (2022), on distances whose verdicts are known beforehand."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -145,3 +147,10 @@ def test_accuracies_of_probes_are_reported_beside():
 def test_without_clusters_their_claim_is_left_out():
     run = replace(geometry(), clusters=pd.DataFrame())
     assert set(conclusions(run)) == {claim.name for claim in CLAIMS} - {"labels_join"}
+
+
+def test_the_methods_describe_every_claim_and_no_other():
+    page = (Path(__file__).parents[2] / "docs/explanation/methods.md").read_text(encoding="utf-8")
+    section = page.split("### Claims of Zhou and Srikumar (2022)")[1].split("\n## ")[0]
+    described = re.findall(r"^\| `(\w+)` \(", section, re.MULTILINE)
+    assert described == [claim.name for claim in CLAIMS]

@@ -45,7 +45,10 @@ def test_each_job_has_a_gpu_of_its_own(smoke_run, tmp_path, monkeypatch):
     done = run_snakemake(folder, *targets)
     assert done.returncode == 0, done.stderr[-3000:]
     assert at_a_time(done.stderr) == 2
-    logs = [folder / f"results/logs/rollback/roll_back_groups/tiny_{task}_init0_order0.log" for task in TASKS]
+    logs = [
+        folder / f"results/logs/rollback/roll_back_groups/tiny_{task}_init0_order0.log"
+        for task in TASKS
+    ]
     (first, *_, end), (second, begin, _) = sorted(
         (held(log.read_text()) for log in logs), key=lambda job: job[1]
     )

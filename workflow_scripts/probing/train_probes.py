@@ -54,7 +54,7 @@ def train_probes(
         train, dev = found.splits["train"], found.splits["dev"]
         trained = [logistic_probe(train, dev)]
         if grid in GRIDS:
-            trained.append(mlp_probe(train, dev, GRIDS[grid], initialisations, seed=seed))
+            trained.append(mlp_probe(train, dev, GRIDS[grid](), initialisations, seed=seed))
         chance = dict(zip(("majority_train", "majority_dev"), majority(train, dev), strict=True))
         place = {"epoch": found.epoch, "layer": found.layer}
         tables += [probe_table(probe).assign(**place, **chance) for probe in trained]
