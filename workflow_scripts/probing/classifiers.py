@@ -41,7 +41,7 @@ class Grid:
 
 
 def paper_grid() -> Grid:
-    """Two hidden layers of 32 to 256 units, penalties 1e-7 to 1: Zhou & Srikumar (2022), appendix."""
+    """Two layers of 32 to 256 units, penalties 1e-7 to 1: Zhou & Srikumar (2022), appendix."""
     return Grid(
         hidden=tuple(itertools.product((32, 64, 128, 256), repeat=2)),
         alphas=tuple(10.0**k for k in range(-7, 1)),

@@ -198,19 +198,18 @@ class Search:
             p, q = a @ self.x[chosen_x], b @ self.y[chosen_y]
             before = self.lower, self.upper
             gap = float(np.linalg.norm(p - q))
+            direction = p - q
             if COINCIDE * self.scale < gap <= NEAR * self.scale:
-                nearer = _refined(self.x[chosen_x], self.y[chosen_y], a, b, self.scale)
-                u, v = nearer[0] @ self.x[chosen_x], nearer[1] @ self.y[chosen_y]
-                # Where the hulls do not meet only the direction is better.
-                if np.linalg.norm(u - v) <= gap * (1 + 1e-6):
-                    (a, b), p, q, gap = nearer, u, v, float(np.linalg.norm(u - v))
+                a, b, direction = _refined(self.x[chosen_x], self.y[chosen_y], a, b, self.scale)
+                p, q = a @ self.x[chosen_x], b @ self.y[chosen_y]
+                gap = float(np.linalg.norm(p - q))
             if gap < self.upper:
                 self.upper = gap
                 used_x, used_y = chosen_x[a > 0], chosen_y[b > 0]
                 self.combinations = used_x, a[a > 0], used_y, b[b > 0]
             if gap <= COINCIDE * self.scale:
                 break
-            along_x, along_y = self.sides(p - q)
+            along_x, along_y = self.sides(direction)
             if self.lower > self.certain and (
                 tolerance is None
                 or self.lower - self.certain > enough
@@ -218,7 +217,7 @@ class Search:
             ):
                 break
             middle = (p + q) / 2
-            unit = (p - q) / gap
+            unit = direction / np.linalg.norm(direction)
             new_x = _worst(along_x, float(unit @ p), chosen_x)
             new_y = _worst(-along_y, float(-unit @ q), chosen_y)
             grown = len(new_x) + len(new_y) > 0
@@ -296,12 +295,14 @@ def _weights(x, y, middle, scale) -> tuple[np.ndarray, np.ndarray] | None:
     return (a / a.sum(), b / b.sum()) if a.any() and b.any() else None
 
 
-def _refined(x, y, a, b, scale) -> tuple[np.ndarray, np.ndarray]:
-    """Weights near the given ones whose combinations are the closest; these if one is negative.
+def _refined(x, y, a, b, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights near the given ones whose combinations are closer, and the direction between them.
 
     The solver stops where its gradient is small, which it is once the combinations are close. So
     what is left between them is made the size of 1. Larger weights may change freely, for the
-    change is small; the others must stay at 0 or above.
+    change is small; the others must stay at 0 or above. The direction is orthogonal to what the
+    points with a weight span, to rounding of its own size: a difference of the two combinations
+    has the rounding error of either.
     """
     middle = a @ x
     columns = np.zeros((x.shape[1] + 2, len(x) + len(y)))
@@ -310,25 +311,37 @@ def _refined(x, y, a, b, scale) -> tuple[np.ndarray, np.ndarray]:
     columns[-2, : len(x)] = columns[-1, len(x) :] = 1.0
     sums = np.zeros(len(columns))
     sums[-2:] = 1.0
-    weights = np.concatenate([a, b])
+    given = weights = np.concatenate([a, b])
     free = weights > FREE
-    weights[~free] = 0.0
-    base, _ = qr(columns[:, free], mode="economic")
-    left = sums - columns @ weights
-    size = float(np.linalg.norm(left))
-    beyond = columns[:, ~free]
-    try:
-        added, _ = nnls(beyond - base @ (base.T @ beyond), (left - base @ (base.T @ left)) / size)
-    except RuntimeError:
-        return a, b
-    weights[~free] = size * added
-    for _ in range(2):
-        left = sums - columns @ weights
-        weights[free] += lstsq(columns[:, free], left, lapack_driver="gelsy")[0]
-    if (weights < 0).any():
-        return a, b
+    base, left = _across(columns[:, free], sums - columns @ np.where(free, weights, 0.0))
+    beyond = columns[:, ~free] - base @ (base.T @ columns[:, ~free])
+    sizes = float(np.linalg.norm(left)), float(np.linalg.norm(beyond, axis=0).max(initial=0.0))
+    if min(sizes) > 0:
+        try:
+            added, _ = nnls(beyond / sizes[1], left / sizes[0])
+        except RuntimeError:
+            added = np.zeros(beyond.shape[1])
+        weights = np.where(free, weights, 0.0)
+        weights[~free] = added * (sizes[0] / sizes[1])
+        for _ in range(2):
+            change = lstsq(columns[:, free], sums - columns @ weights, lapack_driver="gelsy")[0]
+            weights[free] += change
+    if (weights < 0).any() or np.linalg.norm(columns @ weights - sums) > np.linalg.norm(
+        columns @ given - sums
+    ):
+        weights = given
+    _, left = _across(columns[:, weights > 0], sums - columns @ weights)
     first, second = weights[: len(x)], weights[len(x) :]
-    return first / first.sum(), second / second.sum()
+    direction = -left[:-2] if left[:-2].any() else a @ x - b @ y
+    return first / first.sum(), second / second.sum(), direction
+
+
+def _across(columns: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal base of some columns, and the part of a vector that is orthogonal to them."""
+    base, _ = qr(columns, mode="economic")
+    for _ in range(3):  # each time rounding is as much smaller as the vector has become
+        vector = vector - base @ (base.T @ vector)
+    return base, vector
 
 
 def _worst(along: np.ndarray, reached: float, chosen: np.ndarray) -> np.ndarray:
