@@ -11,7 +11,7 @@ rule extract_vectors:
     input:
         unpack(EXTRACTED),
     output:
-        vectors=temp(probing.probing_path("vectors.npy")),
+        vectors=probing.probing_path("vectors.npy"),
         rows=probing.probing_path("rows.parquet"),
         about=probing.probing_path("about.json"),
     log:

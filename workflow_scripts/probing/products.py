@@ -14,7 +14,8 @@ PRODUCTS = (
         "probing/MODEL/TASK/TUNED/SEEDS/vectors.npy probing/MODEL/TASK/TUNED/SEEDS/rows.parquet "
         "probing/MODEL/TASK/TUNED/SEEDS/about.json",
         "Vectors of the examples of TASK in the models of the run on TUNED: `vectors.npy`, float32 "
-        "of shape (checkpoints, layers, examples, width), is deleted once it has been used. "
+        "of shape (checkpoints, layers, examples, width), may be large: `probing.checkpoints` and "
+        "`probing.layers`. "
         "`rows.parquet`: a row per vector.",
         (
             _SPLIT,
