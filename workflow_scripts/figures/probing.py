@@ -196,9 +196,10 @@ def table_cells(
     about = (
         "Last layer. Probe: small network, mean ± deviation of the initialisations; accuracies in "
         "%. Linear: pairs of labels that a hyperplane separates, of all; chance: the share of "
-        "pairs with shuffled labels that one separates; near 100 %, “linear” says nothing. "
-        "Pearson: correlation of the distances of labels in both splits; – where labels overlap or "
-        "are fewer than three."
+        "pairs with shuffled labels that one separates; near 100 %, “linear” says nothing; n: "
+        "examples of the smaller label of a pair; n/d: of both over the width of a vector. "
+        "Pearson: correlation of the distances of labels in both splits; – where labels overlap "
+        "or are fewer than three."
     )
     if any(line[1][0] == "paper" for line in body):
         about += " Paper: Zhou and Srikumar (2022), table 7."
@@ -223,6 +224,7 @@ def _linear(row: pd.Series, split: str) -> list[str]:
     shown = [f"{row[f'{split}_separated']:.0f} of {row[f'{split}_pairs']:.0f}"]
     if np.isfinite(row[f"{split}_shuffled"]):
         shown.append(f"chance {100 * row[f'{split}_shuffled']:.0f} %")
+        shown += [f"n ≥ {row[f'{split}_smallest']:.0f}", f"n/d ≤ {row[f'{split}_n_per_d']:.1f}"]
     return shown
 
 
