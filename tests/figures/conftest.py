@@ -99,6 +99,34 @@ class Tables:
                 paths.append(path)
         return {**arguments, "trajectories": paths}
 
+    def scores(self, name: str, epochs: int, accuracy: float = 0.8, failed: bool = False) -> Path:
+        path = self.folder / f"scores_{name}.parquet"
+        epoch = np.arange(epochs + 1)
+        table = {"epoch": epoch, "accuracy": np.linspace(0.4, accuracy, epochs + 1)}
+        table |= {"majority": 0.34, "failed": (epoch < 1) | failed}
+        write_table(pd.DataFrame(table).assign(predictions=[[0] * 50] * len(epoch)), path)
+        return path
+
+    def radii(self) -> dict:
+        """Radii of three runs of the first task and one of each other, some of them bounds."""
+        tables, scores, scored = [], [], []
+        for index, t in enumerate(self.tasks):
+            for start in STARTS:
+                for seed in range(1 if index else 3):
+                    name = f"{t['name']}_{start}_{seed}"
+                    radius = 0.3 * np.exp(self.rng.normal(0, 0.2, 5)) * (2 + index)
+                    radius[-1] = 8.0 if index == 1 else 1.0
+                    path = self.folder / f"radii_{name}.parquet"
+                    table = {"direction": ["random"] * 4 + ["onward"], "radius": radius}
+                    table |= {"censored": radius == 8, "end": 0.5 if start == "scratch" else 0.1}
+                    write_table(pd.DataFrame(table).assign(chance_loss=np.log(2)), path)
+                    tables.append(path)
+                    scores.append(self.scores(name, 1))
+                    seeds = f"init{seed}_order{seed}"
+                    which = {"name": t["name"], "task": t["name"], "start": start, "seeds": seeds}
+                    scored.append(which)
+        return {"radii": tables, "scores": scores, "scored": scored}
+
     def histories(self) -> dict:
         histories, cards, runs = [], [], []
         for index, t in enumerate(self.tasks):

@@ -9,7 +9,6 @@ import pytest
 
 from tests.figures.words import check_words, keep_figures, words_in
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.common.tables import write_table
 from workflow_scripts.figures.inputs import Surface, precision_note
 
 STARTS = ["scratch", "pretrained"]
@@ -22,8 +21,12 @@ SCRIPTS = {
     "figure5": "draw_lines",
     "figure6": "draw_surfaces",
     "figure7": "draw_group_surfaces",
+    "radii": "draw_radii",
     "table1": "draw_rollback_table",
 }
+
+
+RUN = {"start": "pretrained", "seeds": "init0_order0"}
 
 
 def script(name):
@@ -48,10 +51,14 @@ def arguments(name, tables):
             "geometry": found["geometries"][1],
             "trajectories": [found["trajectories"][1]],
             "task": tasks[0],
+            "scores": [tables.scores("first", 5), tables.scores("continued", 20)],
+            "scored": [{"name": tasks[0]["name"], "task": tasks[0]["name"]} | RUN] * 2,
             "note": "20 more epochs with a fresh linear schedule",
         }
     if name == "figure5":
         return {**tables.lines(), "tasks": tasks, "starts": STARTS}
+    if name == "radii":
+        return {**tables.radii(), "tasks": tasks}
     if name == "figure7":
         return {**tables.groups(tasks[:2]), "tasks": tasks[:2], "groups": GROUPS}
     return {**tables.rollbacks(), "tasks": tasks, "groups": GROUPS}
@@ -108,13 +115,7 @@ def test_the_same_numbers_give_the_same_bytes(name, tables):
 
 
 def outcome(tables, name: str, failed: bool) -> Path:
-    path = tables.folder / f"{name}.parquet"
-    accuracy = 0.34 if failed else 0.9
-    write_table(
-        pd.DataFrame({"accuracy": [0.1, accuracy], "majority": 0.34, "failed": [True, failed]}),
-        path,
-    )
-    return path
+    return tables.scores(name, 1, 0.34 if failed else 0.9, failed)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -126,12 +127,16 @@ def test_a_failed_run_is_marked_and_its_numbers_stay(name, tables, drawn):
         for t in shown
         for start in STARTS
     ]
+    if name == "radii":
+        scored = made.radii()["scored"]
     learned, failed = outcome(made, "learned", False), outcome(made, "failed", True)
     scores = [failed] + [learned] * (len(scored) - 1)
     before = pd.read_csv(draw(name, tables(2, points=9))["csv"])
     again = tables(2, points=9)
     after = pd.read_csv(draw(name, again, scores=scores, scored=scored)["csv"])
     dropped = ["majority"] if name == "table1" else []
+    if name == "figure4":  # its errors over epochs are those of the scores
+        before, after = (table[table["rows"] != "error"] for table in (before, after))
     pd.testing.assert_frame_equal(before.drop(columns=dropped), after.drop(columns=dropped))
     plain, marked = (" ".join(words_of(figure).split()) for figure in drawn)
     note = f"{shown[0]['title']} from scratch (34.0 %, majority 34.0 %)"
@@ -195,6 +200,12 @@ def test_figure4_has_both_runs(tables):
     numbers = pd.read_csv(draw("figure4", tables())["csv"])
     runs = numbers[numbers["rows"] == "trajectory"].groupby("run")["epoch"].max()
     assert dict(runs) == {"target": 5, "continued": 20}
+    errors = numbers[numbers["rows"] == "error"]
+    assert errors["epoch"].tolist() == list(range(26))
+    assert errors["continued"].sum() == 20
+    assert errors["all_dev_error"].iloc[-1] == pytest.approx(0.2)
+    low, high = errors[["low", "high"]].iloc[-1]
+    assert low < 0.2 < high
 
 
 def test_figure4_without_a_continuing_run_is_refused(tables):

@@ -22,6 +22,8 @@ class RunOutcome:
     ----------
     words : str
         Which run it is.
+    start : str
+        ``pretrained`` or ``scratch``.
     accuracy, majority : float
         On the dev set: of the run, and of always answering with the most frequent label, 0 to 1.
     failed : bool
@@ -29,6 +31,7 @@ class RunOutcome:
     """
 
     words: str
+    start: str
     accuracy: float
     majority: float
     failed: bool
@@ -46,6 +49,8 @@ class TaskTitle:
         What figures show.
     synthetic : bool
         Whether the sentences were generated.
+    place : int, optional
+        Place in the experiment, which gives it the same colour and marker in all figures.
     outcomes : tuple of RunOutcome
         Of the runs that are shown, as far as they are known.
     """
@@ -53,6 +58,7 @@ class TaskTitle:
     name: str
     title: str
     synthetic: bool = False
+    place: int | None = None
     outcomes: tuple[RunOutcome, ...] = ()
 
     @property
@@ -127,11 +133,20 @@ def is_synthetic(settings: Any, *tasks: str) -> bool:
     return any(settings.tasks[task].source.startswith("synthetic:") for task in tasks)
 
 
+def place_of(settings: Any, task: str) -> int:
+    """Place of a task among those of the experiment; after them for another."""
+    tasks = list(settings.experiment.tasks)
+    return tasks.index(task) if task in tasks else len(tasks)
+
+
 def task_titles(settings: Any, tasks: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """Tasks (default: all) as the figures' scripts take them."""
     return [
         TaskTitle(
-            name=task, title=title_of(settings, task), synthetic=is_synthetic(settings, task)
+            name=task,
+            title=title_of(settings, task),
+            synthetic=is_synthetic(settings, task),
+            place=place_of(settings, task),
         ).as_spec()
         for task in (settings.experiment.tasks if tasks is None else tasks)
     ]

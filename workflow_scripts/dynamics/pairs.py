@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from workflow_scripts.common.titles import PairTitle, is_synthetic, title_of
+from workflow_scripts.common.titles import PairTitle, is_synthetic, place_of, title_of
 from workflow_scripts.finetune.runs import Checkpoint, Run, runs_of
 
 
@@ -96,6 +96,7 @@ def trained_runs(pairs: Iterable[Pair]) -> list[tuple[str, Run]]:
 def pair_titles(settings: Any, pairs: list[Pair]) -> list[dict[str, Any]]:
     """Pairs of models as the scripts of figures and reports take them."""
     shown = []
+    compared = list(map(tuple, settings.dynamics.task_pairs))
     for pair in pairs:
         titles = [title_of(settings, task) for task in pair.tasks]
         names = {
@@ -109,6 +110,10 @@ def pair_titles(settings: Any, pairs: list[Pair]) -> list[dict[str, Any]]:
             title="–".join(titles),
             synthetic=is_synthetic(settings, *pair.read),
             comparison=pair.comparison,
+            # Pairs of tasks have looks of their own, after those of the tasks.
+            place=len(settings.experiment.tasks) + compared.index(pair.tasks)
+            if pair.comparison == "tasks"
+            else place_of(settings, pair.tasks[0]),
             first=first,
             second=second,
         )

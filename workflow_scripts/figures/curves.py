@@ -34,6 +34,7 @@ def learning_curves(
     tasks: list[TaskTitle],
     starts: list[str],
     smoothing: float = 0.25,
+    note: str = "",
 ) -> tuple[Figure, pd.DataFrame]:
     """Training loss of each step, a panel per task, a curve per start.
 
@@ -49,6 +50,8 @@ def learning_curves(
         What to show, in this order.
     smoothing : float
         Width of the centred moving average that is the strong line, epochs.
+    note : str
+        What differs between the recipes of the two starts, for the caption.
 
     Returns
     -------
@@ -102,9 +105,11 @@ def learning_curves(
     ]
     if lost:
         keys.append(style.lost_key("loss not finite"))
-    caption = f"Faint: loss of each batch; strong: its mean over {_epochs(smoothing)}, centred." + (
-        f" {above:,} of {len(numbers):,} batches lie above the panels." if above else ""
-    )
+    caption = f"Faint: loss of each batch; strong: its mean over {_epochs(smoothing)}, centred."
+    if above:
+        are = "is" if above == 1 else "are"
+        caption += f" {above:,} of {len(numbers):,} batches {are} above the panels."
+    caption += f" Fine-tuned / from scratch: {note}." if note else ""
     caption += failed_note(tasks)
     page, titles, columns = _small_multiples(tasks, Footer(keys, caption), 0.38)
     for index, task in enumerate(tasks):
@@ -113,7 +118,7 @@ def learning_curves(
         for start in starts:
             _learning_curve(axes, curves[task, start], start, top)
         axes.set_ylim(0, top)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, 1.02 * numbers["step"].max())
         _dress(axes, titles[index], "step", "training loss (nats)", index % columns == 0)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10], integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(_short))

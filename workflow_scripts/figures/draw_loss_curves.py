@@ -22,6 +22,7 @@ def draw_loss_curves(
     starts: list[str],
     runs: list[dict],
     smoothing: float = 0.25,
+    note: str = "",
     scores: Sequence[Path] = (),
     scored: Sequence[dict] = (),
     ledger: Path | None = None,
@@ -45,6 +46,8 @@ def draw_loss_curves(
         ``task`` and ``start`` of each history.
     smoothing : float
         Width of the moving average, epochs.
+    note : str
+        What differs between the recipes of the two starts.
     scores : sequence of Path
         ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
     scored : sequence of dict
@@ -60,7 +63,7 @@ def draw_loss_curves(
     }
     labels = {card["name"]: len(card["labels"]) for card in map(read_json, cards)}
     titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
-    figure, numbers = learning_curves(tables, labels, titles, starts, smoothing)
+    figure, numbers = learning_curves(tables, labels, titles, starts, smoothing, note)
     save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 

@@ -24,9 +24,9 @@ def draw_overfitting(
     png: Path,
     csv: Path,
     task: dict,
+    scores: Sequence[Path],
+    scored: Sequence[dict],
     note: str | None = None,
-    scores: Sequence[Path] = (),
-    scored: Sequence[dict] = (),
     ledger: Path | None = None,
     claims: Sequence[str] = (),
 ) -> None:
@@ -42,12 +42,12 @@ def draw_overfitting(
         Files to write.
     task : dict
         Fields of a ``TaskTitle``.
+    scores : sequence of Path
+        ``scores.parquet`` of the run and of the one that continues it.
+    scored : sequence of dict
+        Which run each of them is; see ``outcomes.with_outcomes``.
     note : str, optional
         How the run was continued, for the caption.
-    scores : sequence of Path
-        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
-    scored : sequence of dict
-        Which run each of them is.
     ledger : Path, optional
         Ledger of the claims that the figure is about; see ``results.result_of``.
     claims : sequence of str
@@ -56,7 +56,8 @@ def draw_overfitting(
     (plane,) = read_surfaces([surface], [geometry])
     runs = pd.concat([read_table(path) for path in trajectories], ignore_index=True)
     (title,) = with_outcomes([TaskTitle(**task)], scores, scored)
-    figure, numbers = overfitting(replace(plane, trajectory=runs), title, note)
+    before, after = (read_table(path) for path in scores)
+    figure, numbers = overfitting(replace(plane, trajectory=runs), title, (before, after), note)
     save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 
 

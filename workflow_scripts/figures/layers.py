@@ -127,7 +127,7 @@ def attention_by_layer(
         for index, pair in enumerate(pairs):
             rows = numbers[numbers["pair"] == pair.name]
             foot = (rows["js"] == 0) & logarithmic
-            _curve(axes, rows, "js", style.curve_look(index), layers, bottom, foot, foot)
+            _curve(axes, rows, "js", _look(index, pair), layers, bottom, foot, foot)
         _layer_axis(axes, layers, "layer")
         axes.set_ylabel("JS divergence (nats" + (", log axis)" if logarithmic else ")"))
     return page.figure, numbers
@@ -338,7 +338,7 @@ def _distance_panel(
     _round_ticks(axes)
     for index, pair in enumerate(pairs):
         rows = numbers[numbers[own] == pair.name]
-        look = style.curve_look(index)
+        look = _look(index, pair)
         axes.fill_between(
             rows["layer"],
             rows["null_low"],
@@ -418,7 +418,7 @@ def _crosses(
                 lost["layer"],
                 np.full(len(lost), 0.97 - 0.04 * lines),
                 transform=axes.get_xaxis_transform(),
-                color=style.curve_look(index)["color"],
+                color=_look(index, pair)["color"],
                 marker="x",
                 markersize=4,
                 linestyle="none",
@@ -501,10 +501,15 @@ def _curve_keys(titles: Sequence[TaskTitle]) -> list[Line2D]:
             markeredgecolor="white",
             markeredgewidth=0.4,
             label=title.heading.replace("\n", " "),
-            **style.curve_look(index),
+            **_look(index, title),
         )
         for index, title in enumerate(titles)
     ]
+
+
+def _look(index: int, title: TaskTitle) -> dict:
+    """Colour, dash and marker of a curve: those of its task, or else of its place in the panel."""
+    return style.curve_look(index if title.place is None else title.place)
 
 
 def _band_key(label: str) -> Patch:

@@ -42,6 +42,7 @@ def with_outcomes(
             words=f"{which['task']} with {which['seeds']}"
             if of_pair
             else f"{by_name[which['name']].title} {_STARTS[which['start']]}",
+            start=which["start"],
             accuracy=float(last["accuracy"]),
             majority=float(last["majority"]),
             failed=bool(last["failed"]),

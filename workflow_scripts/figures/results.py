@@ -6,7 +6,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from workflow_scripts.common.tables import read_table
-from workflow_scripts.figures.layout import EDGE, balanced, height_of
+from workflow_scripts.figures.layout import EDGE, height_of, wrap
+from workflow_scripts.figures.style import SMALL
 from workflow_scripts.report.ledger import verdict_line
 
 
@@ -44,7 +45,7 @@ def add_result(figure: Figure, result: str) -> None:
     if not result:
         return
     width, height = figure.get_size_inches()
-    lines = [line for part in result.split("\n") for line in balanced(part, width - 2 * EDGE)]
+    lines = wrap(result, width - 4 * EDGE, bold=True)
     more = height_of(len(lines)) + 2 * EDGE
     share = height / (height + more)
     anchors = [
@@ -62,5 +63,5 @@ def add_result(figure: Figure, result: str) -> None:
         legend.set_bbox_to_anchor(place, transform=figure.transFigure)
     y = (more - EDGE) / (height + more)
     for line in lines:
-        figure.text(0.5, y, line, ha="center", va="top", fontweight="bold", color="#333333")
+        figure.text(0.5, y, line, ha="center", va="top", size=SMALL, weight="bold", color="#333333")
         y -= height_of(1) / (height + more)

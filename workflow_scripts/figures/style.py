@@ -122,6 +122,23 @@ def lost_key(label: str) -> Line2D:
     return Line2D([], [], color="black", marker="x", markersize=4, linestyle="none", label=label)
 
 
+def point(size: float = 1.6) -> dict:
+    """Look of a point of a surface that was evaluated, as keyword arguments of ``plot``."""
+    return {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": size,
+        "markerfacecolor": "white",
+        "markeredgecolor": "black",
+        "markeredgewidth": 0.25,
+    }
+
+
+def point_key(label: str) -> Line2D:
+    """Key of the evaluated points, for a legend."""
+    return Line2D([], [], label=label, **point())
+
+
 def curve_look(index: int) -> dict:
     """Colour, dash and marker of one of several curves in a panel, as keyword arguments.
 

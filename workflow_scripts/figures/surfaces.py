@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import scales, style
@@ -82,16 +83,18 @@ def start_and_end_surfaces(
         keys.append(style.chance_key("chance, ln K"))
         caption = (
             f"Mean loss on {_examples(chosen.values(), 'train')} at θ₀ + αδ₁ + βδ₂, "
-            f"{second_note(chosen.values())}; lines at {_words(lines)} nats; in the "
-            "corner, loss at the start → at the end."
+            f"{second_note(chosen.values())}, with the head of θ₁; colours linear near 0, "
+            f"logarithmic above; lines at {_words(lines)} nats; in the corner, loss at the start → "
+            "at the end."
         )
     else:
         caption = (
             f"Error rate on {_examples(chosen.values(), 'dev')} at θ₀ + αδ₁ + βδ₂, "
-            f"{second_note(chosen.values())}; lines at every 10 %, but not along plateaus; in "
-            "the corner, error at the start → at the end."
+            f"{second_note(chosen.values())}, with the head of θ₁; lines at every 10 %, but not "
+            f"along plateaus; in the corner, error at the end{_all_dev(tasks)}."
         )
     caption += precision_note(chosen.values()) + failed_note(tasks)
+    keys += _point_keys(chosen.values())
     if gaps:
         keys.append(style.missing_key())
 
@@ -131,7 +134,7 @@ def start_and_end_surfaces(
             first, last = surface.anchor("start"), surface.anchor("end")
             axes.plot(first["alpha"], first["beta"], **style.dot())
             axes.plot(last["alpha"], last["beta"], **style.star())
-            draw_note(axes, change(first[quantity.column], last[quantity.column], quantity))
+            draw_note(axes, _corner(task, start, first, last, quantity))
             _frame(axes, limits, bottom=row == len(starts) - 1, left=column == 0)
             if row == 0:
                 set_title(axes, titles[index])
@@ -139,6 +142,22 @@ def start_and_end_surfaces(
                 set_row_title(axes, sides[row], "−4")
     draw_bar(page.bar, quantity, scale, lines, *_bar(list(chosen.values()), quantity, scale))
     return page.figure, _numbers(chosen, quantity, "start")
+
+
+def _all_dev(tasks: list[TaskTitle]) -> str:
+    """Says on which examples the error at the end is, where all runs' scores are known."""
+    return " on all dev examples" if all(task.outcomes for task in tasks) else ""
+
+
+def _corner(
+    task: TaskTitle, start: str, first: pd.Series, last: pd.Series, quantity: Quantity
+) -> str:
+    """Note in the corner of a panel: the loss at both ends, or the error at the end."""
+    if quantity is LOSS:
+        return change(first[quantity.column], last[quantity.column], quantity)
+    known = [outcome for outcome in task.outcomes if outcome.start == start]
+    error = 1 - known[0].accuracy if known else last[quantity.column]
+    return f"end: {quantity.text(error)}"
 
 
 @style.paper_style()
@@ -185,6 +204,7 @@ def group_surfaces(
         style.dot_key("fine-tuned θ₁ (0, 0)"),
         style.star_key("group rolled back (−1, 0)"),
         style.chance_key("chance, ln K"),
+        *_point_keys(chosen.values()),
         *([style.missing_key()] if gaps else []),
     ]
     caption = (
@@ -236,9 +256,22 @@ def _other_second(surfaces: Iterable[Surface]) -> str:
     return "" if note.startswith("δ₂ from another task,") else f"; {note}"
 
 
+# Points per axis from which an interpolated map looks like what it is, and dots would cover it.
+_MOST_POINTS = 25
+
+
+def _point_keys(surfaces: Iterable[Surface]) -> list[Line2D]:
+    """Key of the evaluated points, where they are drawn."""
+    few = any(len(surface.grid(LOSS.column)[0]) <= _MOST_POINTS for surface in surfaces)
+    return [style.point_key("evaluated point")] if few else []
+
+
 def _panel(axes: Axes, surface: Surface, quantity: Quantity, scale, lines: list[float]) -> None:
     chance = surface.chance if quantity is LOSS else None
-    draw_map(axes, *surface.grid(quantity.column), quantity, scale, lines, chance)
+    alpha, beta, values = surface.grid(quantity.column)
+    draw_map(axes, alpha, beta, values, quantity, scale, lines, chance)
+    if len(alpha) <= _MOST_POINTS:
+        axes.plot(*(axis.ravel() for axis in np.meshgrid(alpha, beta)), **style.point(0.9))
 
 
 def _frame(axes: Axes, limits: tuple[float, ...], bottom: bool, left: bool) -> None:

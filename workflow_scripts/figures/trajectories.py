@@ -33,6 +33,7 @@ from workflow_scripts.figures.layout import (
 from workflow_scripts.figures.maps import ERROR, LOSS, Quantity, draw_bar, draw_map, draw_note
 from workflow_scripts.figures.outcomes import failed_note
 from workflow_scripts.figures.surfaces import ALPHA, BETA
+from workflow_scripts.stability.intervals import Interval, of_rate
 
 FRAME = {"bar": 0.98, "gap": 0.26, "widest": 2.05}
 MOST_COLUMNS = 2  # of tasks: the numbers of epochs need room
@@ -46,9 +47,10 @@ def loss_trajectories(
 
     More than two tasks continue in further blocks of rows.
 
-    Each epoch has a marker at the paper's coordinates, filled with the loss of the checkpoint
-    itself on the colour scale of the surface: where it differs from the colour around it, the
-    projection hides part of the path. A thin line has the least-squares coordinates.
+    Each epoch has a marker at the point of the plane that is nearest to it (least squares), filled
+    with the loss of the checkpoint itself on the colour scale of the surface: where it differs from
+    the colour around it, the projection hides part of the path. A thin line has the paper's
+    coordinates, of which d^beta is a distance and never negative.
 
     Parameters
     ----------
@@ -90,16 +92,17 @@ def loss_trajectories(
     keys = [
         style.dot_key("start θ₀"),
         style.star_key("end θ₁"),
-        _path_key("paper's coordinates, marker per epoch"),
-        _plain_key("least-squares coordinates"),
+        _path_key("nearest point of the plane, marker per epoch"),
+        _plain_key("the paper's dᵅ, dᵝ"),
         style.chance_key("chance, ln K"),
-        _point_key("evaluated point"),
+        style.point_key("evaluated point"),
         *([style.missing_key()] if any(np.isnan(s).any() for s in seen) else []),
     ]
     caption = (
-        "Numbers: epochs; fill of a marker: training loss of the checkpoint itself, on the "
-        "surface's scale; in the corner, share of ‖θᵢ − θ₀‖ that lies outside the plane before "
-        f"the last epoch.{precision_note(every)}{failed_note(tasks)}"
+        "Numbers are epochs. The fill of a marker is the training loss of the checkpoint itself: "
+        "where it differs from the surface around it, the checkpoint lies far from the plane. In "
+        "the corner, how much of the distance from θ₀ is outside the plane (before the last "
+        f"epoch). dᵝ is a distance, not a coordinate.{precision_note(every)}{failed_note(tasks)}"
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−0.5"), **FRAME}
@@ -144,7 +147,10 @@ def loss_trajectories(
 
 @style.paper_style()
 def overfitting(
-    surface: Surface, task: TaskTitle, note: str | None = None
+    surface: Surface,
+    task: TaskTitle,
+    scores: tuple[pd.DataFrame, pd.DataFrame],
+    note: str | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """A run and the run that continues it, on the surface of the dev error and over epochs.
 
@@ -154,6 +160,9 @@ def overfitting(
         Plane whose trajectory has the run ``target`` and one other, which continues it.
     task : TaskTitle
         The task of both runs.
+    scores : (DataFrame, DataFrame)
+        Of the first run and of the one that continues it: ``epoch``, ``accuracy`` (0 to 1) and
+        ``predictions`` on all dev examples.
     note : str, optional
         How the run was continued; added to the caption.
 
@@ -178,9 +187,17 @@ def overfitting(
     whole = pd.concat([first, rest], ignore_index=True)
     examples = surface.examples("dev") or 1
     last, more = int(first["epoch"].max()), int(rest["epoch"].max())
+    errors = pd.concat(
+        [
+            _errors(table, shift).assign(continued=bool(shift))
+            for table, shift in zip(scores, (0, last), strict=True)
+        ],
+        ignore_index=True,
+    )
+    whole_dev = len(scores[0]["predictions"].iloc[0])
     region = common_region([surface], [whole])
     seen = [_inside(surface, ERROR, region)]
-    seen += [whole[column].to_numpy(float) for column in ("true_dev_error", "own_dev_error")]
+    seen += [whole["true_dev_error"].to_numpy(float)]
     scale = scales.error_scale(seen)
     lines = scales.error_lines(scale)
     early, late = "black", style.VERMILLION
@@ -189,21 +206,20 @@ def overfitting(
         style.star_key(f"end θ₁, epoch {last}"),
         _path_key(f"first {last} epochs", early),
         _path_key(f"{more} epochs more", late),
-        _plain_key("least-squares coordinates"),
-        _point_key("evaluated point"),
+        _plain_key("the paper's dᵅ, dᵝ"),
+        style.point_key("evaluated point"),
         *([style.missing_key()] if np.isnan(seen[0]).any() else []),
     ]
     caption = (
-        f"Left: error rate on {examples:,} dev examples; paths at the "
-        "paper's coordinates, fill of a marker: error of the checkpoint's encoder under θ₁'s "
-        "head, on the surface's scale. Right: error of each checkpoint with its own head, with "
-        "its 95 % interval."
+        f"Left: error rate on {examples:,} dev examples; the fill of a marker is the error of the "
+        "checkpoint's encoder under θ₁'s head. Right: error of each checkpoint with its own head "
+        f"on {whole_dev:,} dev examples, with its 95 % interval."
         + (f" {note.rstrip('.')}." if note else "")
         + precision_note([surface])
         + failed_note([task])
     )
-    frame = {"left": 0.5, "bar": 2.85, "gap": 0.16, "widest": 2.95}
-    titles = broken_titles([task.heading.replace("\n", " ")], 2.95)
+    frame = {"left": 0.5, "bar": 3.2, "gap": 0.16, "widest": 2.6}
+    titles = broken_titles([task.heading.replace("\n", " ")], 2.6)
     page = sheet(
         1,
         heads=[head_height(titles)],
@@ -224,13 +240,15 @@ def overfitting(
     draw_bar(page.bar, ERROR, scale, lines, False)
     figure, place = page.figure, axes.get_position()
     width = figure.get_size_inches()[0]
-    # As high as the colour bar, which so becomes its axis.
     side = figure.add_axes(((width - 1.74) / width, place.y0, 1.62 / width, place.height))
-    side.set_ylim(0, 100 * scale.vmax)
-    side.set_yticks([0, *(100 * line for line in lines), 100 * scale.vmax], labels=[])
-    _errors_over_epochs(side, [first, rest], [0, last], [early, late], examples)
+    highest = max(float(np.nanmax(errors[column])) for column in ("error", "high"))
+    side.set_ylim(0, 105 * max(highest, 0.1))
+    _errors_over_epochs(side, errors, last, [early, late])
     key = (task, surface.geometry["start"])
-    return figure, _numbers({key: surface}, {key: whole}, ERROR)
+    fixed = {"task": task.name, "start": key[1], "synthetic": task.synthetic, "rows": "error"}
+    errors = labelled(errors.rename(columns={"error": "all_dev_error"}), **fixed)
+    numbers = _numbers({key: surface}, {key: whole}, ERROR)
+    return figure, pd.concat([numbers, errors], ignore_index=True)
 
 
 def target_run(surface: Surface) -> pd.DataFrame:
@@ -310,7 +328,7 @@ def draw_path(
     colour: str = "black",
     before: pd.Series | None = None,
 ) -> None:
-    """A run on a map: a path with a marker per epoch, and a thin path of least squares.
+    """A run on a map: a path with a marker per epoch, and a thin path of the paper's coordinates.
 
     Parameters
     ----------
@@ -331,8 +349,8 @@ def draw_path(
     """
     path = run if before is None else pd.concat([before.to_frame().T, run], ignore_index=True)
     for columns, width, dash in (
-        (["ls_alpha", "ls_beta"], 0.7, (0, (4, 1.5))),
-        (["d_alpha", "d_beta"], 1.2, "solid"),
+        (["d_alpha", "d_beta"], 0.7, (0, (1.2, 1.2))),
+        (["ls_alpha", "ls_beta"], 1.2, "solid"),
     ):
         x, y = path[columns].to_numpy(float).T
         halo = [withStroke(linewidth=width + 1.2, foreground="white"), Normal()]
@@ -344,8 +362,8 @@ def draw_path(
         finite = np.isfinite(value)
         face = matplotlib.colormaps[quantity.colours](float(scale(value))) if finite else "white"
         axes.plot(
-            row.d_alpha,
-            row.d_beta,
+            row.ls_alpha,
+            row.ls_beta,
             marker="o",
             markersize=4.6,
             linestyle="none",
@@ -374,7 +392,7 @@ def number_epochs(axes: Axes, runs: list[tuple[pd.DataFrame, str, int]], note: T
     axes : Axes
         With their final limits and position.
     runs : list of (DataFrame, str, int)
-        Trajectory with ``epoch``, ``d_alpha``, ``d_beta``; colour; offset of its epochs.
+        Trajectory with ``epoch``, ``ls_alpha``, ``ls_beta``; colour; offset of its epochs.
     note : Text
         Text on the map that is kept clear.
     """
@@ -384,7 +402,7 @@ def number_epochs(axes: Axes, runs: list[tuple[pd.DataFrame, str, int]], note: T
     taken += [_box(x, y, 7, 7) for x, y in axes.transData.transform([(0, 0), (1, 0)]) * points]
     candidates = []
     for run, colour, shift in runs:
-        places = axes.transData.transform(run[["d_alpha", "d_beta"]].to_numpy(float)) * points
+        places = axes.transData.transform(run[["ls_alpha", "ls_beta"]].to_numpy(float)) * points
         taken += [_box(x, y, 6.5, 6.5) for x, y in places]
         for a, b in pairwise(places):
             taken += [_box(*(a + (b - a) * t), 1.5, 1.5) for t in np.linspace(0, 1, 24)]
@@ -449,9 +467,8 @@ def _zoom(
     axes.plot(
         points["alpha"],
         points["beta"],
-        linestyle="none",
         zorder=3.5,
-        **_evaluated(),
+        **style.point(),
     )
     axes.set_xlim(region[0], region[1])
     axes.set_ylim(region[2], region[3])
@@ -462,16 +479,6 @@ def _zoom(
         axes.set_xlabel(ALPHA)
     if left:
         axes.set_ylabel(BETA)
-
-
-def _evaluated() -> dict:
-    return {
-        "marker": "o",
-        "markersize": 1.6,
-        "markerfacecolor": "white",
-        "markeredgecolor": "black",
-        "markeredgewidth": 0.25,
-    }
 
 
 def _inside(
@@ -498,28 +505,44 @@ def _outside_words(run: pd.DataFrame) -> str:
     return f"outside the plane: {low if low == high else f'{low}–{high}'} %"
 
 
-def _errors_over_epochs(
-    axes: Axes, parts: list[pd.DataFrame], shifts: list[int], colours: list[str], examples: int
-) -> None:
-    """Dev error of each checkpoint with its 95 % interval, over epochs of both runs."""
-    for run, shift, colour in zip(parts, shifts, colours, strict=True):
-        epoch, error = run["epoch"] + shift, run["own_dev_error"].to_numpy(float)
-        spread = 1.96 * np.sqrt(error * (1 - error) / examples)
+def _errors(scores: pd.DataFrame, shift: int) -> pd.DataFrame:
+    """Dev error of each checkpoint by epoch of both runs together, with Wilson's 95 % interval."""
+    rows = scores if shift == 0 else scores[scores["epoch"] > 0]
+    counts = [len(predictions) for predictions in rows["predictions"]]
+    limits = [
+        of_rate(round((1 - accuracy) * n), n) if np.isfinite(accuracy) else Interval(*[np.nan] * 3)
+        for accuracy, n in zip(rows["accuracy"], counts, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "epoch": rows["epoch"].to_numpy() + shift,
+            "error": 1 - rows["accuracy"].to_numpy(float),
+            "low": [limit.low for limit in limits],
+            "high": [limit.high for limit in limits],
+        }
+    )
+
+
+def _errors_over_epochs(axes: Axes, errors: pd.DataFrame, last: int, colours: list[str]) -> None:
+    """Dev error of each checkpoint with its interval; the second run goes on from the first."""
+    for continued, colour in enumerate(colours):
+        of_run = errors["continued"] == bool(continued)
+        rows = errors[of_run | (errors["epoch"] == last) if continued else of_run]
         axes.fill_between(
-            epoch,
-            100 * np.maximum(error - spread, 0),
-            100 * (error + spread),
-            color=colour,
-            alpha=0.16,
-            linewidth=0,
+            rows["epoch"], 100 * rows["low"], 100 * rows["high"], color=colour, alpha=0.16, lw=0
         )
-        axes.plot(epoch, 100 * error, color=colour, marker="o", markersize=3, linewidth=1)
-    axes.axvline(shifts[-1], color=style.GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
+        axes.plot(rows["epoch"], 100 * rows["error"], color=colour, linewidth=1)
+        own = errors[of_run]
+        axes.plot(
+            own["epoch"], 100 * own["error"], color=colour, marker="o", markersize=3, linewidth=0
+        )
+    axes.axvline(last, color=style.GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.tick_params(axis="y", length=0)
     axes.set_xlabel("epoch")
+    axes.set_ylabel("dev error (%)")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -539,11 +562,7 @@ def _path_key(label: str, colour: str = "black") -> Line2D:
 
 
 def _plain_key(label: str) -> Line2D:
-    return Line2D([], [], color="black", linewidth=0.7, linestyle=(0, (4, 1.5)), label=label)
-
-
-def _point_key(label: str) -> Line2D:
-    return Line2D([], [], linestyle="none", label=label, **_evaluated())
+    return Line2D([], [], color="black", linewidth=0.9, linestyle=(0, (1.2, 1.2)), label=label)
 
 
 def _numbers(

@@ -77,6 +77,24 @@ def recipe_of(settings: Any, task: str, start: str) -> str:
     return (exception and getattr(exception, start)) or getattr(settings.finetune.runs, start)
 
 
+def recipe_difference(settings: Any, task: str) -> str:
+    """What differs between the recipes of a task's two starts, besides their length; in words.
+
+    The pre-trained one's value comes first; empty if nothing differs or there is one start.
+    """
+    if len(starts_of(settings)) < 2:
+        return ""
+    recipes = settings.finetune.recipes
+    scratch, tuned = (recipes[recipe_of(settings, task, start)] for start in STARTS)
+    names = ("learning_rate", "batch_size", "dropout", "schedule", "optimizer", "weight_decay")
+    words = {None: "the model's own"}
+    return ", ".join(
+        f"{name.replace('_', ' ')} {words.get(first, first)} / {words.get(second, second)}"
+        for name in names
+        if (first := getattr(tuned, name)) != (second := getattr(scratch, name))
+    )
+
+
 def seeds_of(settings: Any, task: str) -> list[Any]:
     """Seeds of a task's runs, the first those of the surfaces."""
     exception = settings.finetune.exceptions.get(task)

@@ -1,4 +1,4 @@
-"""Figures of the loss landscapes: Hao et al. (2019), figures 1 to 7."""
+"""Figures of the loss landscapes: Hao et al. (2019), figures 1 to 7, and radii of optima."""
 
 from typing import Any
 
@@ -7,14 +7,15 @@ from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
 from workflow_scripts.data.files import task_file
 from workflow_scripts.finetune.files import run_table, score_files, scored
-from workflow_scripts.finetune.runs import Run, starts_of
-from workflow_scripts.landscape.files import surface_files, trajectory_file
+from workflow_scripts.finetune.runs import Run, recipe_difference, starts_of
+from workflow_scripts.landscape.files import along_file, surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import (
     Surface,
     continued_run,
     group_surfaces,
     layer_groups,
     lines,
+    measured_runs,
     plane,
     planes,
 )
@@ -59,7 +60,10 @@ def _histories(settings: Any) -> Files:
 def _runs(settings: Any) -> dict[str, Any]:
     runs = [surface.run for surface in planes(settings, MODEL)]
     named = [{"task": run.task, "start": run.start} for run in runs]
-    return {**_every_start(settings), "runs": named}
+    tasks = settings.experiment.tasks
+    differences = dict.fromkeys(recipe_difference(settings, task) for task in tasks)
+    note = "; ".join(filter(None, differences))
+    return {**_every_start(settings), "runs": named, **({"note": note} if note else {})}
 
 
 def _trajectories(settings: Any) -> Files:
@@ -179,5 +183,21 @@ FIGURES = (
         f"`beta`, `on_grid`, `anchor`, {_LOSS}",
         drawn=lambda settings: bool(settings.figures.group_tasks),
         claims=("wider_low_layers",),
+    ),
+    Figure(
+        "radii",
+        "radii of optima",
+        "figures/draw_radii",
+        inputs=lambda settings: {
+            "radii": [along_file(run, "radii") for run in measured_runs(settings, MODEL)],
+            "scores": score_files(measured_runs(settings, MODEL)),
+        },
+        spec=lambda settings: {
+            "tasks": task_titles(settings),
+            "scored": scored((run.task, run) for run in measured_runs(settings, MODEL)),
+        },
+        numbers="runs and directions | `task`, `start`, `seeds`, `synthetic`, `optimum` (the loss "
+        "at the end is at most 0.3 ln K); the columns of `radii.parquet`",
+        claims=("wider_optimum",),
     ),
 )

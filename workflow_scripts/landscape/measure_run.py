@@ -63,7 +63,7 @@ def measure_run(
         (in units of the direction), ``censored`` (whether the radius is ``longest`` and only a
         lower bound), ``error`` (standard error of its logarithm over examples; 0 if unknown),
         ``unit`` (filter-normalised length of a unit), ``level`` (nats), ``end`` (loss at the end,
-        nats), ``evaluations``.
+        nats), ``chance_loss`` (ln K, nats), ``evaluations``.
     directions, seed : int
         Number of random directions, and seed of the first; the next has the next seed.
     level : float
@@ -192,6 +192,7 @@ def measure_run(
                     "unit": 1.0 if direction == "random" else filter_distance(delta, end),
                     "level": limit,
                     "end": float(at_end.mean()),
+                    "chance_loss": chance,
                     "evaluations": crossed.evaluations + 1,
                 }
             )

@@ -239,7 +239,7 @@ PRODUCTS = (
             Column("censored", "not reached: the radius is only a lower bound", "true, false"),
             Column("error", "standard error of its logarithm, over examples; 0 if unknown"),
             Column("unit", "filter-normalised length of a unit of the direction"),
-            Column("level, end", "that loss, and the loss at the end", "nats"),
+            Column("level, end, chance_loss", "that loss, the loss at the end, and ln K", "nats"),
             Column("evaluations", "losses computed"),
         ),
     ),

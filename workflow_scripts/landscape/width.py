@@ -170,7 +170,8 @@ def region(
     cells = across[:, :-1].reshape(len(beta) - 1, len(alpha) - 1, _REFINE).any(axis=2)
     near = binary_dilation(cells, np.ones((3, 3), dtype=bool))
     whole = cell * _REFINE**2
-    return Region(area, bool(touches), area >= LEAST_CELLS * whole, float(near.sum() * whole))
+    resolved = bool(area >= LEAST_CELLS * whole)
+    return Region(area, bool(touches), resolved, float(near.sum() * whole))
 
 
 def _refined(axis: np.ndarray) -> np.ndarray:

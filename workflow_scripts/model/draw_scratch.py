@@ -9,8 +9,8 @@ from workflow_scripts.rebuilds.step import run
 def draw_scratch(config: Path, weights: Path, init: int, truncated: bool = False) -> None:
     """Write random ``weights`` of the encoder that ``config`` describes, from seed ``init``.
 
-    See ``encoder.draw_encoder``, also for ``truncated``. They do not depend on the task: directions of several tasks need
-    the same start (Hao et al. 2019, section 3.2).
+    See ``encoder.draw_encoder``, also for ``truncated``. They do not depend on the task:
+    directions of several tasks need the same start (Hao et al. 2019, section 3.2).
 
     Raises
     ------

@@ -9,7 +9,7 @@ from workflow_scripts.data.files import task_file
 from workflow_scripts.dynamics.files import pair_files
 from workflow_scripts.dynamics.pairs import every_pair, pair_titles, trained_runs
 from workflow_scripts.finetune.files import run_table, score_files, scored
-from workflow_scripts.finetune.runs import recipe_of, starts_of
+from workflow_scripts.finetune.runs import recipe_difference, starts_of
 from workflow_scripts.landscape.files import along_file, examples_file, surface_files
 from workflow_scripts.landscape.surfaces import continued_runs, measured_runs, planes
 from workflow_scripts.probing.files import own_probed, probing_files
@@ -68,26 +68,10 @@ def claim_spec(settings: Any) -> dict[str, Any]:
         "tasks": task_titles(settings),
         "starts": starts_of(settings),
         "scored": scored((run.task, run) for run in measured_runs(settings, "{model}")),
-        "differences": {task: _difference(settings, task) for task in tasks},
+        "differences": {task: recipe_difference(settings, task) for task in tasks},
         "overfitting_task": settings.figures.overfitting_task,
         **({"rolled_back": rolled_back} if rolled_back else {}),
     }
-
-
-def _difference(settings: Any, task: str) -> str:
-    """What differs between the recipes of a task's two starts, besides their length."""
-    if len(starts_of(settings)) < 2:
-        return ""
-    recipes = settings.finetune.recipes
-    first, second = (recipes[recipe_of(settings, task, start)] for start in starts_of(settings))
-    names = ("learning_rate", "batch_size", "dropout", "schedule", "optimizer", "weight_decay")
-    words = {None: "the model's own"}
-    parts = [
-        f"{name.replace('_', ' ')} {words.get(b, b)} / {words.get(a, a)}"
-        for name in names
-        if (a := getattr(first, name)) != (b := getattr(second, name))
-    ]
-    return ", ".join(parts)
 
 
 def dynamics_claim_inputs(settings: Any, model: str = "{model}") -> Files:
