@@ -128,7 +128,7 @@ def test_pairs_of_tasks_are_neighbours_or_none():
 
 def test_figure_4_shows_the_smallest_task():
     tasks = {"experiment": {"tasks": ["nli", "entailment", "paraphrase"]}}
-    assert settings_of(tasks).figures.overfitting_task == "entailment"  # 360 of 600, 360, 600
+    assert settings_of(tasks).figures.overfitting_task == "entailment"  # 360 of 450, 360, 400
     whole = {"tasks": {name: {"train": None} for name in TASKS}}
     assert settings_of(tasks, whole).figures.overfitting_task == "nli"
 
@@ -175,9 +175,9 @@ def test_one_direction_may_serve_all_tasks(direction):
     assert spec.get("seed") == (settings.landscape.seed if direction == "random" else None)
     inputs = row_inputs(settings, wildcards)
     assert "second" not in inputs
-    # The recipe has 12 epochs: the checkpoints between the ends.
+    # The recipe has 14 epochs: the checkpoints between the ends.
     between = [path.rsplit("/", 1)[1] for path in inputs.get("between", [])]
-    expected = [f"epoch{epoch:02d}.safetensors" for epoch in range(1, 12)]
+    expected = [f"epoch{epoch:02d}.safetensors" for epoch in range(1, 14)]
     assert between == (expected if direction == "pca" else [])
 
 

@@ -12,7 +12,7 @@ from workflow_scripts.finetune.files import (
     run_table,
     training_inputs,
 )
-from workflow_scripts.finetune.runs import run_of, with_bases
+from workflow_scripts.finetune.runs import run_of, runs_of, with_bases
 
 DEFAULT = settings()
 FOLDER = "results/finetune/minilm/nli/pretrained/finetune/init0_order0"
@@ -24,15 +24,20 @@ def test_a_run_follows_the_recipe_of_its_start_unless_its_task_is_an_exception()
     assert recipes == ["finetune", "scratch"]
 
 
+def test_a_task_may_have_more_runs_than_the_others():
+    counts = {t: len(runs_of(DEFAULT, "minilm", t, "scratch")) for t in ("nli", "sentiment")}
+    assert counts == {"nli": 1, "sentiment": 3}
+
+
 def test_a_run_that_continues_another_comes_after_it():
-    run = run_of(DEFAULT, "minilm", "nli", "pretrained", "continued", seeds=1)
+    run = run_of(DEFAULT, "minilm", "sentiment", "pretrained", "continued", seeds=1)
     assert [one.recipe for one in with_bases([run, run])] == ["finetune", "continued"]
     assert run.base.seeds == run.seeds == "init1_order1"
 
 
 def test_a_run_has_a_checkpoint_before_the_first_step_and_after_each_epoch():
     run = run_of(DEFAULT, "minilm", "nli", "pretrained")
-    names = [f"{FOLDER}/epoch{epoch:02d}.safetensors" for epoch in range(5)]
+    names = [f"{FOLDER}/epoch{epoch:02d}.safetensors" for epoch in range(7)]
     assert checkpoint_files(run) == names
     assert [checkpoint_file(run.first), checkpoint_file(run.last)] == [names[0], names[-1]]
 
@@ -62,7 +67,7 @@ def test_a_checkpoint_rests_on_all_that_its_run_comes_from():
         (
             "continued",
             "pretrained",
-            "results/finetune/minilm/nli/pretrained/finetune/init7_order8/epoch04.safetensors",
+            "results/finetune/minilm/nli/pretrained/finetune/init7_order8/epoch06.safetensors",
         ),
     ],
 )
@@ -74,6 +79,6 @@ def test_a_run_starts_from_the_weights_of_its_start_or_its_base(recipe, start, w
 
 
 def test_checkpoints_between_the_ends_are_temporary_where_only_the_ends_are_kept():
-    for keep, temporary in (("ends", [False, *[True] * 5, False]), ("all", [False] * 7)):
+    for keep, temporary in (("ends", [False, *[True] * 13, False]), ("all", [False] * 15)):
         paths = kept_checkpoints(settings(finetune__keep=keep), "scratch")
         assert [is_flagged(path, "temp") for path in paths] == temporary

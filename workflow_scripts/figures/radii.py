@@ -112,8 +112,18 @@ def optimum_radii(
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(len(tasks) - 0.5, -0.5)
-        axes.set_yticks(range(len(tasks)), names if column == 0 else [])
-        axes.tick_params(axis="y", length=0, labelsize=style.MEDIUM)
+        axes.set_yticks([])
+        for place, name in enumerate(names if column == 0 else []):
+            axes.annotate(
+                name,
+                (0, place),
+                xycoords=("axes fraction", "data"),
+                xytext=(-6, 0),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                size=style.MEDIUM,
+            )
         axes.set_xlabel(_UNITS[direction])
         axes.grid(axis="x", color="#DDDDDD", linewidth=0.5)
         axes.set_axisbelow(True)
