@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.figures.words import check_words
+from tests.figures.words import RESULT, check_words
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import probing
+from workflow_scripts.figures.results import add_result
 from workflow_scripts.figures.tables import drawn_table, markdown_table
 from workflow_scripts.probing.paper import KEYS, MODELS, TASKS, table_7
 
@@ -218,3 +219,20 @@ def test_the_papers_table_is_whole_and_agrees_with_what_the_paper_says_of_it():
     assert min((v, k) for k, v in known.items() if v is not None)[1] == ("small", "PS-fxn")
     linear = [state["linear"] for cell in cells.values() for state in cell.values()]
     assert linear.count(True) == 35
+
+
+def test_rules_of_a_table_move_with_it_where_a_result_is_written_below():
+    body, notes = probing.table_cells(numbers_of(TITLES[0]), TITLES[:1])
+    figure = drawn_table(list(probing.HEADS), body, notes)
+
+    def inches_from_the_top():
+        height = figure.get_size_inches()[1]
+        rules = [height * (1 - line.get_ydata()[0]) for line in figure.artists]
+        return rules, [height * (1 - text.get_position()[1]) for text in figure.texts]
+
+    before = inches_from_the_top()
+    add_result(figure, RESULT)
+    after = inches_from_the_top()
+    assert after[0] == pytest.approx(before[0])
+    assert after[1][: len(before[1])] == pytest.approx(before[1])
+    check_words(figure)
