@@ -34,6 +34,12 @@ BENCH ?= *
 PLAN ?=
 PYTEST ?=
 
+# Before anything is installed.
+problem := $(shell sh envs/check_folder.sh)
+ifneq (,$(problem))
+$(error $(problem))
+endif
+
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/tunescape-setup
@@ -75,7 +81,7 @@ need = $(if $($(2)),,@echo "$(1): expected $(2), such as: make $(1) $(2)=$(3)" >
 
 own: $(STAMP) ## write an experiment for your own task (TASK=..., MODEL=..., NAME=..., OWN=...)
 	$(call need,own,TASK,/data/reviews)
-	@$(BIN)/python -m workflow_scripts.experiment.own --task $(call quote,$(TASK)) \
+	@$(BIN)/python -m workflow_scripts.plan.own --task $(call quote,$(TASK)) \
 	    $(if $(MODEL),--model $(call quote,$(MODEL))) $(if $(NAME),--name $(call quote,$(NAME))) $(OWN)
 
 # The target comes first: options such as --configfile take every word that follows.

@@ -27,6 +27,7 @@ if workflow.is_main_process:
 
 
 onstart:
+    checked(start.check_slurm, workflow.executor_plugin.name)
     remember(sys.argv, workflow.rundir)
     keep_code()
     start.disable_job_rate_limiter(workflow)

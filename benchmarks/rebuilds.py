@@ -285,8 +285,8 @@ SAME = [
         "docstring removed",
         "report/claims.py",
         swap(
-            '    """NaN where the second is 0: the width of an end point whose loss is not '
-            'finite."""\n',
+            '    """Losses and errors at the points around the end at which the mean loss is below '
+            'chance."""\n',
             "",
         ),
     ),
@@ -306,8 +306,8 @@ SAME = [
         "a tuple over several lines",
         "finetune/state.py",
         swap(
-            '*("diverged", "failed"),',
-            '*(\n        "diverged",\n        "failed",\n    ),',
+            '*("diverged", "failed", "predictions"),',
+            '*(\n        "diverged",\n        "failed",\n        "predictions",\n    ),',
         ),
     ),
     code(
@@ -341,7 +341,7 @@ SAME = [
     code(
         "annotation of a variable changed",
         "report/ledger.py",
-        swap("rows: list[dict[str, Any]] = []", "rows: list = []"),
+        swap("found: dict[str, list[Conclusion]] =", "found: dict ="),
     ),
     code(
         "annotations of a method changed",
@@ -401,16 +401,16 @@ SAME = [
         "function moved to a new module",
         {
             "report/claims.py": both(
-                cut("first_below"),
+                cut("_points"),
                 swap(
-                    "import pandas as pd\n",
-                    "import pandas as pd\n\n"
-                    "from workflow_scripts.report.histories import first_below\n",
+                    "from workflow_scripts.report import statistics\n",
+                    "from workflow_scripts.report import statistics\n"
+                    "from workflow_scripts.report.points import _points\n",
                 ),
             ),
-            "report/histories.py": both(
-                append("import numpy as np\nimport pandas as pd\n"),
-                paste("workflow_scripts/report/claims.py", "first_below"),
+            "report/points.py": both(
+                append("from workflow_scripts.stability.intervals import Interval\n"),
+                paste("workflow_scripts/report/claims.py", "_points"),
             ),
         },
     ),
@@ -1023,17 +1023,15 @@ OF_DYNAMICS = [
 REPORT = [
     code(
         "verdicts of both ledgers",
-        "report/ledger.py",
-        swap('return "inconclusive"\n        sign', 'return "open"\n        sign'),
+        "report/statistics.py",
+        swap('"inconclusive", "no interval"', '"inconclusive", "without interval"'),
         {CLAIMS, DYNAMICS_CLAIMS},
-        NOTHING,
     ),
     code(
         "constant",
-        "report/dynamics_claims.py",
-        swap("LOW_SHARE = 11 / 24", "LOW_SHARE = 12 / 24"),
+        "common/thresholds.py",
+        swap("AGREEMENT = 0.1", "AGREEMENT = 0.2"),
         {DYNAMICS_CLAIMS},
-        NOTHING,
     ),
     code(
         "checks of all figures of dynamics",
@@ -1047,20 +1045,19 @@ REPORT = [
         "report/claims.py",
         swap("leads to wider optima", "gives wider optima"),
         {CLAIMS},
-        NOTHING,
     ),
     code(
         "field of a dataclass",
         "report/claims.py",
-        swap("    filter_distance: float\n", "    filter_distance: float | None\n"),
+        swap("    small: bool\n", "    small: bool | None\n"),
         {CLAIMS},
     ),
     code(
         "nested function",
         "report/claims.py",
         swap(
-            "return float(np.max(loss[between]) - loss[start])",
-            "return float(loss[between].max() - loss[start])",
+            "of_paired_rate_difference(run[better], run[worse]) for run in e.correct",
+            "of_paired_rate_difference(one[better], one[worse]) for one in e.correct",
         ),
         {CLAIMS},
     ),

@@ -74,7 +74,7 @@ def test_a_benchmark_exists(name):
 
 
 # Files that a reader makes.
-MADE = {"experiments/mine.yaml", "experiments/NAME.yaml", "profiles/mine"}
+MADE = {f"experiments/{name}.yaml" for name in ("mine", "reviews", "NAME")} | {"profiles/mine"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from scipy.special import rel_entr
 from transformers import AutoConfig, AutoModel
 
 from tests.dynamics.conftest import ATTENTION, attention_pair
-from tests.landscape.conftest import CONFIGS, light, sentences, takes_pairs
+from tests.landscape.conftest import CONFIGS, KNOWN, light, sentences, takes_pairs
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.dynamics import attention as code
 from workflow_scripts.dynamics.attention import (
@@ -202,7 +202,7 @@ def same_inputs(pairs: bool) -> dict:
 
 
 @pytest.mark.parametrize("pairs", [False, True])
-@pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
+@pytest.mark.parametrize("architecture", KNOWN)
 def test_known_architectures_give_the_attention_of_transformers(architecture, pairs):
     module = model(architecture)
     batch = same_inputs(pairs and takes_pairs(module))

@@ -120,4 +120,4 @@ def test_a_pair_may_have_different_numbers_of_labels(tmp_path):
         for name, tensor in module.named_parameters():
             assert torch.equal(tensor, expected[name])
     with pytest.raises(UserError, match="do not fit"):
-        load_pair(tmp_path, cards[:1], tuple(weights), torch.device("cpu"))
+        load_pair(tmp_path, [cards[0], cards[0]], tuple(weights), torch.device("cpu"))

@@ -8,7 +8,9 @@ import yaml
 from snakemake.utils import update_config
 
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.dynamics.files import pair_inputs
 from workflow_scripts.dynamics.pairs import pairs_of
+from workflow_scripts.experiment.checks import check_inputs
 from workflow_scripts.experiment.config import validated
 from workflow_scripts.experiment.products import all_tasks, figures, left_out, runs
 from workflow_scripts.landscape.files import direction_spec, row_inputs
@@ -117,6 +119,16 @@ def test_a_task_that_the_experiment_lacks_is_an_error_where_its_file_names_it():
         settings_of(TWO_LINES, {"landscape": {"second": {"reviews": "nly"}}})
 
 
+def test_models_of_all_pairs_of_tasks_read_the_same_examples():
+    settings = settings_of({})
+    for pair in pairs_of(settings, "minilm", "tasks"):
+        inputs = pair_inputs(settings, Wildcards(model="minilm", pair=pair.name))
+        read = [f"results/data/{task}/dev.parquet" for task in TASKS]
+        assert inputs["dev"] == read
+        # Their heads have the labels of their own tasks.
+        assert inputs["model_cards"] == [f"results/data/{task}/card.json" for task in pair.tasks]
+
+
 def test_pairs_of_tasks_are_neighbours_or_none():
     tasks = {"experiment": {"tasks": ["sentiment", "nli", "paraphrase"]}}
     pairs = pairs_of(settings_of(tasks), "minilm", "tasks")
@@ -131,6 +143,63 @@ def test_figure_4_shows_the_smallest_task():
     assert settings_of(tasks).figures.overfitting_task == "entailment"  # 360 of 450, 360, 400
     whole = {"tasks": {name: {"train": None} for name in TASKS}}
     assert settings_of(tasks, whole).figures.overfitting_task == "nli"
+
+
+LAYER_GROUPS = {"figure7", "table1"}
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "without"),
+    [
+        (
+            "random:albert:num_hidden_layers=6",
+            "model m: ALBERT's layers share one set of weights, so there are no layer groups",
+            LAYER_GROUPS | {"dynamics3"},
+        ),
+        (
+            "random:bert:num_hidden_layers=2",
+            "model m: has 2 layers, the thirds of landscape.groups need 3",
+            LAYER_GROUPS,
+        ),
+    ],
+)
+def test_a_model_without_layer_groups_has_no_figure_of_them_and_the_plan_says_so(
+    source, reason, without
+):
+    whole = settings_of(TWO_LINES)
+    one = settings_of(TWO_LINES, {"models": {"m": {"source": source}}})
+    assert one.figures.group_tasks == []
+    assert drawn(whole) - drawn(one) == without
+    assert f"layer groups, in surfaces and rolled back ({reason})" in left_out(one)
+    assert not any(surface.kind == "group" for surface in surfaces(one, "m").values())
+    # One such model among others leaves them out for all, as an experiment has one set of figures.
+    both = settings_of(
+        TWO_LINES,
+        {"models": {"m": {"source": source}}, "experiment": {"models": ["minilm", "m"]}},
+    )
+    assert drawn(both) == drawn(one)
+
+
+def test_layer_groups_that_are_requested_of_such_a_model_are_refused():
+    models = {"models": {"m": {"source": "random:albert:num_hidden_layers=6"}}}
+    group = {"landscape": {"groups": {"low": [0, 1]}}}
+    for requested in ({"figures": {"group_tasks": ["reviews"]}}, group):
+        settings = settings_of(TWO_LINES, models, requested)
+        assert settings.figures.group_tasks == ["reviews"]
+        with pytest.raises(
+            UserError, match=r"ALBERT.*leave them out with figures\.group_tasks: \[\]"
+        ):
+            check_inputs(settings)
+
+
+def test_single_layers_of_an_albert_are_not_rolled_back_and_the_plan_says_so():
+    models = {"models": {"m": {"source": "random:albert:num_hidden_layers=6"}}}
+    settings = settings_of(TWO_LINES, models)
+    assert settings.dynamics.rollback is False
+    said = "single layers rolled back (model m: its layers share one set of weights)"
+    assert said in left_out(settings)
+    off = settings_of(TWO_LINES, {"dynamics": {"rollback": False}})
+    assert "single layers rolled back (dynamics.rollback)" in left_out(off)
 
 
 def test_with_one_seed_what_needs_two_is_left_out_and_said():

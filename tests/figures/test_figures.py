@@ -1,5 +1,6 @@
 """Every figure drawn from invented tables: files, numbers, gaps, sizes, words in their place."""
 
+import json
 from importlib import import_module
 from pathlib import Path
 
@@ -144,6 +145,36 @@ def test_a_failed_run_is_marked_and_its_numbers_stay(name, tables, drawn):
     assert note in marked
     assert marked.count("failed run") == (0 if name == "table1" else 1)
     check_words(drawn[1])
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("datasets", [["s2orc", "snli", "multi_nli"], ["s2orc", "eli5"], []])
+def test_a_head_start_by_nli_pairs_is_said_of_tasks_of_pairs(name, datasets, tables, drawn):
+    made = tables(2, points=9)
+    shown = made.tasks[:1] if name == "figure4" else made.tasks
+    scored = [
+        {"name": t["name"], "task": t["name"], "start": start, "seeds": "init0_order0"}
+        for t in shown
+        for start in STARTS
+    ]
+    if name == "radii":
+        scored = made.radii()["scored"]
+    cards = [{"name": "minilm", "datasets": datasets, "architecture": "bert"}]
+    # Only the first task is one of pairs.
+    cards += [{"name": t["name"], "pair": t is shown[0]} for t in shown]
+    paths = [made.folder / f"card{i}.json" for i in range(len(cards))]
+    for card, path in zip(cards, paths, strict=True):
+        path.write_text(json.dumps(card))
+    scores = [outcome(made, "learned", False)] * len(scored) + paths
+    draw(name, made, scores=scores, scored=scored)
+    words = " ".join(words_of(drawn[0]).split())
+    note = (
+        "The pre-trained model had been trained on NLI pairs (snli and multi_nli) before: it has a "
+        f"head start on {shown[0]['title']}."
+    )
+    assert (note in words) == ("snli" in datasets)
+    assert ("head start" in words) == ("snli" in datasets)
+    check_words(drawn[0])
 
 
 def words_of(figure) -> str:

@@ -69,8 +69,13 @@ def test_a_run_learns_a_learnable_task(train_run, toy):
     assert history.groupby("epoch")["tokens"].sum().eq(lengths.sum()).all()
     assert list(scores) == [
         *("epoch", "step", "train_loss", "dev_loss", "accuracy", "majority", "f1", "mcc"),
-        *("diverged", "failed"),
+        *("diverged", "failed", "predictions"),
     ]
+    right = [
+        (np.array(predictions) == pd.read_parquet(toy / "dev.parquet")["label"]).mean()
+        for predictions in scores["predictions"]
+    ]
+    assert scores["accuracy"].tolist() == pytest.approx(right)
     dev = pd.read_parquet(toy / "dev.parquet")["label"]
     assert scores["majority"].eq(dev.value_counts().max() / len(dev)).all()
     assert scores["failed"].tolist() == (scores["accuracy"] <= scores["majority"]).tolist()

@@ -6,14 +6,20 @@ import torch
 from transformers import (
     AlbertConfig,
     BertConfig,
+    DebertaV2Config,
     DistilBertConfig,
     ElectraConfig,
+    GPT2Config,
+    LlamaConfig,
+    ModernBertConfig,
+    MPNetConfig,
+    Qwen2Config,
     RobertaConfig,
 )
 
 from workflow_scripts.model.architecture import Classifier
 from workflow_scripts.model.encoder import classifier_of, draw_encoder, load_weights, start_weights
-from workflow_scripts.model.families import FAMILIES, known_architecture
+from workflow_scripts.model.families import FAMILIES, GENERAL, known_architecture
 from workflow_scripts.model.text import Encoded
 
 SIZES = {"vocab_size": 99, "max_position_embeddings": 40}
@@ -23,13 +29,39 @@ BERT_LIKE = {
     "num_attention_heads": 4,
     "intermediate_size": 64,
 }
+SPECIAL = {
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "cls_token_id": 1,
+    "sep_token_id": 2,
+}
 CONFIGS = {
     "bert": BertConfig(**SIZES, **BERT_LIKE),
     "roberta": RobertaConfig(**SIZES, **BERT_LIKE, type_vocab_size=1, pad_token_id=1),
     "albert": AlbertConfig(**SIZES, **BERT_LIKE, embedding_size=16),
     "electra": ElectraConfig(**SIZES, **BERT_LIKE, embedding_size=16),
     "distilbert": DistilBertConfig(**SIZES, dim=32, n_layers=3, n_heads=4, hidden_dim=64),
+    "mpnet": MPNetConfig(**SIZES, **BERT_LIKE),
+    "deberta-v2": DebertaV2Config(
+        **SIZES,
+        **BERT_LIKE,
+        relative_attention=True,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        share_att_key=True,
+        position_buckets=8,
+        norm_rel_ebd="layer_norm",
+    ),
+    "modernbert": ModernBertConfig(**SIZES, **BERT_LIKE, local_attention=8, **SPECIAL),
+    "gpt2": GPT2Config(
+        vocab_size=99, n_positions=40, n_embd=32, n_layer=3, n_head=4, pad_token_id=0
+    ),
+    "llama": LlamaConfig(**SIZES, **BERT_LIKE, num_key_value_heads=2, pad_token_id=0),
+    "qwen2": Qwen2Config(**SIZES, **BERT_LIKE, num_key_value_heads=2, pad_token_id=0),
 }
+KNOWN = [name for name, config in CONFIGS.items() if config.model_type in FAMILIES]
+DECODERS = [name for name, record in GENERAL.items() if record.decoder]
 
 
 def classifier(architecture: str, labels: int = 3, seed: int = 0) -> torch.nn.Module:
@@ -53,7 +85,8 @@ def light(module: torch.nn.Module) -> torch.nn.Module:
 
 def takes_pairs(module: torch.nn.Module) -> bool:
     """Whether the model's family has a token type for the second sentence of a pair."""
-    return FAMILIES[module.config.model_type].token_types > 1
+    kind = module.config.model_type
+    return kind in FAMILIES and FAMILIES[kind].token_types > 1
 
 
 def moved(weights: dict, seed: int, length: float = 0.05) -> dict:

@@ -1,12 +1,13 @@
 import importlib.util
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.landscape.conftest import CONFIGS, classifier, light, moved, sentences
+from tests.landscape.conftest import CONFIGS, KNOWN, classifier, light, moved, sentences
 from workflow_scripts.landscape.engine import Evaluator, evaluate_points
 from workflow_scripts.landscape.plane import Plane, difference, second_scale
 from workflow_scripts.landscape.setting import Directions, make_plane
@@ -60,7 +61,7 @@ def test_the_path_without_padding_is_taken_where_it_can_be_and_the_log_says_so(
 ):
     caplog.set_level(logging.INFO, "tunescape")
     Evaluator(classifier(architecture), {"train": sentences(5, False)}, 0, 64)
-    path = "through its own forward" if architecture == "distilbert" else "without padding"
+    path = "without padding" if architecture in KNOWN else "through its own forward"
     assert f"ForSequenceClassification: {path}" in caplog.text
 
 
@@ -110,7 +111,7 @@ def test_logits_equal_a_plain_forward_with_real_weights():
     assert np.abs(got - plain_logits(module, examples)).max() < 1e-5
 
 
-@pytest.mark.parametrize("architecture", ["bert", "distilbert"])
+@pytest.mark.parametrize("architecture", ["bert", "mpnet"])
 def test_bfloat16_is_near_float32_and_no_copy_of_it(architecture):
     module, examples = classifier(architecture), sentences(40, False)
     exact = Evaluator(module, {"train": examples}, 0, 128).logits()
@@ -125,7 +126,7 @@ def test_products_are_those_of_onednn_on_this_processor():
     assert has_onednn(torch.float32) == torch.backends.mkldnn.is_available()
 
 
-@pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
+@pytest.mark.parametrize("architecture", KNOWN)
 def test_on_a_plane_no_weight_is_copied(architecture):
     module, directions = scene(architecture)
     plane = make_plane(module, directions)
@@ -138,7 +139,7 @@ def test_on_a_plane_no_weight_is_copied(architecture):
             assert space[0] <= tensor.data_ptr() < space[1]
 
 
-@pytest.mark.parametrize("architecture", sorted(set(CONFIGS) - {"distilbert"}))
+@pytest.mark.parametrize("architecture", KNOWN)
 def test_only_the_used_rows_of_the_word_embeddings_move(architecture):
     examples = sentences(6, pairs=False)
     points = [(0.0, 0.0), (0.5, 0.0), (-1.5, 2.0), (1.0, 0.0)]
@@ -167,7 +168,7 @@ def test_only_the_used_rows_of_the_word_embeddings_move(architecture):
     assert torch.equal(words[unused], end[unused])
 
 
-@pytest.mark.parametrize("architecture", ["bert", "distilbert"])
+@pytest.mark.parametrize("architecture", ["bert", "mpnet"])
 def test_too_little_gpu_memory_halves_the_pass_and_continues(architecture, monkeypatch, caplog):
     module, examples = classifier(architecture), sentences(40, False)
     exact = Evaluator(module, {"train": examples}, 0, 64).logits()
@@ -212,7 +213,7 @@ def test_a_group_surface_holds_the_fine_tuned_and_the_rolled_back_model(architec
     examples = sentences(30, pairs=False)
     evaluate = Evaluator(module, {"dev": examples}, pad_id=0, token_budget=256, fixed_below=1)
     plane = make_plane(module, directions, layers=range(1, 3))
-    inside = [n for n in directions.end if ".layer.1." in n or ".layer.2." in n]
+    inside = [n for n in directions.end if re.search(r"\.(layer|layers|h)\.[12]\.", n)]
     assert sorted(plane.names) == sorted(inside)
     rolled_back = directions.end | {name: directions.start[name] for name in inside}
     for point, weights in [((0.0, 0.0), directions.end), ((-1.0, 0.0), rolled_back)]:

@@ -94,7 +94,7 @@ def test_steps_of_a_known_architecture_import_no_transformers(tmp_path):
 
 
 def test_other_architectures_go_through_transformers(tmp_path):
-    found = run_steps("distilbert", tmp_path, ["measure_directions", "evaluate_rows"])
+    found = run_steps("mpnet", tmp_path, ["measure_directions", "evaluate_rows"])
     assert "transformers" not in found["measure_directions"]
     assert "transformers" in found["evaluate_rows"]
     assert torch.isfinite(

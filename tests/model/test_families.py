@@ -19,7 +19,6 @@ from workflow_scripts.model.random_model import random_config
 from workflow_scripts.model.running import Runner, attentions, hidden_states
 from workflow_scripts.model.text import Encoded, collate
 
-COMPUTED = [name for name, family in FAMILIES.items() if family.computed]
 SETTINGS = "num_hidden_layers=3,num_attention_heads=4,vocab_size=99,max_position_embeddings=40"
 CPU = torch.device("cpu")
 EVERY = np.arange(12)
@@ -53,8 +52,8 @@ def examples(kind: str) -> Encoded:
 
 
 def variants() -> list[tuple[str, str]]:
-    wide = [kind for kind in COMPUTED if FAMILIES[kind].has_embedding_size]
-    return [*((kind, "") for kind in COMPUTED), *((kind, ",embedding_size=20") for kind in wide)]
+    wide = [kind for kind in FAMILIES if FAMILIES[kind].has_embedding_size]
+    return [*((kind, "") for kind in FAMILIES), *((kind, ",embedding_size=20") for kind in wide)]
 
 
 def test_every_family_can_be_a_random_model():
@@ -109,7 +108,7 @@ def test_gradients_are_those_of_transformers(kind, more):
         assert (found[1][name] - gradient).norm() <= 1e-10 * scale, name
 
 
-@pytest.mark.parametrize("kind", COMPUTED)
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_training_drops_units_in_every_place_of_the_family(kind):
     module, data = classifier(kind), examples(kind)
     architecture = read_architecture(module.config.to_dict())

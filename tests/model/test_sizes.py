@@ -9,8 +9,10 @@ from transformers import AutoConfig
 
 from tests.workflow.conftest import ROOT
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.model.checks import layers_of, random_settings
 from workflow_scripts.model.encoder import classifier_of
-from workflow_scripts.model.families import FAMILIES
+from workflow_scripts.model.families import FAMILIES, GENERAL
+from workflow_scripts.model.random_model import random_config, random_tokenizer
 from workflow_scripts.model.sizes import KNOWN_MODELS, shape_from, shape_in, shape_of
 from workflow_scripts.model.source import fetch
 
@@ -37,7 +39,7 @@ def test_sizes_are_those_of_the_model(source, tmp_path):
     assert (shape.layers, shape.hidden, shape.heads, shape.intermediate) == (3, 48, 3, 80)
     assert shape.layer_weights == 4 * 48 * 48 + 2 * 48 * 80
     assert shape.kind == source.split(":")[1]
-    assert shape.packed == FAMILIES[shape.kind].computed
+    assert shape.packed
 
 
 def test_parameters_of_bert_large_and_the_default_model(tmp_path):
@@ -109,3 +111,18 @@ def test_sizes_need_no_pytorch():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert out.stdout.split() == ["333579264", "set()"]
+
+
+@pytest.mark.parametrize("kind", GENERAL)
+def test_sizes_of_other_architectures_are_found_under_their_keys(kind, tmp_path):
+    source = f"random:{kind}:{SETTINGS},max_position_embeddings=50"
+    shape, _ = shape_of("m", source, tmp_path)
+    assert (shape.layers, shape.hidden, shape.heads, shape.intermediate) == (3, 48, 3, 80)
+    assert shape.vocabulary == len(random_tokenizer(kind, None))
+    assert shape.positions == 50
+    assert not shape.packed
+    assert layers_of({"source": source}) == 3
+    # From the file that transformers writes, too.
+    facts = random_config(*random_settings(source.partition(":")[2]), shape.vocabulary).to_dict()
+    (tmp_path / "config.json").write_text(json.dumps(facts, default=str))
+    assert shape_in("m", tmp_path)[0] == shape

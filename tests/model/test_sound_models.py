@@ -169,7 +169,7 @@ def test_logits_that_depend_on_padding_are_refused(other, kind, monkeypatch):
     expected = f"architecture {kind!r} is not supported: its logits depend on padding"
     assert expected in planned(folder)
     # An architecture that is not known for it is tried.
-    monkeypatch.setattr(checks, "_DEPEND_ON_PADDING", ())
+    monkeypatch.setattr(checks, "DEPEND_ON_PADDING", ())
     assert check_model("m", {"source": f"dir:{folder}"})
     assert expected in refusal(fetch, f"dir:{folder}")
 
@@ -178,7 +178,7 @@ def test_attention_that_cannot_be_compared_is_reported_before_training(other, mo
     folder = other("longformer")
     assert check_model("m", {"source": f"dir:{folder}"})
     assert "set dynamics.attention: false" in planned(folder, attention=True)
-    monkeypatch.setattr(checks, "_NO_ATTENTION", ())
+    monkeypatch.setattr(checks, "NO_ATTENTION", ())
     assert check_model("m", {"source": f"dir:{folder}"}, attention=True)
     assert fetch(f"dir:{folder}").config["model_type"] == "longformer"
     assert "set dynamics.attention: false" in refusal(fetch, f"dir:{folder}", None, True)

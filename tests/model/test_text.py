@@ -1,5 +1,6 @@
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,8 +11,9 @@ import torch
 from transformers import AutoTokenizer
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.model.encoder import build_classifier
+from workflow_scripts.model.encoder import build_classifier, read_weights
 from workflow_scripts.model.families import FAMILIES
+from workflow_scripts.model.source import fetch
 from workflow_scripts.model.text import collate, encode, load_tokenizer, token_batches
 
 
@@ -139,3 +141,22 @@ def test_the_settings_of_the_tokenizer_are_kept(bert_dir, tmp_path, pairs, side)
 def test_numbers_among_the_texts_are_read_as_text(bert_dir):
     table = pd.DataFrame({"sentence": [1999, "the horse"], "label": [0, 1]})
     assert encode(load_tokenizer(bert_dir), table, 64).lengths.min() > 2
+
+
+def test_a_tokenizer_that_was_not_fetched_is_named_with_what_reads_it(bert_dir, tmp_path):
+    folder = tmp_path / "checkpoint-500"
+    shutil.copytree(bert_dir, folder)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["model_input_names"]  # transformers 5 writes it without
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(UserError) as error:
+        load_tokenizer(folder)
+    message = str(error.value)
+    assert message.startswith(f"{folder}/tokenizer_config.json: has no model_input_names")
+    assert f"fetch('dir:{folder}').tokenizer" in message
+    assert fetch(f"dir:{folder}").tokenizer.pad_token_id is not None
+
+
+def test_a_folder_in_place_of_a_weight_file_is_named(bert_dir):
+    with pytest.raises(UserError, match="is a folder, expected a safetensors file"):
+        read_weights(bert_dir)

@@ -9,6 +9,7 @@ from tests.workflow.conftest import ROOT
 from workflow_scripts.common.costs import Job
 from workflow_scripts.experiment.config import Config
 from workflow_scripts.finetune.costs import training
+from workflow_scripts.landscape.surfaces import surfaces
 from workflow_scripts.model.pricing import Pricing
 from workflow_scripts.model.sizes import shape_of
 from workflow_scripts.plan.__main__ import read_settings
@@ -127,3 +128,22 @@ def test_the_jobs_of_a_run_have_these_limits(paper, tmp_path):
     assert job.resources.mem_mb == limits.megabytes("finetune_finetune", 4000, 1)(wildcards, 1)
     assert job.resources.mem_mb > 4000
     assert job.resources.runtime == limits.minutes("finetune_finetune", 240)(wildcards, 1)
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+@pytest.mark.parametrize(
+    "rule", ["measure_directions", "evaluate_rows_plane_0_1", "project_trajectory"]
+)
+def test_a_direction_of_the_trajectory_holds_its_checkpoints(paper, tmp_path, gpus, rule):
+    task, epochs = "mrpc", 5
+    wildcards = {"model": "bert_large_cased", "surface": f"{task}_pretrained", "run": "target"}
+    asked = []
+    for second in ({"mrpc": "rte"}, {"mrpc": "pca"}):
+        landscape = paper.landscape.model_copy(update={"second": paper.landscape.second | second})
+        settings = paper.model_copy(update={"landscape": landscape})
+        assert surfaces(settings, "m")[f"{task}_pretrained"].run.epochs == epochs
+        limits = Limits(settings, gpus, tmp_path)
+        asked.append(limits.megabytes(rule, 1, gpus)(wildcards, attempt=1))
+    # Besides start and end, with the head-room of all memory.
+    between = (epochs - 1) * 4 * LARGE / 1e6
+    assert asked[1] - asked[0] == pytest.approx(HEADROOM * between, rel=0.01)

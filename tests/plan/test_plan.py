@@ -25,13 +25,17 @@ from workflow_scripts.plan import machine as machines
 from workflow_scripts.plan.__main__ import plan, read_settings
 from workflow_scripts.plan.jobs import PricedJob, cost_of, planned_jobs, priced, schedule
 from workflow_scripts.plan.machine import known_gpu, measured
-from workflow_scripts.plan.report import duration, hours, quantity
+from workflow_scripts.plan.report import duration, hours, quantity, text
 from workflow_scripts.plan.sizes import lengths_of
 from workflow_scripts.rebuilds.records import versions, write_output_record
 from workflow_scripts.stages import STAGES
 
 EXPERIMENTS = ROOT / "experiments"
 GIVEN = Machine("as given", 100e9, 200e9, 20e9, False, 2)
+
+
+def planned(arguments: SimpleNamespace) -> str:
+    return text(plan(arguments))
 
 
 def arguments(folder, **changed) -> SimpleNamespace:
@@ -62,7 +66,7 @@ def smoke_jobs(tmp_path_factory) -> list[PricedJob]:
 
 def test_planning_a_missing_folder_does_not_create_it(tmp_path):
     folder = tmp_path / "run"
-    plan(arguments(folder, configfile=[EXPERIMENTS / "smoke.yaml"]))
+    planned(arguments(folder, configfile=[EXPERIMENTS / "smoke.yaml"]))
     assert not folder.exists()
 
 
@@ -97,7 +101,7 @@ def test_a_cluster_makes_its_jobs_longer(tmp_path):
     files = [EXPERIMENTS / "smoke.yaml", tmp_path / "overlay.yaml"]
     files[1].write_text("landscape: {rows_per_shard: 50}")
     one, many = (
-        plan(arguments(folder, configfile=files, cores=1, submit=seconds)).splitlines()
+        planned(arguments(folder, configfile=files, cores=1, submit=seconds)).splitlines()
         for seconds in (0.0, 3600.0)
     )
     # As many as tests/cluster/test_slurm.py finds in SLURM's queue.
@@ -215,7 +219,7 @@ def test_the_paper_is_planned_without_a_network(tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refused)
     paper = [EXPERIMENTS / "paper.yaml"]
-    text = plan(arguments(tmp_path, configfile=paper, cores=16, gpus=4, gpu="h100"))
+    text = planned(arguments(tmp_path, configfile=paper, cores=16, gpus=4, gpu="h100"))
     assert "4 jobs that run a model at a time" in text
     assert "392,702 training examples" in text
     total = re.search(r"^total +(\d+) +(\S+) +(\S+) +(\S+) (\S+) +(\d+) GB", text, re.MULTILINE)
@@ -232,7 +236,7 @@ def test_the_plan_reports_results_of_other_library_versions(tmp_path, monkeypatc
     card.write_text("{}")
     old = {"numpy": "1.0"}
     write_output_record("results/data/nli/card.json", {"libraries": old, "versions": old})
-    text = plan(arguments(tmp_path, configfile=[EXPERIMENTS / "smoke.yaml"]))
+    text = planned(arguments(tmp_path, configfile=[EXPERIMENTS / "smoke.yaml"]))
     assert f"1 results were made with numpy 1.0 (now {versions()['numpy']}): kept" in text
 
 
@@ -263,7 +267,7 @@ def test_the_command():
 def test_a_mistake_is_reported_in_one_line(changed, message, tmp_path):
     changed = {k: [Path(v) for v in vs] if k == "configfile" else vs for k, vs in changed.items()}
     with pytest.raises(UserError, match=re.escape(message)):
-        plan(arguments(tmp_path, **changed))
+        planned(arguments(tmp_path, **changed))
 
 
 def test_a_task_that_is_not_known_may_be_given(tmp_path):
@@ -273,8 +277,8 @@ def test_a_task_that_is_not_known_may_be_given(tmp_path):
         f'tasks: {{nli: {{source: "hub:nyu-mll/glue/qnli@{commit}", train: null, dev: null}}}}'
     )
     with pytest.raises(UserError, match=r"tasks\.nli\.source: .*--examples nli=TRAIN,DEV,TOKENS"):
-        plan(arguments(tmp_path, configfile=[overlay]))
-    text = plan(arguments(tmp_path, configfile=[overlay], examples=["nli=5000,700,50"]))
+        planned(arguments(tmp_path, configfile=[overlay]))
+    text = planned(arguments(tmp_path, configfile=[overlay], examples=["nli=5000,700,50"]))
     assert "task nli: 5,000 training examples" in text
 
 

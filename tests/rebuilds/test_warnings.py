@@ -1,6 +1,7 @@
 """What a run warns of as it starts, and what ``check`` finds."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def made(output: str, text: str, *inputs: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     held = {"content": content_digest(path), "bytes": file_digest(path), "size": len(text)}
+    held |= {"input": list(inputs), "log": [], "params": []}
     write_output_record(output, {"rule": "make", "inputs": dict.fromkeys(inputs, "x"), **held})
 
 
@@ -118,3 +120,49 @@ def test_the_trigger_code_gives_a_warning_of_one_line_with_a_remedy():
     profile = (ROOT / "profiles/default/config.yaml").read_text()
     assert "rerun-triggers: [mtime, params, input, software-env]" in profile
     assert "max-checksum-file-size: 20MB" in profile
+
+
+def rebuilds(*arguments: str, pipe: str = "") -> subprocess.CompletedProcess:
+    command = shlex.join([sys.executable, "-m", "workflow_scripts.rebuilds", *arguments])
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command + pipe, shell=True, env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("command", ["import", "check"])
+def test_a_folder_without_results_is_no_success(command, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "nowhere"):
+        done = rebuilds(command, "--directory", str(folder))
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"rebuilds: --directory: got {folder}, which has no results")
+
+
+@pytest.mark.parametrize("command", ["import", "check"])
+def test_the_options_of_snakemakes_command_line_are_taken(command):
+    here = str(Path.cwd())
+    done = rebuilds(command, "--directory", here, "--configfile", "experiments/a.yaml", "b.yaml")
+    assert done.returncode == 0
+    expected = {"import": "1 files imported", "check": "2 of 2 files are as they were written"}
+    assert done.stdout.startswith(expected[command])
+
+
+def test_import_says_what_it_did_and_then_that_nothing_is_left():
+    first = rebuilds("import").stdout
+    # The input of the second is not that of its record.
+    assert first.splitlines() == [
+        "1 files imported from their records",
+        f"to be rebuilt, its inputs have changed: {FIGURE}",
+    ]
+    assert rebuilds("import").stdout == (
+        "nothing to import: Snakemake knows all results of this folder\n"
+    )
+
+
+def test_a_reader_that_stops_early_sees_no_traceback():
+    script = "workflow_scripts/finetune/finetune.py"
+    done = rebuilds("reached", script, pipe=" | head -n 1")
+    assert done.stdout.startswith(script)
+    assert done.stderr == ""

@@ -3,8 +3,17 @@
 import re
 
 import pytest
+from transformers import AutoConfig
 
 from tests.workflow.conftest import ROOT
+from workflow_scripts.model.checks import (
+    DEPEND_ON_PADDING,
+    ENCODER_DECODERS,
+    NO_ATTENTION,
+    shares_layers,
+)
+from workflow_scripts.model.families import FAMILIES, GENERAL, known_architecture
+from workflow_scripts.reference import architectures
 from workflow_scripts.reference.__main__ import documents, filled
 from workflow_scripts.report import claims, dynamics_claims
 
@@ -29,3 +38,24 @@ def test_the_methods_describe_every_claim_and_no_other():
     section = page.split("## Claims and verdicts")[1].split("\n## ")[0]
     described = re.findall(r"^\| `(\w+)` \(", section, re.MULTILINE)
     assert described == [claim.name for claim in (*claims.CLAIMS, *dynamics_claims.CLAIMS)]
+
+
+def test_every_architecture_is_in_the_tables_once():
+    page = DOCUMENTS["docs/reference/architectures.md"]
+    listed = re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)
+    assert listed == ["model_type", *FAMILIES, *GENERAL]  # the header, then a row for each
+    assert set(architectures.MODELS) <= {*FAMILIES, *GENERAL}
+    readme = DOCUMENTS["README.md"].split("<!-- generated: architectures -->")[1]
+    names = re.findall(r"`([\w-]+)`", readme.split("<!-- end -->")[0])
+    kinds = (FAMILIES, GENERAL, ENCODER_DECODERS, DEPEND_ON_PADDING, NO_ATTENTION)
+    assert sorted(names) == sorted(name for kind in kinds for name in kind)
+
+
+@pytest.mark.parametrize("kind", [*FAMILIES, *GENERAL])
+def test_a_page_says_of_an_architecture_what_the_code_does(kind):
+    page = DOCUMENTS["docs/reference/architectures.md"]
+    cells = next(line for line in page.split("\n") if line.startswith(f"| `{kind}`")).split(" | ")
+    facts = AutoConfig.for_model(kind).to_dict()
+    assert cells[2] == ("fast" if known_architecture(facts) else "general")
+    shared = shares_layers({"source": f"random:{kind}"})
+    assert cells[4].startswith("no" if shared else "yes")

@@ -59,6 +59,16 @@ def test_every_folder_of_the_package_is_found_and_nothing_else(installed, tmp_pa
     assert set(imported(site, tmp_path, code).split()) == folders
 
 
+@pytest.mark.parametrize("folder", ["my dir", "it's", "a(b)", "a&b"])
+def test_a_python_that_snakemake_could_not_start_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/home/käthe/1.0-rc/.venv/bin/python")
+    start.check_checkout(str(ROOT))
+    monkeypatch.setattr(sys, "executable", f"/home/me/{folder}/.venv/bin/python")
+    with pytest.raises(UserError, match="Snakemake cannot start jobs") as error:
+        start.check_checkout(str(ROOT))
+    assert f"got the Python /home/me/{folder}/.venv/bin/python" in str(error.value)
+
+
 def test_the_code_of_another_checkout_is_refused(tmp_path):
     start.check_checkout(str(ROOT))
     with pytest.raises(UserError, match=r"got the package workflow_scripts of .*pip uninstall"):

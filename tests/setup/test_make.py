@@ -76,6 +76,29 @@ def test_help_is_what_make_alone_says(checkout):
     assert [line.split()[1] for line in lines] == TARGETS
 
 
+@pytest.mark.parametrize(
+    "name", ["my dir", "it's", "a(b", "b)", "a&b", "$HOME", "a#b", 'q"', "a:b"]
+)
+@pytest.mark.parametrize("target", ["setup", "figures"])
+def test_a_folder_that_jobs_could_not_be_started_in_is_refused_before_all_else(
+    checkout, name, target
+):
+    root = checkout.rename(checkout.parent / name)
+    shutil.rmtree(root / ".venv")
+    result = make(root, target)
+    assert result.returncode != 0
+    (line,) = result.stderr.splitlines()
+    assert f"the folder of this checkout is {root}, and jobs cannot be started in" in line
+    assert not (root / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["käthe", "v1.0+x", "a,b=c~d@e%f"])
+def test_any_other_folder_is_fine(checkout, name):
+    root = checkout.rename(checkout.parent / name)
+    stamp(root)
+    assert called(root, "plan")[0][:3] == ["python", "-m", "workflow_scripts.plan"]
+
+
 def test_setup_does_nothing_where_the_environment_is_whole(checkout):
     result = make(checkout, "setup")
     assert result.returncode == 0
@@ -165,7 +188,7 @@ def test_a_missing_experiment_is_refused_in_one_line(experiments, target):
 
 
 def test_own_passes_on_what_it_is_given(experiments):
-    own = ["python", "-m", "workflow_scripts.experiment.own", "--task"]
+    own = ["python", "-m", "workflow_scripts.plan.own", "--task"]
     assert called(experiments, "own", "TASK=/data/my reviews")[0] == [*own, "/data/my reviews"]
     given = "TASK=/t", "MODEL=/models/it's", "NAME=mine", "OWN=--label stars"
     rest = ["/t", "--model", "/models/it's", "--name", "mine", "--label", "stars"]
@@ -173,7 +196,7 @@ def test_own_passes_on_what_it_is_given(experiments):
 
 
 def test_the_options_that_own_passes_on_exist():
-    command = [sys.executable, "-m", "workflow_scripts.experiment.own", "--help"]
+    command = [sys.executable, "-m", "workflow_scripts.plan.own", "--help"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for option in ("--task", "--model", "--name", "--label"):
         assert option in said

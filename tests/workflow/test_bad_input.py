@@ -86,6 +86,7 @@ CASES = {
         ["landscape.groups.low: got [0, 7]", "tiny has layers 0 to 2"],
     ),
     "layer groups of an ALBERT": (
+        # smoke.yaml names a task of figure 7.
         lambda d: {"models": {"tiny": {"source": "random:albert:num_hidden_layers=3"}}},
         ["ALBERT", "figures.group_tasks: []"],
     ),

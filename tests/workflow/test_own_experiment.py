@@ -3,8 +3,13 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn.functional import cross_entropy
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.workflow.conftest import run_snakemake
 from workflow_scripts.common.tables import read_json, read_table
@@ -121,3 +126,70 @@ def test_an_own_model_from_a_folder_is_a_third_line(tmp_path):
     assert path["outside"].iloc[1:].max() < 1e-3  # one checkpoint between: the plane holds it
     claims = pd.read_csv(run / "results/report/mine/claims.csv")
     assert not claims["measure"].str.contains("scratch").any()
+
+
+DECODERS = {
+    kind: {"source": f"random:{kind}:num_hidden_layers=3,seed=0"}
+    for kind in ("gpt2", "llama", "qwen2")
+}
+
+
+@pytest.fixture(scope="module")
+def decoders(tmp_path_factory):
+    """The two-line experiment on decoders: whole for GPT-2, the surfaces for the others."""
+    folder = tmp_path_factory.mktemp("decoders")
+    config = two_lines(write_task(folder / "reviews")) | SMALL
+    config["experiment"] |= {"starts": ["pretrained"]}
+    config["finetune"] = SMALL["finetune"] | {"seeds": [{"init": 0, "order": 0}]}
+    whole, *others = DECODERS
+    done = run_snakemake(
+        folder / "run", config=config | {"models": {whole: DECODERS[whole]}}, smoke=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    targets = [
+        f"results/landscape/{kind}/reviews_pretrained/{name}.parquet"
+        for kind in others
+        for name in ("surface", "trajectory_target")
+    ]
+    done = run_snakemake(
+        folder / "run", *targets, config=config | {"models": DECODERS}, smoke=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder / "run"
+
+
+def test_a_decoder_has_all_figures(decoders):
+    figures = {f"figure{i}" for i in range(1, 8)} | {"table1", "dynamics1", "dynamics2"}
+    figures |= {"dynamics3", "dynamics_heads", "dynamics_svcca", "dynamics_cka"}
+    assert figures_of(decoders, "gpt2") >= figures
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_decoders_losses_are_those_of_transformers(decoders, kind):
+    """On the surface and along the trajectory, computed again in float64, one text at a time."""
+    model = decoders / "results/model" / kind
+    run = decoders / "results/finetune" / kind / "reviews/pretrained/finetune/init0_order0"
+    surface = decoders / "results/landscape" / kind / "reviews_pretrained"
+    tokens = AutoTokenizer.from_pretrained(model)
+    config = AutoConfig.from_pretrained(model, num_labels=2)
+    # Without it transformers reads the last token of each text.
+    config.pad_token_id = None
+    module = AutoModelForSequenceClassification.from_config(config).double().eval()
+    read = read_table(surface.parent / "tokens_reviews.parquet")
+    labels = read["label"].tolist()
+    path = read_table(surface / "trajectory_target.parquet")
+    assert len(path) == 3
+    assert tokens.pad_token_id is not None
+    for epoch, row in path.iterrows():
+        module.load_state_dict(load_file(run / f"epoch{epoch:02d}.safetensors"))
+        losses = {"train": [], "dev": []}
+        with torch.no_grad():
+            for split, ids, label in zip(read["split"], read["input_ids"], labels, strict=True):
+                logits = module(torch.tensor([list(ids)])).logits
+                losses[split].append(float(cross_entropy(logits, torch.tensor([label]))))
+        assert row["own_train_loss"] == pytest.approx(np.mean(losses["train"]), abs=2e-6)
+        if epoch == len(path) - 1:
+            points = read_table(surface / "examples.parquet")
+            end = points[(points["alpha"] == 1) & (points["beta"] == 0)].iloc[0]
+            for split in losses:
+                assert list(end[f"{split}_loss"]) == pytest.approx(losses[split], abs=2e-6)

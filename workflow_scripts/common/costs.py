@@ -40,11 +40,14 @@ class Cost:
         Bytes.
     disk : float
         Bytes of its outputs.
+    host : float
+        Bytes of ``memory`` that stay in the host's where a GPU holds most of it.
     """
 
     seconds: float
     memory: float = RUNTIME["table"]
     disk: float = 2e4
+    host: float = 0.0
 
 
 def table_cost(work: float = 0.0, **changed: float) -> Cost:

@@ -28,6 +28,9 @@ class RunOutcome:
         On the dev set: of the run, and of always answering with the most frequent label, 0 to 1.
     failed : bool
         Whether the run is no better than that, or diverged.
+    seen : tuple of str
+        Data sets of sentence pairs for inference (NLI) that the model had been trained on before
+        this run, if the task is of pairs too.
     """
 
     words: str
@@ -35,6 +38,7 @@ class RunOutcome:
     accuracy: float
     majority: float
     failed: bool
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

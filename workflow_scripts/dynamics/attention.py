@@ -104,15 +104,18 @@ def mean_of_queries(js: Tensor, chosen: Tensor) -> Tensor:
     return _rounded(total / chosen.sum(dim=2), js.dtype)
 
 
-def query_types(input_ids: Tensor, mask: Tensor, cls_id: int, sep_id: int) -> dict[str, Tensor]:
+def query_types(
+    input_ids: Tensor, mask: Tensor, cls_id: int | None, sep_id: int | None
+) -> dict[str, Tensor]:
     """Which queries are the first token, a separator, or any other token.
 
     Parameters
     ----------
     input_ids, mask : Tensor of shape (N, T)
         The mask as in ``js_divergence``.
-    cls_id, sep_id : int
-        The tokenizer's ``cls_token_id`` and ``sep_token_id``.
+    cls_id, sep_id : int or None
+        The tokenizer's ``cls_token_id`` and ``sep_token_id``; None where it has none, as those of
+        decoders: then no query is of that kind.
 
     Returns
     -------
@@ -120,7 +123,10 @@ def query_types(input_ids: Tensor, mask: Tensor, cls_id: int, sep_id: int) -> di
         ``cls``, ``sep``, ``other``; together they are the mask.
     """
     real = mask != 0
-    cls, sep = real & (input_ids == cls_id), real & (input_ids == sep_id)
+    cls, sep = (
+        torch.zeros_like(real) if token is None else real & (input_ids == token)
+        for token in (cls_id, sep_id)
+    )
     return {"cls": cls, "sep": sep & ~cls, "other": real & ~cls & ~sep}
 
 

@@ -16,6 +16,7 @@ def compare_attention(
     tokenizer: Path,
     tokenizer_config: Path,
     cards: list[Path],
+    model_cards: list[Path],
     dev: list[Path],
     first: Path,
     second: Path,
@@ -32,8 +33,9 @@ def compare_attention(
     config, tokenizer, tokenizer_config : Path
         The model's files of these names, in one folder.
     cards, dev : list of Path
-        Card and dev examples of the task, or of each model's task; both models read the examples
-        of all tasks.
+        Card and dev examples of each task that both models read.
+    model_cards : list of Path
+        Card of the task of each model.
     first, second : Path
         Checkpoints of the two models.
     attention : Path
@@ -67,7 +69,7 @@ def compare_attention(
     with reproducible(context) as device:
         budget = chosen_token_budget(context["token_budget"], device)
         read = read_examples(loaded_tokenizer, dev, cards, examples, seed, max_length)
-        models = load_pair(config.parent, cards, (first, second), device, attention="eager")
+        models = load_pair(config.parent, model_cards, (first, second), device, attention="eager")
         batches = equal_batches(read.lengths, budget)
         parts = []
         for batch in progress(batches, "batches"):

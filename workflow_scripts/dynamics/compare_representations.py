@@ -18,6 +18,7 @@ def compare_representations(
     tokenizer: Path,
     tokenizer_config: Path,
     cards: list[Path],
+    model_cards: list[Path],
     dev: list[Path],
     first: Path,
     second: Path,
@@ -40,8 +41,9 @@ def compare_representations(
     config, tokenizer, tokenizer_config : Path
         The model's files of these names, in one folder.
     cards, dev : list of Path
-        Card and dev examples of the task, or of each model's task; both models read the examples
-        of all tasks.
+        Card and dev examples of each task that both models read.
+    model_cards : list of Path
+        Card of the task of each model.
     first, second : Path
         Checkpoints of the two models.
     representations : Path
@@ -97,7 +99,7 @@ def compare_representations(
     with reproducible(context) as device:
         budget = chosen_token_budget(context["token_budget"], device)
         read = read_examples(loaded_tokenizer, dev, cards, examples, seed, max_length)
-        models = load_pair(config.parent, cards, (first, second), device)
+        models = load_pair(config.parent, model_cards, (first, second), device)
         batches = grouped_batches(read.lengths, groups, budget, seed)
         distances: list[list[pd.DataFrame]] = []  # by batch and layer
 

@@ -6,7 +6,7 @@ from workflow_scripts.common.files import Files
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.dynamics.files import pair_files
 from workflow_scripts.dynamics.pairs import pair_titles, pairs_of, trained_runs
-from workflow_scripts.finetune.files import score_files, scored
+from workflow_scripts.finetune.files import outcome_files, scored
 
 _PAIR = "`pair`, `comparison`, `first_model`, `second_model`, `synthetic`"
 _WHOSE = {
@@ -55,7 +55,7 @@ def _figure(
         pairs = pairs_of(settings, "{model}", *comparisons)
         return {
             "tables": tables(settings),
-            "scores": score_files(run for _, run in trained_runs(pairs)),
+            "scores": outcome_files(run for _, run in trained_runs(pairs)),
         }
 
     return Figure(

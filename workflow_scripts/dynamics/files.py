@@ -37,6 +37,7 @@ def pair_inputs(settings: Any, wildcards: Any) -> Files:
         **architecture_files(wildcards.model),
         "cards": [task_file(task, "card.json") for task in pair.read],
         "dev": [task_file(task, "dev.parquet") for task in pair.read],
+        "model_cards": [task_file(one.run.task, "card.json") for one in (pair.first, pair.second)],
         "first": checkpoint_file(pair.first),
         "second": checkpoint_file(pair.second),
     }

@@ -74,7 +74,7 @@ def load_pair(
     model_dir : Path
         Folder with the model's ``config.json``.
     cards : list of Path
-        Card of the first model's task and of the second's; one if they are the same.
+        Card of the first model's task and of the second's.
     weights : tuple of Path
         Checkpoints of the first and the second model.
     device : torch.device
@@ -89,7 +89,7 @@ def load_pair(
         If a file cannot be read, or the weights do not fit the architecture.
     """
     pair = []
-    for card, path in zip((cards[0], cards[-1]), weights, strict=True):
+    for card, path in zip(cards, weights, strict=True):
         labels = len(read_json(card)["labels"])
         pair.append(load_classifier(model_dir, labels, read_weights(path), device, attention))
     return pair[0], pair[1]

@@ -1,11 +1,13 @@
 """The dynamics stage: attention and representations before and after, across seeds and tasks."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.settings import Count, Name, Number, Section, Seed
 from workflow_scripts.common.stage import Reference, Stage, duplicates
 from workflow_scripts.dynamics import costs
@@ -13,6 +15,7 @@ from workflow_scripts.dynamics.figures import FIGURES
 from workflow_scripts.dynamics.pairs import every_pair
 from workflow_scripts.dynamics.products import PRODUCTS
 from workflow_scripts.finetune.runs import Run, seeds_of
+from workflow_scripts.model.checks import shares_layers
 
 
 class Dynamics(Section):
@@ -85,6 +88,20 @@ def _task_pairs(settings: Any) -> list[list[str]]:
     )
 
 
+def _rollback(settings: Any) -> bool:
+    return settings.dynamics.rollback and not _sharing_layers(settings)
+
+
+def _sharing_layers(settings: Any) -> str:
+    """A model none of whose layers can be rolled back alone, as far as that is known; or empty."""
+    for name in settings.experiment.models:
+        # A source that cannot work is reported by the checks of inputs.
+        with suppress(UserError):
+            if shares_layers(settings.models[name].model_dump()):
+                return name
+    return ""
+
+
 def _left_out(settings: Any) -> Iterator[str]:
     if all(_compared(settings, task) == 1 for task in settings.experiment.tasks):
         yield "pairs of models with different seeds, for there is one (finetune.seeds)"
@@ -97,7 +114,9 @@ def _left_out(settings: Any) -> Iterator[str]:
     if not settings.dynamics.attention:
         yield "attention (dynamics.attention)"
     if not settings.dynamics.rollback:
-        yield "single layers rolled back (dynamics.rollback)"
+        model = _sharing_layers(settings)
+        why = f"model {model}: its layers share one set of weights" if model else ""
+        yield f"single layers rolled back ({why or 'dynamics.rollback'})"
 
 
 def _references(settings: Any) -> Iterator[Reference]:
@@ -146,7 +165,11 @@ STAGE = Stage(
             ),
         )
     },
-    derived={"dynamics.seed_tasks": _seed_tasks, "dynamics.task_pairs": _task_pairs},
+    derived={
+        "dynamics.seed_tasks": _seed_tasks,
+        "dynamics.task_pairs": _task_pairs,
+        "dynamics.rollback": _rollback,
+    },
     left_out=_left_out,
     references=_references,
     problems=_problems,

@@ -10,7 +10,7 @@ from workflow_scripts.common.paths import expanded
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.experiment.products import all_tasks
 from workflow_scripts.experiment.yaml_file import read_yaml
-from workflow_scripts.model.checks import check_groups, check_model
+from workflow_scripts.model.checks import NoGroups, check_groups, check_model
 
 Files = dict[str, list[Path]]
 
@@ -76,7 +76,10 @@ def _model_files(settings: Any, model: str) -> list[Path]:
     definition = settings.models[model].model_dump()
     files = check_model(model, definition, settings.dynamics.attention)
     if settings.figures.group_tasks:
-        check_groups(model, definition, settings.landscape.groups)
+        try:
+            check_groups(model, definition, settings.landscape.groups)
+        except NoGroups as error:
+            raise UserError(f"{error}; leave them out with figures.group_tasks: []") from None
     return files
 
 

@@ -1,12 +1,15 @@
 """What is done around a run: checks at its start, and settings of Snakemake's own."""
 
 import os
+import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.errors import UserError, cut
 from workflow_scripts.common.gpus import visible_gpus
 from workflow_scripts.experiment.products import end_runs
 from workflow_scripts.finetune.files import checkpoint_files
@@ -26,14 +29,58 @@ def check_checkout(folder: str) -> None:
     Raises
     ------
     UserError
-        If ``workflow_scripts`` is imported from elsewhere.
+        If ``workflow_scripts`` is imported from elsewhere, or the path of Python has a character
+        that a shell would not leave as it is.
     """
+    # Snakemake starts scripts with this path, without quotes.
+    if not re.fullmatch(r"[\w@%+=:,./~-]+", sys.executable):
+        raise UserError(
+            f"got the Python {sys.executable}, with which Snakemake cannot start jobs: its path "
+            "may hold letters, digits and _@%+=:,./~- only; move the environment or the checkout"
+        )
     used = Path(__file__).resolve().parents[2]
     if used != Path(folder).resolve():
         raise UserError(
             f"got the package workflow_scripts of {used}, expected that of {folder}; another copy "
             "is installed in this environment: pip uninstall tunescape"
         )
+
+
+def check_slurm(executor: str) -> None:
+    """Refuse to submit jobs where SLURM does not answer.
+
+    Parameters
+    ----------
+    executor : str
+        Name of the plugin that runs the jobs.
+
+    Raises
+    ------
+    UserError
+        If it is SLURM's, and its commands are missing or fail.
+    """
+    if executor != "slurm":
+        return
+    try:
+        done = subprocess.run(
+            ["sinfo", "--noheader", "--summarize"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        said = done.stderr.strip().splitlines() if done.returncode else []
+        problem = said[-1] if said else f"sinfo: exit status {done.returncode}"
+        if not done.returncode:
+            return
+    except FileNotFoundError:
+        problem = "there is no command sinfo"
+    except subprocess.TimeoutExpired:
+        problem = "sinfo: no answer within 60 s"
+    raise UserError(
+        f"SLURM does not answer on this machine ({cut(problem, 160)}); start Snakemake on a login "
+        "node of the cluster, or without profiles/slurm"
+    )
 
 
 def check_results() -> None:

@@ -22,7 +22,7 @@ from workflow_scripts.figures.layout import (
     sheet,
     width_of_panels,
 )
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import outcome_note
 
 FRAME = {"left": 0.5, "right": 0.12, "gap": 0.16, "widest": 2.6}
 
@@ -110,7 +110,7 @@ def learning_curves(
         are = "is" if above == 1 else "are"
         caption += f" {above:,} of {len(numbers):,} batches {are} above the panels."
     caption += f" Fine-tuned / from scratch: {note}." if note else ""
-    caption += failed_note(tasks)
+    caption += outcome_note(tasks)
     page, titles, columns = _small_multiples(tasks, Footer(keys, caption), 0.38)
     for index, task in enumerate(tasks):
         axes = page.panels[index // columns][index % columns]
@@ -238,7 +238,7 @@ def loss_lines(
         f"in units of its norm in θ₁; curves end where α leaves {_alpha_range(numbers)}."
         + (" A curve breaks where its loss is not finite." if gaps else "")
         + precision_note(chosen.values())
-        + failed_note(tasks)
+        + outcome_note(tasks)
     )
     page, titles, columns = _small_multiples(tasks, Footer(keys, caption), 0.5)
     for index, task in enumerate(tasks):

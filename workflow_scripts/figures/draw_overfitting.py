@@ -9,7 +9,7 @@ import pandas as pd
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import read_surfaces
-from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.outcomes import score_tables, with_outcomes
 from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.trajectories import overfitting
@@ -56,7 +56,7 @@ def draw_overfitting(
     (plane,) = read_surfaces([surface], [geometry])
     runs = pd.concat([read_table(path) for path in trajectories], ignore_index=True)
     (title,) = with_outcomes([TaskTitle(**task)], scores, scored)
-    before, after = (read_table(path) for path in scores)
+    before, after = (read_table(path) for path in score_tables(scores))
     figure, numbers = overfitting(replace(plane, trajectory=runs), title, (before, after), note)
     save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workflow_scripts.common.tables import read_table, write_text
 from workflow_scripts.common.titles import TaskTitle
-from workflow_scripts.figures.outcomes import failed_note, majority_note, with_outcomes
+from workflow_scripts.figures.outcomes import majority_note, outcome_note, with_outcomes
 from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
 from workflow_scripts.figures.tables import markdown, rollback_table, table_figure
@@ -51,7 +51,7 @@ def draw_rollback_table(
     """
     titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
     numbers = rollback_table([read_table(path) for path in tables], titles, groups, paper)
-    notes = [note for note in (majority_note(titles), failed_note(titles).strip()) if note]
+    notes = [note for note in (majority_note(titles), outcome_note(titles).strip()) if note]
     save_figure(table_figure(numbers, notes), numbers, pdf, png, csv, result_of(ledger, claims))
     write_text(markdown(numbers, notes), md)
 

@@ -17,7 +17,7 @@ from workflow_scripts.common.titles import PairTitle, TaskTitle
 from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import labelled
 from workflow_scripts.figures.layout import Footer, Sheet, blocks_of, sheet
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import outcome_note
 from workflow_scripts.figures.pairs import (
     by_pair,
     check_examples,
@@ -110,7 +110,7 @@ def attention_by_layer(
         f"Jensen–Shannon divergence between the attention of {compared(pairs)}: mean over heads, "
         f"tokens and {counted(numbers['examples'], 'examples')}; 0.69 nats at most. Both "
         "panels show the same numbers, the right one on a logarithmic axis."
-        f"{failed_note(pairs)}"
+        f"{outcome_note(pairs)}"
     )
     page = _sheet(2, Footer(keys, caption), 0.42)
     for axes, logarithmic in zip(page.panels[0], (False, True), strict=True):
@@ -266,7 +266,7 @@ def _distances(
         f"({counted(numbers['n'], 'tokens')}); 0 is no difference"
         + ("; emb.: the embeddings." if layers[0] < 0 else ".")
         + few_words(titles, chosen)
-        + failed_note(titles)
+        + outcome_note(titles)
     )
     page = _sheet(len(measures), Footer(keys, caption), 0.42, 0.15 if of else 0.0)
     panels = [axes for row in page.panels for axes in row if axes is not None]

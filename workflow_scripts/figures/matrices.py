@@ -28,7 +28,7 @@ from workflow_scripts.figures.layout import (
     wrap,
 )
 from workflow_scripts.figures.maps import line_colour, plain_bar
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import outcome_note
 from workflow_scripts.figures.pairs import (
     by_pair,
     check_examples,
@@ -143,7 +143,7 @@ def attention_by_head(
     caption = (
         f"Jensen–Shannon divergence between the attention of {compared(pairs)}: mean over tokens "
         f"and {counted(numbers['examples'], 'examples')}, on one logarithmic colour scale."
-        f"{failed_note(pairs)}"
+        f"{outcome_note(pairs)}"
     )
     page = _sheet(
         pairs,
@@ -231,7 +231,7 @@ def layers_by_layers(
         f"({counted(numbers['n'], 'tokens')}); darker is more similar"
         + ("; emb.: the embeddings." if layers[0] < 0 else ".")
         + few_words(pairs, by_name)
-        + failed_note(pairs)
+        + outcome_note(pairs)
     )
     page = _sheet(
         pairs,

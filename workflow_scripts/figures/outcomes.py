@@ -1,5 +1,6 @@
 """Whether the runs that a figure shows have learned, from their scores."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +8,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.tables import read_json, read_table
 from workflow_scripts.common.titles import PairTitle, RunOutcome, TaskTitle
 
 Title = TypeVar("Title", bound=TaskTitle)
+# Names of data sets such as snli, multi_nli, AllNLI and xnli.
+_NLI = re.compile("nli", re.IGNORECASE)
 _STARTS = {"scratch": "from scratch", "pretrained": "fine-tuned"}
 
 
@@ -24,18 +27,22 @@ def with_outcomes(
     titles : sequence of TaskTitle
         Tasks or pairs of models.
     scores : sequence of Path
-        ``scores.parquet`` of runs.
+        ``scores.parquet`` of runs; then, perhaps, ``card.json`` of their model and of their tasks.
     scored : sequence of dict
-        For each of them ``name`` (of the title that it belongs to), ``task``, ``start``, ``seeds``.
+        For each run ``name`` (of the title that it belongs to), ``task``, ``start``, ``seeds``.
 
     Raises
     ------
     ValueError
-        Unless there are as many of either.
+        Unless there are scores of as many runs.
     """
+    tables = score_tables(scores)
+    cards = [read_json(path) for path in scores if path not in tables]
+    pairs = {card["name"] for card in cards if card.get("pair")}
+    seen = tuple(name for card in cards for name in card.get("datasets", ()) if _NLI.search(name))
     by_name = {title.name: title for title in titles}
     found: dict[str, list[RunOutcome]] = {}
-    for path, which in zip(scores, scored, strict=True):
+    for path, which in zip(tables, scored, strict=True):
         last = read_table(path, ["accuracy", "majority", "failed"]).iloc[-1]
         of_pair = isinstance(by_name.get(which["name"]), PairTitle)
         outcome = RunOutcome(
@@ -46,9 +53,30 @@ def with_outcomes(
             accuracy=float(last["accuracy"]),
             majority=float(last["majority"]),
             failed=bool(last["failed"]),
+            seen=seen if which["start"] == "pretrained" and which["task"] in pairs else (),
         )
         found.setdefault(which["name"], []).append(outcome)
     return [replace(title, outcomes=tuple(found.get(title.name, ()))) for title in titles]
+
+
+def score_tables(scores: Sequence[Path]) -> list[Path]:
+    """The tables among ``scores``, without the cards behind them."""
+    return [path for path in scores if Path(path).suffix == ".parquet"]
+
+
+def outcome_note(titles: Sequence[TaskTitle]) -> str:
+    """Sentences for a caption, after a space each: on failed runs, and on runs with a head start.
+
+    A model that was trained on NLI pairs before has one on tasks of pairs.
+    """
+    ahead = {title.title: one.seen for title in titles for one in title.outcomes if one.seen}
+    if not ahead:
+        return failed_note(titles)
+    names = " and ".join(dict.fromkeys(name for seen in ahead.values() for name in seen))
+    return (
+        f"{failed_note(titles)} The pre-trained model had been trained on NLI pairs ({names}) "
+        f"before: it has a head start on {', '.join(ahead)}."
+    )
 
 
 def failed_note(titles: Sequence[TaskTitle]) -> str:

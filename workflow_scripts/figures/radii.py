@@ -21,7 +21,7 @@ from workflow_scripts.figures.layout import (
     sheet,
     text_width,
 )
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import outcome_note
 
 DIRECTIONS = {
     "random": "Random directions",
@@ -84,7 +84,7 @@ def optimum_radii(
     caption = (
         "Distance from θ₁ at which the training loss has made a fifth of its way to ln K; a point "
         "per run and direction. In random directions every filter moves by a share of its own norm."
-        + failed_note(tasks)
+        + outcome_note(tasks)
     )
     names = [task.heading for task in tasks]
     widths = [text_width(line, style.MEDIUM) for name in names for line in name.split("\n")]

@@ -1,14 +1,17 @@
 """The figures stage: draws what the other stages declare."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from math import inf
 from typing import Any, Literal
 
 from pydantic import Field
 
+from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.settings import Name, Section
 from workflow_scripts.common.stage import Reference, Stage, duplicates
 from workflow_scripts.finetune.runs import recipe_of
+from workflow_scripts.model.checks import NoGroups, check_groups
 
 
 class Figures(Section):
@@ -27,8 +30,8 @@ class Figures(Section):
     )
     group_tasks: list[Name] | None = Field(
         None,
-        description="tasks of figure 7; all if null; empty leaves out figure 7 and table 1 (layer "
-        "groups)",
+        description="tasks of figure 7; if null all, or none where a model has too few layers of "
+        "its own for `landscape.groups`; empty leaves out figure 7 and table 1 (layer groups)",
     )
     paper_values: dict[Name, Literal["MNLI", "RTE", "SST-2", "MRPC"]] = Field(
         default_factory=dict,
@@ -47,6 +50,28 @@ def _tasks(key: str) -> Callable[[Any], list[str]]:
     return chosen
 
 
+def _group_tasks(settings: Any) -> list[str]:
+    """The tasks of figure 7: all by default, none if a model has no thirds of its layers."""
+    tasks = settings.figures.group_tasks
+    if tasks is not None:
+        return tasks
+    return [] if _no_thirds(settings) else list(settings.experiment.tasks)
+
+
+def _no_thirds(settings: Any) -> str:
+    """Why there are no layer groups by default, as far as that is known; else empty."""
+    if settings.landscape.groups is not None:
+        return ""
+    for name in settings.experiment.models:
+        # A source that cannot work is reported by the checks of inputs.
+        with suppress(UserError):
+            try:
+                check_groups(name, settings.models[name].model_dump(), None)
+            except NoGroups as error:
+                return str(error)
+    return ""
+
+
 def _overfitting_task(settings: Any) -> str:
     def size(task: str) -> float:
         train = settings.tasks[task].train
@@ -57,7 +82,8 @@ def _overfitting_task(settings: Any) -> str:
 
 def _left_out(settings: Any) -> Iterator[str]:
     if not settings.figures.group_tasks:
-        yield "layer groups, in surfaces and rolled back (figures.group_tasks)"
+        why = _no_thirds(settings) or "figures.group_tasks"
+        yield f"layer groups, in surfaces and rolled back ({why})"
 
 
 def _references(settings: Any) -> Iterator[Reference]:
@@ -90,7 +116,7 @@ STAGE = Stage(
     derived={
         "figures.trajectory_tasks": _tasks("trajectory_tasks"),
         "figures.overfitting_task": _overfitting_task,
-        "figures.group_tasks": _tasks("group_tasks"),
+        "figures.group_tasks": _group_tasks,
     },
     left_out=_left_out,
     references=_references,

@@ -30,7 +30,7 @@ from workflow_scripts.figures.layout import (
     width_of_panels,
 )
 from workflow_scripts.figures.maps import LOSS, Quantity, change, draw_bar, draw_map, draw_note
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import outcome_note
 
 FRAME = {"bar": 0.98, "gap": 0.18, "widest": 1.75}  # inches, of every sheet of maps
 ALPHA, BETA = "α (units of δ₁)", "β (units of δ₂)"
@@ -93,7 +93,7 @@ def start_and_end_surfaces(
             f"{second_note(chosen.values())}, with the head of θ₁; lines at every 10 %, but not "
             f"along plateaus; in the corner, error at the end{_all_dev(tasks)}."
         )
-    caption += precision_note(chosen.values()) + failed_note(tasks)
+    caption += precision_note(chosen.values()) + outcome_note(tasks)
     keys += _point_keys(chosen.values())
     if gaps:
         keys.append(style.missing_key())
@@ -211,7 +211,7 @@ def group_surfaces(
         f"Mean loss on {_examples(chosen.values(), 'train')} at θ₁ + αδ₁ᴳ + βδ₂ᴳ, where only the "
         f"layers of group G move; lines at {_words(lines)} nats; in the corner, loss fine-tuned → "
         f"rolled back{_other_second(chosen.values())}.{precision_note(chosen.values())}"
-        f"{failed_note(tasks)}"
+        f"{outcome_note(tasks)}"
     )
     sides = broken_titles([task.heading for task in tasks], FRAME["widest"])
     frame = {"left": row_margin(sides, "−4"), **FRAME}

@@ -31,7 +31,7 @@ from workflow_scripts.figures.layout import (
     width_of_panels,
 )
 from workflow_scripts.figures.maps import ERROR, LOSS, Quantity, draw_bar, draw_map, draw_note
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import outcome_note
 from workflow_scripts.figures.surfaces import ALPHA, BETA
 from workflow_scripts.stability.intervals import Interval, of_rate
 
@@ -102,7 +102,7 @@ def loss_trajectories(
         "Numbers are epochs. The fill of a marker is the training loss of the checkpoint itself: "
         "where it differs from the surface around it, the checkpoint lies far from the plane. In "
         "the corner, how much of the distance from θ₀ is outside the plane (before the last "
-        f"epoch). dᵝ is a distance, not a coordinate.{precision_note(every)}{failed_note(tasks)}"
+        f"epoch). dᵝ is a distance, not a coordinate.{precision_note(every)}{outcome_note(tasks)}"
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−0.5"), **FRAME}
@@ -216,7 +216,7 @@ def overfitting(
         f"on {whole_dev:,} dev examples, with its 95 % interval."
         + (f" {note.rstrip('.')}." if note else "")
         + precision_note([surface])
-        + failed_note([task])
+        + outcome_note([task])
     )
     frame = {"left": 0.5, "bar": 3.2, "gap": 0.16, "widest": 2.6}
     titles = broken_titles([task.heading.replace("\n", " ")], 2.6)

@@ -61,6 +61,14 @@ def score_files(runs: Iterable[Run]) -> list[File]:
     return [run_table(run, "scores.parquet") for run in runs]
 
 
+def outcome_files(runs: Iterable[Run]) -> list[File]:
+    """``score_files``, then the cards of the runs' models and tasks; for figures."""
+    runs = list(runs)
+    cards = [model_file(run.model, "card.json") for run in runs]
+    cards += [task_file(run.task, "card.json") for run in runs]
+    return [*score_files(runs), *dict.fromkeys(cards)]
+
+
 def scored(named: Iterable[tuple[str, Run]]) -> list[dict[str, str]]:
     """What ``score_files`` belong to, as scripts of figures and reports take it.
 

@@ -67,6 +67,11 @@ def _read(surface: Surface) -> float:
     return max(1, (surface.run.epochs + 1) / 3) if surface.computed == "pca" else 1
 
 
+def _between(surface: Surface) -> int:
+    """Checkpoints between start and end that a surface's second direction is made of."""
+    return max(0, surface.run.epochs - 1) if surface.computed == "pca" else 0
+
+
 def _half(pricing: Pricing) -> bool:
     """Whether surfaces are computed in bfloat16, as far as that is known before."""
     precision, machine = pricing.settings.landscape.precision, pricing.machine
@@ -107,7 +112,7 @@ def evaluating(pricing: Pricing, job: Job) -> Cost:
     sizes = _row_sizes(pricing, surface)
     count = sum(sizes[row] for row in range(first, last + 1))
     seconds, disk = _points(pricing, surface, count)
-    return pricing.model_cost(seconds, 8, disk=disk)
+    return pricing.model_cost(seconds, 8, disk=disk, on_host=_between(surface))
 
 
 def calibrating(pricing: Pricing, job: Job) -> Cost:
@@ -116,7 +121,7 @@ def calibrating(pricing: Pricing, job: Job) -> Cost:
     lengths = surface_lengths(pricing, surface.run.task)
     exact = pricing.compute(CALIBRATED * pricing.engine_flops(lengths), "engine")
     seconds, _ = _points(pricing, surface, CALIBRATED)
-    return pricing.model_cost(seconds + exact, 8, disk=4e3)
+    return pricing.model_cost(seconds + exact, 8, disk=4e3, on_host=_between(surface))
 
 
 def _merged_bytes(pricing: Pricing, surface: Surface) -> float:
@@ -132,8 +137,9 @@ def merging(pricing: Pricing, job: Job) -> Cost:
 
 def measuring_directions(pricing: Pricing, job: Job) -> Cost:
     """Costs of measuring a surface's directions."""
-    seconds = START["engine"] + pricing.read_checkpoints(_read(_surface(pricing, job)))
-    return pricing.model_cost(seconds, 7, disk=2e3)
+    surface = _surface(pricing, job)
+    seconds = START["engine"] + pricing.read_checkpoints(_read(surface))
+    return pricing.model_cost(seconds, 7, disk=2e3, on_host=_between(surface))
 
 
 def projecting(pricing: Pricing, job: Job) -> Cost:
@@ -143,7 +149,8 @@ def projecting(pricing: Pricing, job: Job) -> Cost:
     checkpoints = run.epochs + 1
     flops = 4 * checkpoints * pricing.engine_flops(surface_lengths(pricing, run.task))
     seconds = pricing.engine_start + pricing.compute(flops, "engine")
-    return pricing.model_cost(seconds + pricing.read_checkpoints(checkpoints), 16)
+    seconds += pricing.read_checkpoints(checkpoints)
+    return pricing.model_cost(seconds, 16, on_host=_between(surface))
 
 
 def measuring_run(pricing: Pricing, job: Job) -> Cost:

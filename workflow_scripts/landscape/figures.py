@@ -6,7 +6,7 @@ from workflow_scripts.common.files import Files
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
 from workflow_scripts.data.files import task_file
-from workflow_scripts.finetune.files import run_table, score_files, scored
+from workflow_scripts.finetune.files import outcome_files, run_table, scored
 from workflow_scripts.finetune.runs import Run, recipe_difference, starts_of
 from workflow_scripts.landscape.files import along_file, surface_files, trajectory_file
 from workflow_scripts.landscape.surfaces import (
@@ -28,7 +28,7 @@ def _drawn(surfaces: list[Surface], geometries: list[Surface] | None = None) -> 
     return {
         "surfaces": surface_files(surfaces, "surface.parquet"),
         "geometries": surface_files(geometries or surfaces, "geometry.json"),
-        "scores": score_files(_runs_of(surfaces)),
+        "scores": outcome_files(_runs_of(surfaces)),
     }
 
 
@@ -52,7 +52,7 @@ def _histories(settings: Any) -> Files:
     runs = [surface.run for surface in planes(settings, MODEL)]
     return {
         "histories": [run_table(run, "history.parquet") for run in runs],
-        "scores": score_files(runs),
+        "scores": outcome_files(runs),
         "cards": [task_file(task, "card.json") for task in settings.experiment.tasks],
     }
 
@@ -80,7 +80,7 @@ def _overfitting(settings: Any) -> Files:
         "surface": surface_files([surface], "surface.parquet")[0],
         "geometry": surface_files([surface], "geometry.json")[0],
         "trajectories": [trajectory_file(settings, surface, run) for run in runs],
-        "scores": score_files([surface.run, continued_run(settings, MODEL)]),
+        "scores": outcome_files([surface.run, continued_run(settings, MODEL)]),
     }
 
 
@@ -190,7 +190,7 @@ FIGURES = (
         "figures/draw_radii",
         inputs=lambda settings: {
             "radii": [along_file(run, "radii") for run in measured_runs(settings, MODEL)],
-            "scores": score_files(measured_runs(settings, MODEL)),
+            "scores": outcome_files(measured_runs(settings, MODEL)),
         },
         spec=lambda settings: {
             "tasks": task_titles(settings),

@@ -9,6 +9,7 @@ import torch
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.landscape.grid import Point
+from workflow_scripts.model.families import FAMILIES
 
 Weights = dict[str, torch.Tensor]
 
@@ -221,7 +222,9 @@ def _memory_order(names: Iterable[str]) -> list[str]:
 
     So the three matrices of a layer are contiguous, and one product computes all three.
     """
+    parts = [(f.parts["query"], f.parts["key"], f.parts["value"]) for f in FAMILIES.values()]
+    three = sorted({part.rpartition(".")[2] for of_family in parts for part in of_family})
     order: dict[str, list[str]] = {}
     for name in names:
-        order.setdefault(re.sub(r"\.(query|key|value)\.", ".", name), []).append(name)
+        order.setdefault(re.sub(rf"\.({'|'.join(three)})\.", ".", name), []).append(name)
     return [name for together in order.values() for name in together]

@@ -10,7 +10,7 @@ from typing import Any
 
 from workflow_scripts.common.errors import UserError, in_one_line, listed, nearest
 from workflow_scripts.common.paths import absolute, check_not_pointer
-from workflow_scripts.model.families import FAMILIES
+from workflow_scripts.model.families import FAMILIES, GENERAL
 
 SCHEMES = {
     "package": "package:NAME/FOLDER",
@@ -35,7 +35,7 @@ _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
 
 # Architectures that cannot be used, by ``model_type``. That the logits of the second kind depend
 # on padding was tried with transformers 5; ``source.fetch`` tries it of every model.
-_ENCODER_DECODERS = (
+ENCODER_DECODERS = (
     *(
         "bart",
         "bigbird_pegasus",
@@ -49,7 +49,7 @@ _ENCODER_DECODERS = (
     *("plbart", "prophetnet", "switch_transformers", "t5", "t5gemma", "t5gemma2", "umt5"),
     "xlm-prophetnet",
 )
-_DEPEND_ON_PADDING = (
+DEPEND_ON_PADDING = (
     "canine",
     "convbert",
     "fnet",
@@ -60,7 +60,7 @@ _DEPEND_ON_PADDING = (
     "yoso",
 )
 # Architectures whose attention is not one matrix of tokens by tokens for each head.
-_NO_ATTENTION = ("big_bird", "longformer", "mra")
+NO_ATTENTION = ("big_bird", "longformer", "mra")
 
 # Settings of random models with default values.
 RANDOM_DEFAULTS: dict[str, Any] = {
@@ -179,12 +179,12 @@ def check_architecture(config: dict[str, Any], place: str) -> None:
         If it is an encoder-decoder, or an architecture whose logits depend on padding.
     """
     kind = config["model_type"]
-    if kind in _ENCODER_DECODERS or config.get("is_encoder_decoder"):
+    if kind in ENCODER_DECODERS or config.get("is_encoder_decoder"):
         raise UserError(
             f"{place}: architecture {kind!r} is not supported: it is an encoder-decoder, expected "
-            "an encoder"
+            "an encoder or a decoder"
         )
-    if kind in _DEPEND_ON_PADDING:
+    if kind in DEPEND_ON_PADDING:
         raise UserError(f"{place}: {depends_on_padding(kind)}")
 
 
@@ -204,7 +204,7 @@ def check_attention(kind: str, place: str) -> None:
     UserError
         If it is known not to be one matrix of tokens by tokens for each head.
     """
-    if kind in _NO_ATTENTION:
+    if kind in NO_ATTENTION:
         raise UserError(f"{place}: {no_attention(kind)}")
 
 
@@ -225,7 +225,7 @@ def layers_of(definition: dict[str, Any]) -> int | None:
         If its source cannot work.
     """
     config = _local_config(definition)
-    keys = ("num_hidden_layers", "n_layers", "num_layers")
+    keys = ("num_hidden_layers", "n_layers", "n_layer", "num_layers")
     return next((int(config[key]) for key in keys if key in config), None)
 
 
@@ -241,6 +241,10 @@ def shares_layers(definition: dict[str, Any]) -> bool:
     """
     family = FAMILIES.get(_local_config(definition).get("model_type"))
     return family is not None and family.shares_layers
+
+
+class NoGroups(UserError):
+    """A model has no layer groups by default."""
 
 
 def check_groups(
@@ -259,20 +263,20 @@ def check_groups(
 
     Raises
     ------
+    NoGroups
+        If the model is an ALBERT, or has fewer than 3 layers for the thirds.
     UserError
-        If the model is an ALBERT, has fewer than 3 layers for the thirds, or lacks a group's
-        last layer; or if its source cannot work.
+        If it lacks a group's last layer, or its source cannot work.
     """
     if shares_layers(definition):
-        raise UserError(
-            f"model {name}: ALBERT's layers share one set of weights, so there are no layer "
-            "groups; leave them out with figures.group_tasks: []"
+        raise NoGroups(
+            f"model {name}: ALBERT's layers share one set of weights, so there are no layer groups"
         )
     count = layers_of(definition)
     if count is None:
         return
     if groups is None and count < 3:
-        raise UserError(f"model {name}: has {count} layers, the thirds of landscape.groups need 3")
+        raise NoGroups(f"model {name}: has {count} layers, the thirds of landscape.groups need 3")
     for group, (first, last) in (groups or {}).items():
         if last >= count:
             raise UserError(
@@ -479,7 +483,7 @@ def tokenizer_files(folder: Path) -> list[Path]:
 
 def random_architectures() -> tuple[str, ...]:
     """Architectures of random models."""
-    return (*FAMILIES, "deberta-v2", "mpnet", "modernbert")
+    return (*FAMILIES, *GENERAL)
 
 
 def random_settings(place: str) -> tuple[str, dict[str, Any]]:

@@ -43,6 +43,10 @@ _DROPOUT_KEYS = (
 )
 
 
+# Tables of embeddings that are not within a module ``embeddings``, as decoders call them.
+_EMBEDDINGS = ("embeddings", "embed_tokens", "embed_positions", "word_embeddings", "wte", "wpe")
+
+
 @cache
 def _shared_groups() -> tuple[str, ...]:
     """Where groups of layers are that share their weights: ``albert_layer_groups``."""
@@ -55,8 +59,8 @@ def _shared_groups() -> tuple[str, ...]:
 
 @cache
 def _layer_name() -> re.Pattern[str]:
-    """The number of a layer, or of a group, in the name of a parameter."""
-    return re.compile(rf"(?:^|\.)(?:layers?|{'|'.join(_shared_groups())})\.(\d+)\.")
+    """The number of a layer (GPT-2's are in ``h``), or of a group, in the name of a parameter."""
+    return re.compile(rf"(?:^|\.)(?:layers?|h|{'|'.join(_shared_groups())})\.(\d+)\.")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -70,6 +74,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if Path(path).is_dir():
+        raise UserError(
+            f"{path}: is a folder, expected a safetensors file; the function fetch reads a folder, "
+            f"of several parts too: fetch('dir:{path}').weights"
+        )
     try:
         return load_file(path)
     except FileNotFoundError:
@@ -255,6 +264,8 @@ def classifier_of(
         for key in _DROPOUT_KEYS:
             if hasattr(config, key):
                 setattr(config, key, float(dropout))
+    if hasattr(config, "use_cache"):
+        config.use_cache = False  # keys and values of a text that would go on
     kind = classifier_class(config)
     if not kind._supports_sdpa:
         attention = "eager"
@@ -267,6 +278,11 @@ def classifier_of(
             parameter.fill_(torch.nan)
     check_supported(module)
     return module.eval()
+
+
+def reads_last_token(module: nn.Module) -> bool:
+    """Whether a classifier of transformers is a decoder's, whose ``score`` reads the last token."""
+    return isinstance(getattr(module, "score", None), nn.Linear)
 
 
 def check_supported(module: nn.Module) -> None:
@@ -573,7 +589,9 @@ def part_of(name: str, prefix: str) -> str:
     if layer is not None:
         return f"layer{layer:02d}"
     first = name.removeprefix(f"{prefix}.").split(".")[0]
-    return first if first in ("embeddings", "pooler") else "other"
+    if first in _EMBEDDINGS:
+        return "embeddings"
+    return first if first == "pooler" else "other"
 
 
 def shares_layers(module_or_names: nn.Module | Iterable[str]) -> bool:

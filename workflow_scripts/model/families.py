@@ -1,7 +1,8 @@
 """Families of encoders: one record each of how config.json and the weights name things.
 
 ``model/network.py`` computes these families, and trains them, from the record alone; any other
-encoder goes through transformers. A new family is a record here, entered in ``FAMILIES``.
+model goes through transformers. A new family is a record here, entered in ``FAMILIES``. The other
+architectures that are tested against transformers are in ``GENERAL``.
 
 Needs neither PyTorch nor transformers, whose import takes longer than many a job of a surface.
 """
@@ -96,8 +97,6 @@ class Family:
     dropouts : mapping of str to str
         Names of the dropout modules within a layer: of the ``attention`` weights, and of what
         ``attention_out`` and ``down`` give; a place without dropout is left out.
-    computed : bool
-        Whether ``model/network.py`` computes it; else only its sizes follow from the record.
     """
 
     model_type: str
@@ -112,7 +111,6 @@ class Family:
     layer: str = "encoder.layer.{layer}"
     parts: Mapping[str, str] = field(kw_only=True)
     dropouts: Mapping[str, str] = field(kw_only=True)
-    computed: bool = True
 
     @property
     def shares_layers(self) -> bool:
@@ -261,7 +259,6 @@ _DISTILBERT = Family(
         "output_norm": "output_layer_norm",
     },
     dropouts={"attention": "attention.dropout", "down": "ffn.dropout"},
-    computed=False,
 )
 
 FAMILIES = {
@@ -272,6 +269,48 @@ FAMILIES = {
     "distilbert": _DISTILBERT,
     "xlm-roberta": _XLM_ROBERTA,
     "camembert": _CAMEMBERT,
+}
+
+
+@dataclass(frozen=True)
+class General:
+    """An architecture that transformers computes, tested to give the numbers of transformers.
+
+    Attributes
+    ----------
+    decoder : bool
+        Whether a token's hidden state depends on the tokens before it alone; the head then reads
+        the last token.
+    keys : mapping of str to str
+        Keys of config.json by their BERT names, where it names them otherwise.
+    copies : mapping of str to str
+        Further keys, each with the BERT name of the one whose value random models have for it.
+    positions_after_padding : bool
+        As in ``Family``.
+    """
+
+    decoder: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
+    positions_after_padding: bool = False
+
+
+GENERAL = {
+    "mpnet": General(positions_after_padding=True),
+    "deberta-v2": General(),
+    "modernbert": General(),
+    "gpt2": General(
+        decoder=True,
+        keys={
+            "hidden_size": "n_embd",
+            "num_hidden_layers": "n_layer",
+            "num_attention_heads": "n_head",
+            "intermediate_size": "n_inner",
+            "max_position_embeddings": "n_positions",
+        },
+    ),
+    "llama": General(decoder=True, copies={"num_key_value_heads": "num_attention_heads"}),
+    "qwen2": General(decoder=True, copies={"num_key_value_heads": "num_attention_heads"}),
 }
 
 
@@ -421,7 +460,7 @@ def known_architecture(facts: Mapping[str, Any]) -> Architecture | None:
         ones, an unknown activation or a value of another type are left to transformers.
     """
     family = FAMILIES.get(facts.get("model_type"))
-    if family is None or not family.computed:
+    if family is None:
         return None
     if facts.get("is_decoder") or facts.get("add_cross_attention"):
         return None

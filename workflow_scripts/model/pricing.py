@@ -114,7 +114,14 @@ class Pricing:
         """Bytes of a checkpoint."""
         return FLOAT * self.shape.parameters
 
-    def model_cost(self, seconds: float, checkpoints: float, memory: float = 0, disk: float = 1e4):
+    def model_cost(
+        self,
+        seconds: float,
+        checkpoints: float,
+        memory: float = 0,
+        disk: float = 1e4,
+        on_host: float = 0,
+    ) -> Cost:
         """Cost of a job that runs a model.
 
         Parameters
@@ -125,8 +132,12 @@ class Pricing:
             Held in memory at a time, as multiples of the model's bytes.
         memory, disk : float
             Bytes besides.
+        on_host : float
+            Further checkpoints, held by the host even if a GPU runs the model.
         """
-        return Cost(seconds, RUNTIME["model"] + checkpoints * self.weights + memory, disk)
+        host = on_host * self.weights
+        memory += RUNTIME["model"] + checkpoints * self.weights + host
+        return Cost(seconds, memory, disk, host)
 
 
 def padded(lengths: np.ndarray, batches: list[np.ndarray]) -> tuple[float, float]:

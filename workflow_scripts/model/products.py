@@ -27,6 +27,11 @@ PRODUCTS = (
                 "and digests); null for a random model",
             ),
             Column("license", "as the source's README states it, else null"),
+            Column("datasets", "that the model was trained on, as its README lists them", "list"),
+            Column(
+                "sentence_embeddings",
+                "whether its README says that it was trained to embed sentences",
+            ),
             Column("random", "whether the weights are random instead of pre-trained"),
             Column("architecture", "Hugging Face's `model_type`"),
             Column("layers, hidden, heads, vocabulary", "sizes"),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.model.families import FAMILIES
+from workflow_scripts.model.families import FAMILIES, GENERAL
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _PADDING_SECOND_SPECIAL = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]
@@ -60,6 +60,10 @@ def random_facts(architecture: str, settings: dict[str, Any], vocabulary: int) -
         if family.token_types == 1:
             chosen["type_vocab_size"] = 1  # as in all of its pre-trained models
         chosen = {family.key(name): value for name, value in chosen.items()}
+    else:
+        general = GENERAL[architecture]
+        copies = {key: chosen[name] for key, name in general.copies.items()}
+        chosen = {general.keys.get(name, name): value for name, value in chosen.items()} | copies
     special = special_tokens(architecture)
     return chosen | {
         "pad_token_id": special.index("[PAD]"),
@@ -83,9 +87,8 @@ def special_tokens(architecture: str) -> list[str]:
     Where positions count from behind the padding token's id, as in RoBERTa, that id is 1; MPNet
     takes it for 1 whatever the configuration says.
     """
-    family = FAMILIES.get(architecture)
-    second = architecture == "mpnet" or (family is not None and family.positions_after_padding)
-    return _PADDING_SECOND_SPECIAL if second else _SPECIAL
+    record = FAMILIES.get(architecture) or GENERAL[architecture]
+    return _PADDING_SECOND_SPECIAL if record.positions_after_padding else _SPECIAL
 
 
 def random_tokenizer(architecture: str, vocab_size: int | None):

@@ -19,7 +19,12 @@ from workflow_scripts.common.device import chosen_token_budget
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.model import network
 from workflow_scripts.model.architecture import Classifier, architecture_of
-from workflow_scripts.model.encoder import check_own_layers, layer_count, layer_modules
+from workflow_scripts.model.encoder import (
+    check_own_layers,
+    layer_count,
+    layer_modules,
+    reads_last_token,
+)
 from workflow_scripts.model.families import Architecture
 from workflow_scripts.model.network import (
     Operations,
@@ -51,7 +56,28 @@ def padded_forward(module: nn.Module, pad_id: int, device: torch.device) -> Forw
     pad_id : int
         Token that fills up the shorter examples of a batch.
     """
-    return lambda encoded, indices: module(**collate(encoded, indices, pad_id, device)).logits
+    return lambda encoded, indices: own_logits(module, collate(encoded, indices, pad_id, device))
+
+
+def own_logits(module: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    """Logits [N, K] by the forward pass of a classifier of transformers.
+
+    A decoder's classifier reads the last token. transformers takes for it the last one that is
+    not the padding token, which is another one where that token also ends a text, as GPT-2's does.
+    Here it is the last one of the mask.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Classifier of transformers.
+    batch : dict of str to Tensor
+        Its inputs, as ``collate`` makes them, padded on the right.
+    """
+    if not reads_last_token(module):
+        return module(**batch).logits
+    states = module.base_model(**batch).last_hidden_state
+    last = batch["attention_mask"].sum(1) - 1
+    return module.score(states[torch.arange(len(last), device=last.device), last])
 
 
 def packed_forward(module: nn.Module, device: torch.device, operations: Operations) -> Forward:
@@ -199,7 +225,7 @@ class Runner:
 
     def _own_forward(self) -> list[Tensor]:
         with torch.autocast(self.device.type, self.dtype, self.dtype != torch.float32):
-            return [self.module(**batch).logits.float() for batch in self._inputs]
+            return [own_logits(self.module, batch).float() for batch in self._inputs]
 
     def _pack(self, batch: np.ndarray) -> Packed:
         return pack(self._architecture, self._examples, batch, self.device)
@@ -327,14 +353,15 @@ def target_states(
 
     Yields
     ------
-    Tensor of shape [m, d]: hidden states of the examples' first tokens; where labels belong to
-    words the means of their tokens, [m, 2 d] for pairs, in the order of ``encoded.labels_of``.
+    Tensor of shape [m, d]: hidden states of the examples' first tokens, of a decoder their last
+    ones, which its classifier reads; where labels belong to words the means of their tokens, [m, 2 d] for pairs, in the order of ``encoded.labels_of``.
     """
     lengths = encoded.lengths[examples]
     firsts = np.cumsum(lengths) - lengths
+    read = np.cumsum(lengths) - 1 if reads_last_token(module) else firsts
     for states in hidden_states(module, encoded, examples, pad_id):
         if encoded.targets is None:
-            yield states[torch.from_numpy(firsts).to(states.device)]
+            yield states[torch.from_numpy(read).to(states.device)]
         else:
             yield _target_means(states, encoded, examples, firsts)
 
@@ -500,7 +527,7 @@ def attentions(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
     def forward():
         try:
             with torch.no_grad():
-                module(**batch)
+                module.base_model(**batch)
             results.put(None)
         except _Abandoned:
             pass
@@ -557,7 +584,7 @@ def _source(module: nn.Module) -> tuple[type, int] | None:
 def _all_layers(module: nn.Module, batch: dict[str, Tensor]) -> Iterator[Tensor]:
     try:
         with torch.no_grad():
-            output = module(**batch, output_attentions=True)
+            output = module.base_model(**batch, output_attentions=True)
     except TypeError as error:
         if "output_attentions" not in str(error):
             raise
@@ -571,6 +598,6 @@ def _present(attention: Tensor | None, module: nn.Module) -> Tensor:
         return attention
     raise UserError(
         f"{type(module).__name__} returns no attention [N, H, T, T] with "
-        f"{module.config._attn_implementation!r} attention; expected an encoder with softmax "
+        f"{module.config._attn_implementation!r} attention; expected a model with softmax "
         "attention, built with 'eager'"
     )

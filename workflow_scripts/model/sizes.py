@@ -183,12 +183,12 @@ def _shape_in(config: Path) -> Shape:
 
 # What families that are not registered call BERT's keys.
 _OTHER_KEYS = {
-    "hidden_size": ("hidden_size", "dim", "d_model"),
-    "num_hidden_layers": ("num_hidden_layers", "n_layers", "num_layers"),
-    "num_attention_heads": ("num_attention_heads", "n_heads"),
-    "intermediate_size": ("intermediate_size", "hidden_dim"),
+    "hidden_size": ("hidden_size", "dim", "d_model", "n_embd"),
+    "num_hidden_layers": ("num_hidden_layers", "n_layers", "n_layer", "num_layers"),
+    "num_attention_heads": ("num_attention_heads", "n_heads", "n_head"),
+    "intermediate_size": ("intermediate_size", "hidden_dim", "n_inner"),
     "vocab_size": ("vocab_size",),
-    "max_position_embeddings": ("max_position_embeddings",),
+    "max_position_embeddings": ("max_position_embeddings", "n_positions"),
     "type_vocab_size": ("type_vocab_size",),
 }
 _OPTIONAL = ("intermediate_size", "max_position_embeddings", "type_vocab_size")

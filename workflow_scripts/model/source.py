@@ -44,8 +44,10 @@ from workflow_scripts.model.encoder import (
     part_of,
     quiet,
     read_config,
+    reads_last_token,
 )
 from workflow_scripts.model.random_model import random_config, random_tokenizer
+from workflow_scripts.model.running import own_logits
 from workflow_scripts.model.text import Tokenizer, collate, encode, tokenizer_of
 
 log = logging.getLogger("tunescape")
@@ -120,6 +122,10 @@ class Pretrained:
         Digest of the source's weights; None for random ones.
     revision, license : str or None
         Commit of a hub source; license that the model's README names.
+    datasets : list of str
+        Data that the model was trained on, as its README lists them.
+    sentence_embeddings : bool
+        Whether the README says that it was trained to embed sentences.
     """
 
     config: dict[str, Any]
@@ -131,6 +137,8 @@ class Pretrained:
     sha256: str | None
     revision: str | None
     license: str | None
+    datasets: list[str]
+    sentence_embeddings: bool
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -144,6 +152,8 @@ class Pretrained:
             "revision": self.revision,
             "sha256": self.sha256,
             "license": self.license,
+            "datasets": self.datasets,
+            "sentence_embeddings": self.sentence_embeddings,
             "random": self.sha256 is None,
             "architecture": config.model_type,
             "layers": config.num_hidden_layers,
@@ -210,7 +220,10 @@ def fetch(source: str, sha256: str | None = None, attention: bool = False) -> Pr
             ignored=_unused(folder, module.base_model_prefix, set(weights)),
             sha256=digest,
             revision=parsed.revision,
-            license=_license(folder),
+            license=(_listed_in_readme(folder, "license") or [None])[0],
+            datasets=_listed_in_readme(folder, "datasets"),
+            sentence_embeddings="sentence-transformers"
+            in (*_listed_in_readme(folder, "library_name"), *_listed_in_readme(folder, "tags")),
         )
 
 
@@ -232,18 +245,36 @@ def _check_forward(module, tokenizer: Tokenizer, attention: bool, source: str) -
     both = collate(encoded, np.arange(2), tokenizer.pad_token_id)
     try:
         with torch.no_grad(), quiet():
-            alone, padded = module(**short).logits[0], module(**both).logits[0]
+            alone, padded = own_logits(module, short)[0], own_logits(module, both)[0]
+            read = _read_by_transformers(module, short)
             layers = module(**short, output_attentions=True).attentions if attention else None
     except Exception as error:
         # Each architecture has requirements of its own.
         raise UserError(
             f"{source}: architecture {kind!r} is not supported: {one_line(error)[:200]}"
         ) from None
-    if not (padded - alone).abs().max() <= _MOST_BY_PADDING * alone.abs().max() + 1e-6:
+    most = alone.abs().max()
+    if not (read - alone).abs().max() <= 1e-5 * most + 1e-6:
+        raise UserError(
+            f"{source}: architecture {kind!r} is not supported: its classifier reads another token "
+            "than the last"
+        )
+    if not (padded - alone).abs().max() <= _MOST_BY_PADDING * most + 1e-6:
         raise UserError(f"{source}: {depends_on_padding(kind)}")
     square = short["input_ids"].shape[-1:] * 2
     if attention and not (layers and all(a is not None and a.shape[2:] == square for a in layers)):
         raise UserError(f"{source}: {no_attention(kind)}")
+
+
+def _read_by_transformers(module, example: dict[str, Tensor]) -> Tensor:
+    """Logits of one example by the classifier of transformers; of a decoder's last token."""
+    padding = module.config.pad_token_id
+    if reads_last_token(module):
+        module.config.pad_token_id = None  # else the last one that is not this token
+    try:
+        return module(**example).logits[0]
+    finally:
+        module.config.pad_token_id = padding
 
 
 def _random(source: Source) -> Pretrained:
@@ -262,6 +293,8 @@ def _random(source: Source) -> Pretrained:
         sha256=None,
         revision=None,
         license=None,
+        datasets=[],
+        sentence_embeddings=False,
     )
 
 
@@ -462,6 +495,8 @@ def read_tokenizer(folder: Path):
         raise UserError(f"{folder}: tokenizer: {one_line(error)[:300]}") from None
     if not tokenizer.is_fast:
         raise UserError(f"{folder}: tokenizer: no fast tokenizer (tokenizer.json) for it")
+    if tokenizer.pad_token_id is None and tokenizer.eos_token is not None:
+        tokenizer.pad_token = tokenizer.eos_token  # as usual for GPT-2 and Llama, which have none
     if tokenizer.pad_token_id is None:
         raise UserError(f"{folder}: tokenizer: has no padding token")
     return tokenizer
@@ -597,11 +632,16 @@ def digest_of(weights: dict[str, Tensor], *texts: str) -> str:
     return digest.hexdigest()
 
 
-def _license(folder: Path) -> str | None:
-    """License that the header of a model's README names."""
+def _listed_in_readme(folder: Path, key: str) -> list[str]:
+    """Values of a key in the header of a model's README: one, or a list; none without it."""
     readme = folder / "README.md"
     if not readme.is_file():
-        return None
-    head = re.match(r"---\n(.*?)\n---", readme.read_text("utf-8", errors="replace"), re.DOTALL)
-    found = head and re.search(r"^license:\s*(\S+)\s*$", head[1], re.MULTILINE)
-    return found[1] if found else None
+        return []
+    head = re.match(r"---\n(.*?\n)---", readme.read_text("utf-8", errors="replace"), re.DOTALL)
+    found = head and re.search(
+        rf"^{key}:[ \t]*(?:(\S.*)|((?:\n[ \t]*- .*)+))$", head[1], re.MULTILINE
+    )
+    if not found:
+        return []
+    values = found[1].strip("[]").split(",") if found[1] else found[2].strip().split("\n")
+    return [value.strip().removeprefix("- ").strip("'\" ") for value in values]

@@ -40,6 +40,10 @@ class Targets:
     empty: int
 
 
+# Settings that ``fetch_model`` writes beside a tokenizer.
+_NEEDED = ("model_input_names", "model_max_length")
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Tokens of N examples, without padding.
@@ -114,9 +118,15 @@ def load_tokenizer(model_dir: Path) -> Tokenizer:
         If one of its files is missing or cannot be read.
     """
     file = Path(model_dir) / "tokenizer.json"
+    settings_file = file.with_name("tokenizer_config.json")
     try:
-        text = file.read_text(encoding="utf-8")
-        return tokenizer_of(text, read_json(file.with_name("tokenizer_config.json")))
+        text, settings = file.read_text(encoding="utf-8"), read_json(settings_file)
+        if missing := [key for key in _NEEDED if key not in settings]:
+            raise UserError(
+                f"{settings_file}: has no {' and no '.join(missing)}, as files of transformers may "
+                f"have none; the function fetch reads them: fetch('dir:{model_dir}').tokenizer"
+            )
+        return tokenizer_of(text, settings)
     except UserError:
         raise
     except Exception as error:
@@ -168,7 +178,7 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
     Raises
     ------
     UserError
-        If ``max_length`` is more than the model takes.
+        If ``max_length`` is more than the model takes, or an example has no token.
     KeyError
         If a column is missing.
     """
@@ -186,6 +196,9 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
     rows = tokenizer.backend.encode_batch(
         texts[0] if len(texts) == 1 else list(zip(*texts, strict=True))
     )
+    for text, row in zip(texts[0], rows, strict=True):
+        if not len(row):
+            raise UserError(f"the tokenizer makes no token of the text {text[:40]!r}")
     return Encoded(
         input_ids=[row.ids for row in rows],
         token_type_ids=[row.type_ids for row in rows] if tokenizer.takes_types else None,

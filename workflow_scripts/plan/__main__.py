@@ -65,8 +65,13 @@ def chosen_machine(arguments: argparse.Namespace, settings: Config, hidden: int,
     return found, note if settings.compute.device == "cuda" and not here else ""
 
 
-def plan(arguments: argparse.Namespace) -> str:
-    """The plan as text.
+def plan(arguments: argparse.Namespace):
+    """The plan that a command line asks for, a ``report.Plan``.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        Of ``parser``.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def plan(arguments: argparse.Namespace) -> str:
     from workflow_scripts.model.pricing import Pricing
     from workflow_scripts.model.sizes import shape_in, shape_of
     from workflow_scripts.plan.jobs import planned_jobs, priced, schedule
-    from workflow_scripts.plan.report import text
+    from workflow_scripts.plan.report import Plan
     from workflow_scripts.plan.sizes import given_lengths, lengths_of
     from workflow_scripts.rebuilds.libraries import other_versions
 
@@ -113,7 +118,7 @@ def plan(arguments: argparse.Namespace) -> str:
     if run.is_dir():
         with contextlib.chdir(run):
             there = other_versions()
-    return text(settings, facts, lengths, machine, note, jobs, ends, there, arguments.submit)
+    return Plan(settings, facts, lengths, machine, note, jobs, ends, there, arguments.submit)
 
 
 def _named(text: str, option: str, known: dict) -> tuple[str, str]:
@@ -143,12 +148,12 @@ def _count(text: str) -> int:
 _count.__name__ = "number of 1 or more"
 
 
-def main() -> None:
-    """Print the plan that the command line asks for."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line's options."""
+    options = argparse.ArgumentParser(
         prog="python -m workflow_scripts.plan", description=__doc__.split("\n")[0]
     )
-    add = parser.add_argument
+    add = options.add_argument
     add("--configfile", nargs="+", type=Path, default=[], help="experiment, as for snakemake")
     add("--directory", type=Path, default=Path(), help="that of the run (default: here)")
     add("--cores", type=_count, help="processor cores (default: all)")
@@ -166,8 +171,15 @@ def main() -> None:
         metavar="TASK=TRAIN,DEV,TOKENS",
         help="examples of a task that is not here, and their mean length",
     )
+    return options
+
+
+def main() -> None:
+    """Print the plan that the command line asks for."""
+    from workflow_scripts.plan.report import text
+
     try:
-        print(plan(parser.parse_args()))
+        print(text(plan(parser().parse_args())))
     except UserError as error:
         sys.exit(f"plan: {error}")
 

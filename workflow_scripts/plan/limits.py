@@ -64,7 +64,8 @@ class Limits:
                 return 0
             weights = self._pricing(wildcards["model"]).weights
             on_host = RUNTIME["model"] + CUDA_BYTES + HELD * weights
-            return round(HEADROOM * min(cost.memory, on_host if gpus else np.inf) / 1e6)
+            held = min(cost.memory, on_host + cost.host) if gpus else cost.memory
+            return round(HEADROOM * held / 1e6)
 
         if callable(least):
             return lambda wildcards, input, attempt: max(

@@ -1,6 +1,7 @@
 """A plan as text."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from workflow_scripts.common.costs import BETWEEN, SHARES, START, Lengths, Machine
 from workflow_scripts.experiment.config import Config
@@ -10,22 +11,14 @@ from workflow_scripts.plan.jobs import PricedJob
 from workflow_scripts.stages import STAGES
 
 
-def text(
-    settings: Config,
-    models: list[tuple[str, Shape, str]],
-    lengths: dict[str, dict[str, Lengths]],
-    machine: Machine,
-    note: str,
-    jobs: list[PricedJob],
-    ends: dict[str, float],
-    other_versions: dict[str, int],
-    submit: float = 0.0,
-) -> str:
-    """The plan: a table by stage, and what it rests on.
+@dataclass(frozen=True)
+class Plan:
+    """What a run will take, and what that rests on.
 
     Parameters
     ----------
     settings : Config
+        Of the experiment.
     models : list of tuple
         Name of each model, its sizes, and their source.
     lengths : dict of str to dict of str to Lengths
@@ -44,8 +37,29 @@ def text(
     submit : float
         Seconds that a cluster adds to each of its jobs, included in ``jobs``.
     """
+
+    settings: Config
+    models: list[tuple[str, Shape, str]]
+    lengths: dict[str, dict[str, Lengths]]
+    machine: Machine
+    note: str
+    jobs: list[PricedJob]
+    ends: dict[str, float]
+    other_versions: dict[str, int]
+    submit: float = 0.0
+
+
+def summary(plan: Plan) -> str:
+    """Jobs, time, disk and memory in one line."""
+    _, jobs, *_, after, disk, memory = _row("total", plan.jobs, plan.ends)
+    return f"{jobs} jobs, {after}, {disk} of disk, {memory} of memory"
+
+
+def text(plan: Plan) -> str:
+    """The plan: a table by stage, and what it rests on."""
+    settings, machine, jobs = plan.settings, plan.machine, plan.jobs
     lines = [f"plan of experiment {settings.experiment.name}, from nothing to all figures", ""]
-    lines += table(jobs, ends, machine)
+    lines += table(jobs, plan.ends, machine)
     at_once = max(1, min(machine.gpus, machine.cores) if machine.gpu else machine.cores)
     at_once = at_once if machine.gpu else max(1, machine.cores // settings.compute.threads)
     lines += ["", "rests on"]
@@ -59,12 +73,12 @@ def text(
         if machine.gpu
         else f"- {at_once} {'job' if at_once == 1 else 'jobs'} at a time on {machine.cores} cores"
     )
-    for name, shape, source in models:
+    for name, shape, source in plan.models:
         lines.append(
             f"- model {name}: {shape.layers} layers, {shape.hidden} wide, "
             f"{shape.parameters / 1e6:,.1f} million parameters ({source})"
         )
-        for task, of in lengths[name].items():
+        for task, of in plan.lengths[name].items():
             lines.append(
                 f"- task {task}: {len(of.train):,} training examples of {of.train.mean():.1f} "
                 f"tokens, {len(of.dev):,} dev of {of.dev.mean():.1f} ({of.source})"
@@ -75,16 +89,16 @@ def text(
     lines.append(f"- share of the rate that is reached: {reached} ({known})")
     starts = ", ".join(f"{kind} {seconds:g} s" for kind, seconds in START.items())
     lines.append(f"- start of a job: {starts}; between jobs {BETWEEN:g} s")
-    if submit:
+    if plan.submit:
         remote = sum(not one.job.local for one in jobs)
         lines.append(
-            f"- {remote:,} jobs are submitted, each {submit:g} s longer than on one machine; the "
-            f"other {len(jobs) - remote:,} run beside Snakemake"
+            f"- {remote:,} jobs are submitted, each {plan.submit:g} s longer than on one machine; "
+            f"the other {len(jobs) - remote:,} run beside Snakemake"
         )
     lines.append("- every file is made; nothing waits in a queue or for a download")
-    lines += [f"note: {note}"] if note else []
+    lines += [f"note: {plan.note}"] if plan.note else []
     lines += [f"note: left out: {what}" for what in left_out(settings)]
-    for library, files in other_versions.items():
+    for library, files in plan.other_versions.items():
         then = "made again" if settings.rebuild.on_library_change else "kept"
         lines.append(f"note: {files} results were made with {library}: {then}")
     return "\n".join(lines)

@@ -8,10 +8,15 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
-from workflow_scripts.common.errors import UserError, nearest
+from workflow_scripts.common.errors import UserError, listed, nearest
 from workflow_scripts.common.provenance import ROOT, reached_by
-from workflow_scripts.rebuilds.records import damaged_outputs, read_output_record
+from workflow_scripts.rebuilds.records import (
+    damaged_outputs,
+    read_output_record,
+    recorded_outputs,
+)
 from workflow_scripts.rebuilds.warnings import deleted_intermediates
 
 
@@ -26,16 +31,35 @@ def _explain(arguments: argparse.Namespace) -> str:
 def _import(arguments: argparse.Namespace) -> str:
     from workflow_scripts.rebuilds.import_results import import_results
 
-    os.chdir(arguments.directory)
+    _enter(arguments.directory)
     done = import_results()
+    if not (done.as_recorded or done.inputs_differ or done.damaged):
+        return "nothing to import: Snakemake knows all results of this folder"
     lines = [f"{len(done.as_recorded)} files imported from their records"]
     lines += [f"to be rebuilt, its inputs have changed: {o}" for o in done.inputs_differ]
     lines += [f"left alone, its content is not that of its record: {o}" for o in done.damaged]
     return "\n".join(lines)
 
 
+def _enter(directory: Path) -> None:
+    """Go to a run's folder.
+
+    Raises
+    ------
+    UserError
+        If it has no results.
+    """
+    if directory.is_dir():
+        os.chdir(directory)
+        if any(True for _ in recorded_outputs()):
+            return
+    runs = sorted(path.parent.as_posix() for path in ROOT.glob("runs/*/results"))
+    near = f"; results are in: {listed(runs)}" if runs else ""
+    raise UserError(f"--directory: got {directory}, which has no results{near}")
+
+
 def _check(arguments: argparse.Namespace) -> str:
-    os.chdir(arguments.directory)
+    _enter(arguments.directory)
     damaged, checked = damaged_outputs()
     done = "deleted" if arguments.delete else "damaged"
     lines = [f"{done}: {o} ({read_output_record(o).get('rule')})" for o in damaged]
@@ -65,6 +89,13 @@ def _reached(arguments: argparse.Namespace) -> str:
     return "\n".join(map(str, reached_by(arguments.script)))
 
 
+def _of_a_run(command: argparse.ArgumentParser, does: Any, configfile: str) -> None:
+    """Options that Snakemake takes too, so that its command line can be copied."""
+    command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
+    command.add_argument("--configfile", nargs="+", type=Path, default=[], help=configfile)
+    command.set_defaults(does=does)
+
+
 def main() -> None:
     """``python -m workflow_scripts.rebuilds explain | import | check | reached``."""
     parser = argparse.ArgumentParser(
@@ -74,22 +105,20 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("explain", help="say why an output is stale or fresh")
     command.add_argument("output", help="such as results/figures/minilm/figure1.pdf")
-    command.add_argument("--configfile", nargs="+", type=Path, default=[])
-    command.set_defaults(does=_explain)
-    command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
+    _of_a_run(command, _explain, "experiment, as for snakemake")
     command = commands.add_parser("import", help="import results that Snakemake has no record of")
-    command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
-    command.set_defaults(does=_import)
+    _of_a_run(command, _import, "taken as snakemake takes it; of no account, as records say all")
     command = commands.add_parser("check", help="find files that were edited, damaged or deleted")
-    command.add_argument("--directory", type=Path, default=Path("."), help="the run's folder")
     command.add_argument("--delete", action="store_true", help="so that they are rebuilt")
-    command.set_defaults(does=_check)
+    _of_a_run(command, _check, "taken as snakemake takes it; of no account, as records say all")
     command = commands.add_parser("reached", help="list what a script's hash covers")
     command.add_argument("script", help="such as workflow_scripts/landscape/evaluate_rows.py")
     command.set_defaults(does=_reached)
     arguments = parser.parse_args()
     try:
-        print(arguments.does(arguments))
+        print(arguments.does(arguments), flush=True)
+    except BrokenPipeError:  # of `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
         sys.exit(f"rebuilds: {error}")
 

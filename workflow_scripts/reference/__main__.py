@@ -9,11 +9,12 @@ smoke experiment for each key of the configuration.
 
 import argparse
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
-from workflow_scripts.reference import config, outputs
+from workflow_scripts.reference import architectures, config, outputs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,19 +45,31 @@ def filled(text: str, part: str, content: str) -> str:
 
 def documents() -> dict[str, str]:
     """Every generated file but the table of rebuilds, by its path below the repository."""
-    page = (ROOT / "docs/reference/outputs.md").read_text(encoding="utf-8")
-    for part, content in (
-        ("tree", outputs.tree()),
-        ("sections", outputs.sections()),
-        ("figures", outputs.figures()),
-    ):
-        page = filled(page, part, content)
+    pages = {
+        "README.md": {"architectures": architectures.summary},
+        "docs/reference/architectures.md": {
+            "tested": architectures.tested,
+            "refused": architectures.refused,
+        },
+        "docs/reference/outputs.md": {
+            "tree": outputs.tree,
+            "sections": outputs.sections,
+            "figures": outputs.figures,
+        },
+    }
     return {
         "config.yaml": config.default(yaml.safe_load((ROOT / "config.yaml").read_text())),
         "docs/reference/config.md": config.page(),
         "docs/reference/config.schema.json": config.schema(),
-        "docs/reference/outputs.md": page,
+        **{path: _filled(path, parts) for path, parts in pages.items()},
     }
+
+
+def _filled(path: str, parts: dict[str, Callable[[], str]]) -> str:
+    page = (ROOT / path).read_text(encoding="utf-8")
+    for part, content in parts.items():
+        page = filled(page, part, content())
+    return page
 
 
 def main() -> None:

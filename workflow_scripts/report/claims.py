@@ -319,7 +319,8 @@ def no_loss_barrier(e: TaskEvidence) -> list[Conclusion]:
     for start, some in _both(e).items():
         if not some:
             continue
-        number = statistics.across_runs([statistics.barrier_interval(run.path) for run in some])
+        each = [statistics.barrier_interval(run.path) for run in some]
+        number = statistics.across_runs(each).clipped(0)
         measure = f"largest rise of the loss between start and end, {start}, nats"
         if start == "scratch":
             rows.append(reported(measure, number, len(some)))

@@ -5,7 +5,7 @@ from typing import Any
 from workflow_scripts.common.files import File
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.titles import task_titles
-from workflow_scripts.finetune.files import score_files, scored
+from workflow_scripts.finetune.files import outcome_files, scored
 from workflow_scripts.finetune.runs import Run
 from workflow_scripts.landscape.surfaces import layer_groups
 from workflow_scripts.rollback.files import first_of_each, group_runs, layer_runs, rollback_file
@@ -29,7 +29,7 @@ FIGURES = (
         "figures/draw_rollback_table",
         inputs=lambda settings: {
             "tables": _drawn(group_runs(settings), "groups"),
-            "scores": score_files(first_of_each(group_runs(settings))),
+            "scores": outcome_files(first_of_each(group_runs(settings))),
         },
         spec=lambda settings: {
             "tasks": task_titles(settings),
@@ -52,7 +52,7 @@ FIGURES = (
         "figures/draw_layer_rollback",
         inputs=lambda settings: {
             "tables": _drawn(layer_runs(settings), "layers"),
-            "scores": score_files(first_of_each(layer_runs(settings))),
+            "scores": outcome_files(first_of_each(layer_runs(settings))),
         },
         spec=lambda settings: {
             "tasks": task_titles(settings),

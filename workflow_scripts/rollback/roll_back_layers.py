@@ -68,7 +68,7 @@ def roll_back_layers(
     with reproducible(context) as device:
         budget = chosen_token_budget(context["token_budget"], device)
         read = read_examples(loaded_tokenizer, [dev], [card], examples, seed, max_length)
-        before, after = load_pair(config.parent, [card], (start, end), device)
+        before, after = load_pair(config.parent, [card, card], (start, end), device)
         batches = grouped_batches(read.lengths, groups, budget, seed)
 
         def rows() -> Iterator[BatchRows]:

@@ -1,6 +1,6 @@
 """Write an experiment for your own task, and model, after a look at their files.
 
-python -m workflow_scripts.experiment.own --task /data/reviews --model /models/bert
+python -m workflow_scripts.plan.own --task /data/reviews --model /models/bert
 """
 
 import argparse
@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sys
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from workflow_scripts.data.examples import Examples, classes, examples_of
 from workflow_scripts.data.table_files import read_table_file
 from workflow_scripts.experiment.yaml_file import read_yaml
 from workflow_scripts.model.checks import check_model, layers_of, read_config_file
+from workflow_scripts.plan import report
+from workflow_scripts.plan.__main__ import parser, plan
 
 _ROOT = Path(__file__).resolve().parents[2]
 # Names that a label's column often has, tried if there is no column `label`.
@@ -91,7 +94,7 @@ def own_experiment(
     name = name or task_name
     experiment: dict[str, object] = {"name": name, "tasks": [task_name]}
     lines = [
-        f"# {name}: written by python -m workflow_scripts.experiment.own",
+        f"# {name}: written by python -m workflow_scripts.plan.own",
         "# Everything else is as config.yaml has it; any of its keys may be set here.",
         "#",
         *(f"# {line}" for line in _described(task_name, read)),
@@ -222,12 +225,33 @@ def write_experiment(text: str, path: Path) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 
 
+def plan_of(name: str, text: str) -> report.Plan:
+    """The plan of an experiment that is not written yet, for this machine.
+
+    Raises
+    ------
+    UserError
+        If it cannot run.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{name}.yaml")
+        path.write_text(text, encoding="utf-8")
+        options = ["--configfile", str(path), "--directory", str(Path("runs", name))]
+        return plan(parser().parse_args(options))
+
+
+def with_cost(text: str, cost: str) -> str:
+    """An experiment's text with the line on its cost as the last of the comments."""
+    comments, settings = text.split("\n\n", 1)
+    return f"{comments}\n# {cost}\n\n{settings}"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m workflow_scripts.experiment.own", description=__doc__.split("\n")[0]
+    options = argparse.ArgumentParser(
+        prog="python -m workflow_scripts.plan.own", description=__doc__.split("\n")[0]
     )
-    add = parser.add_argument
+    add = options.add_argument
     add("--task", required=True, help="folder with train and dev files, or TRAIN,DEV")
     add("--model", help="folder of a pre-trained model (default: the embedded one)")
     add("--name", help="name of the experiment, or path of its file (default: the task's)")
@@ -235,7 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
     add("--text", nargs="+", help="columns of the text, one or two")
     add("--dev-split", help="file of the folder that is the dev set")
     add("--unlabeled", choices=("refuse", "drop"), help="rows without a label (default: refuse)")
-    given = parser.parse_args(arguments)
+    given = options.parse_args(arguments)
     columns = {
         key: value
         for key in ("label", "text", "dev_split", "unlabeled")
@@ -249,14 +273,22 @@ def main(arguments: list[str] | None = None) -> None:
             raise UserError(f"NAME: got {name!r}, allowed: letters, digits, '-', '_' and '.'")
         name, text = own_experiment(given.task, given.model, name, columns)
         path = path or Path("experiments", f"{name}.yaml")
+        planned, problem = None, ""
+        try:
+            planned = plan_of(name, text)
+            text = with_cost(text, f"Planned on this machine: {report.summary(planned)}")
+        except UserError as error:
+            problem = str(error).replace("\n", "; ")
         write_experiment(text, path)
     except UserError as error:
         sys.exit(f"own: {error}")
-    print(text)
     target = shlex.quote(f"EXPERIMENT={path}")
-    print(
-        f"Written to {path}. Plan it, then draw it:\n  make plan {target}\n  make figures {target}"
-    )
+    print(f"{text}\nWritten to {path}.\n")
+    if planned is None:
+        sys.exit(f"own: it cannot run as it is: {problem}")
+    print(f"{report.text(planned)}\n")
+    print(f'Plan it again, for another machine, with\n  make plan {target} PLAN="--gpu h100"')
+    print(f"and draw all figures and tables with\n  make figures {target}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """An experiment for one's own task and model, written after a look at their files."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from tests.data.conftest import singles, write_rows
 from tests.workflow.conftest import ROOT
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.data.tasks import read_task
-from workflow_scripts.experiment.own import main, own_experiment, write_experiment
 from workflow_scripts.experiment.yaml_file import read_yaml
 from workflow_scripts.model.fetch_model import fetch_model
+from workflow_scripts.plan.jobs import planned_jobs
+from workflow_scripts.plan.own import main, own_experiment, write_experiment
 
 
 @pytest.fixture
@@ -68,7 +70,14 @@ def test_a_model_is_the_third_line(reviews, model):
     assert "Model tiny_bert: bert, 3 layers, width 32" in comments(text)
 
 
-def test_what_is_written_can_be_read_as_a_task(reviews, tmp_path, monkeypatch, capsys):
+def enough(folder):
+    """As many examples as a surface of the default takes."""
+    write_rows(folder / "train.tsv", singles(["good", "bad"] * 30))
+    write_rows(folder / "dev.tsv", singles(["good", "bad", "good"] * 20))
+
+
+def test_what_is_written_can_be_read_as_a_task(reviews, tmp_path, monkeypatch, capfd):
+    enough(reviews)
     monkeypatch.chdir(reviews.parent)
     path = tmp_path / "my own.yaml"
     with pytest.raises(SystemExit, match=r"own: NAME: got 'my own', allowed: letters"):
@@ -77,11 +86,44 @@ def test_what_is_written_can_be_read_as_a_task(reviews, tmp_path, monkeypatch, c
     main(["--task", "reviews", "--name", str(path)])
     values = read_yaml(path).values
     assert values["experiment"]["name"] == "mine"
-    assert read_task(values["tasks"]["reviews"]["source"]).card["train"] == 12
-    out = capsys.readouterr().out
+    assert read_task(values["tasks"]["reviews"]["source"]).card["train"] == 60
+    out = capfd.readouterr().out
     assert path.read_text() in out
-    assert f"make plan EXPERIMENT={path}\n" in out
+    assert f'make plan EXPERIMENT={path} PLAN="--gpu h100"\n' in out
     assert f"make figures EXPERIMENT={path}\n" in out
+
+
+def test_the_plan_of_what_was_written_is_printed(reviews, tmp_path, capfd):
+    enough(reviews)
+    path = tmp_path / "mine.yaml"
+    main(["--task", str(reviews), "--name", str(path)])
+    out = capfd.readouterr().out
+    # Between the experiment and the command that draws it.
+    order = [f"Written to {path}.", "plan of experiment mine, from nothing to all figures"]
+    cost = next(line for line in out.split("\n") if line.startswith("# Planned on this machine"))
+    assert cost in path.read_text().split("\n")
+    order += ["done after", "task reviews: 60 training examples", "make figures"]
+    places = [out.index(words) for words in order]
+    assert places == sorted(places)
+    total = next(line.split() for line in out.split("\n") if line.startswith("total "))
+    assert int(total[1]) == len(planned_jobs([path]))
+    assert re.fullmatch(
+        rf"# Planned on this machine: {total[1]} jobs, .* of disk, .* of memory", cost
+    )
+
+
+def test_an_experiment_that_cannot_be_planned_is_reported_by_the_plan(reviews, tmp_path, capfd):
+    path = tmp_path / "mine.yaml"
+    with pytest.raises(SystemExit) as error:
+        main(["--task", str(reviews), "--name", str(path)])
+    out, _ = capfd.readouterr()
+    assert f"Written to {path}." in out
+    assert "make figures" not in out
+    asked = read_yaml(ROOT / "config.yaml").values["landscape"]["train_examples"]
+    problem = f"landscape.train_examples asks for {asked} examples, the file has 12"
+    assert problem in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "Planned" not in path.read_text()
 
 
 def test_nothing_is_overwritten(reviews, tmp_path):
@@ -142,7 +184,8 @@ def test_what_cannot_work_is_refused_in_one_line(arguments, words, reviews, tmp_
 
 
 def test_it_runs_as_a_command(reviews, tmp_path):
-    command = [sys.executable, "-m", "workflow_scripts.experiment.own", "--task", str(reviews)]
+    enough(reviews)
+    command = [sys.executable, "-m", "workflow_scripts.plan.own", "--task", str(reviews)]
     done = subprocess.run(
         [*command, "--name", str(tmp_path / "mine.yaml")],
         cwd=ROOT,
@@ -150,5 +193,6 @@ def test_it_runs_as_a_command(reviews, tmp_path):
         text=True,
         check=True,
     )
+    assert "plan of experiment mine" in done.stdout
     assert done.stdout.endswith(f"make figures {shlex.quote(f'EXPERIMENT={tmp_path}/mine.yaml')}\n")
     assert read_yaml(tmp_path / "mine.yaml").values["tasks"]
