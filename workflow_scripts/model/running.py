@@ -354,7 +354,8 @@ def target_states(
     Yields
     ------
     Tensor of shape [m, d]: hidden states of the examples' first tokens, of a decoder their last
-    ones, which its classifier reads; where labels belong to words the means of their tokens, [m, 2 d] for pairs, in the order of ``encoded.labels_of``.
+    ones, which its classifier reads; where labels belong to words the means of their tokens,
+    [m, 2 d] for pairs, in the order of ``encoded.labels_of``.
     """
     lengths = encoded.lengths[examples]
     firsts = np.cumsum(lengths) - lengths

@@ -25,7 +25,7 @@ NEAR = 1e-7
 FREE = 1e-5
 # Points of each hull that the first attempt looks at (few beside those of a similar problem), and
 # how many are added to each at a time.
-FIRST, FEW, MORE = 150, 20, 100
+FIRST, FEW, MORE = 300, 20, 200
 # Weight of the rows that make the weights sum to 1, in units of the scale. The closest points do
 # not depend on it once the origin is half-way between them, where each attempt moves it.
 HEAVY = 10.0
