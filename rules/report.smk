@@ -3,6 +3,7 @@ from workflow_scripts.report import files as reports
 CLAIMED = needs(**reports.claim_inputs(SETTINGS))
 CLAIMED_OF_DYNAMICS = needs(**reports.dynamics_claim_inputs(SETTINGS))
 CLAIMED_OF_STABILITY = needs(**reports.stability_claim_inputs(SETTINGS))
+CLAIMED_OF_PROBING = needs(**reports.probing_claim_inputs(SETTINGS))
 
 
 rule evaluate_claims:
@@ -90,3 +91,32 @@ rule evaluate_stability_claims:
         "Evaluating the claims on stability over seeds for {wildcards.model}"
     script:
         "../workflow_scripts/report/evaluate_stability_claims.py"
+
+
+rule evaluate_probing_claims:
+    input:
+        **CLAIMED_OF_PROBING,
+    output:
+        **reports.ledger_files("probing_claims"),
+    log:
+        log_file("report/evaluate_probing_claims", "{model}"),
+    benchmark:
+        benchmark_file("report/evaluate_probing_claims", "{model}")
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_each_time(2000),
+        runtime=30,
+    params:
+        **tracked(
+            "report/evaluate_probing_claims",
+            CLAIMED_OF_PROBING,
+            reports.ledger_files("probing_claims")["ledger"],
+            reports.probing_claim_spec(SETTINGS),
+        ),
+        context=context,
+    message:
+        "Evaluating the claims on the geometry of labels for {wildcards.model}"
+    script:
+        "../workflow_scripts/report/evaluate_probing_claims.py"

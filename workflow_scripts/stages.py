@@ -6,6 +6,7 @@ from workflow_scripts.figures.stage import STAGE as figures
 from workflow_scripts.finetune.stage import STAGE as finetune
 from workflow_scripts.landscape.stage import STAGE as landscape
 from workflow_scripts.model.stage import STAGE as model
+from workflow_scripts.probing.stage import STAGE as probing
 from workflow_scripts.report.stage import STAGE as report
 from workflow_scripts.rollback.stage import STAGE as rollback
 from workflow_scripts.stability.stage import STAGE as stability
@@ -18,6 +19,7 @@ STAGES = (
     dynamics,
     rollback,
     stability,
+    probing,
     report,
     figures,
 )

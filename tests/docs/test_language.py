@@ -43,7 +43,16 @@ INSTEAD = {
 # The third state of a pair of labels: neither a proof that they are separable nor one that they
 # are not.
 STATES = dict.fromkeys(
-    ("workflow_scripts/probing/", "tests/probing/", "benchmarks/probing.py"), "undecided"
+    (
+        "workflow_scripts/probing/",
+        "workflow_scripts/figures/probing.py",
+        "tests/probing/",
+        "tests/figures/test_probing_figures.py",
+        "benchmarks/probing.py",
+        "docs/reference/outputs.md",
+        "docs/explanation/methods.md",
+    ),
+    "undecided",
 )
 
 

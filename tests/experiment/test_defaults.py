@@ -70,11 +70,15 @@ def test_two_lines_are_an_experiment():
     assert all_tasks(settings) == ["reviews"]  # no other is trained for a second direction
     of_pairs = {f"dynamics{number}" for number in (4, 5, 6, 7)}
     missing = drawn(settings_of({})) - drawn(settings)
-    assert {name for name in missing if not name.startswith("stability")} == of_pairs
+    assert {name for name in missing if not name.startswith("stability")} == {
+        *of_pairs,
+        "probing4",
+    }
     assert left_out(settings) == [
         "pairs of models with different seeds, for there is one (finetune.seeds)",
         "pairs of models of different tasks, for there is one (experiment.tasks)",
         "sweeps over seeds (stability.tasks)",
+        "geometry in models of other tasks, for there is one (probing.tasks)",
     ]
 
 

@@ -217,3 +217,42 @@ def test_an_undecided_distance_is_not_a_number(monkeypatch):
 def test_bad_points_are_named(x, y, message):
     with pytest.raises(UserError, match=message):
         separable(x, y)
+
+
+def faces(gap: float, d: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Two hulls whose faces lie opposite each other at a distance; overlapping where it is < 0."""
+    random = np.random.default_rng(seed)
+    x, y = random.normal(size=(4 * d, d)), random.normal(size=(5 * d, d))
+    x[:, 0], y[:, 0] = np.abs(x[:, 0]), -np.abs(y[:, 0]) - gap
+    x[: 3 * d, 0], y[: 3 * d, 0] = 0.0, -gap
+    rotation, _ = np.linalg.qr(random.normal(size=(d, d)))
+    return x @ rotation, y @ rotation
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("gap", [1e-6, 1e-8, 1e-10, 1e-11, -1e-11, -1e-8, -1e-6])
+def test_hulls_that_all_but_touch_are_decided_with_their_certificate(gap, seed):
+    x, y = faces(gap, seed=seed)
+    found = separable(x, y)
+    check_certificate(found, x, y)
+    if gap > 0:
+        assert found.state == "separated"
+        assert 0 < found.lower <= gap * (1 + 1e-3)
+    else:
+        assert found.state == "overlapping"
+
+
+def test_vectors_that_lie_in_a_hyperplane_but_for_rounding_are_decided():
+    """As those of a layer that ends in a normalisation: its float32 rounding is a dimension."""
+    random = np.random.default_rng(0)
+    states = {}
+    for shift in (0.0, 0.6, 3.0):
+        x, y = random.normal(size=(90, 24)), random.normal(size=(120, 24))
+        y[:, :12] += shift
+        sets = [(z - z.mean(axis=1, keepdims=True)).astype(np.float32) for z in (x, y)]
+        found = separable(*sets)
+        check_certificate(found, *(z.astype(float) for z in sets))
+        states[shift] = found.state
+    assert states[0.0] != "undecided"
+    assert states[0.6] != "undecided"
+    assert states[3.0] == "separated"

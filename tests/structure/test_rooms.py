@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "workflow_scripts"
 NAMES = [stage.name for stage in STAGES]
 # Numerics of stages to come: functions to call, with no rules yet.
-NUMERICS = ["probing"]
+NUMERICS: list[str] = []
 BEFORE_REPORT = NAMES.index("report")
 # Each room may import from those before it, and from itself.
 ORDER = (

@@ -112,7 +112,8 @@ class Figure:
     claims : tuple of str
         Names of the claims that it is about; what the runs say about them is written below it.
     ledger : str
-        The ledger that has them: ``claims``, ``dynamics_claims`` or ``stability_claims``.
+        The ledger that has them: ``claims``, ``dynamics_claims``, ``stability_claims`` or
+        ``probing_claims``.
     """
 
     name: str

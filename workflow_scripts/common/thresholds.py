@@ -53,6 +53,11 @@ ORTHOGONAL = 0.1
 # "Agree": distance as a share of the distance between unrelated examples. Ours.
 AGREEMENT = 0.1
 
+# --- Zhou & Srikumar (2022) -----------------------------------------------------------------------
+# Pearson correlation of the distances of labels before and after, last layer, from which positions
+# are preserved: the paper's own last layers stay above it (section 4.3).
+PRESERVED = 0.5
+
 # --- Mosbach et al. (2021) ------------------------------------------------------------------------
 # Orders of magnitude between the gradients of successful and failed runs, lowest third of the
 # layers. Ours: a factor of 10; the paper's figure shows about 100.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.common.errors import UserError, in_one_line, listed, nearest
-from workflow_scripts.data import examples, sources, synthetic
+from workflow_scripts.data import examples, sources, synthetic, word_tasks
 from workflow_scripts.data.examples import Examples
 from workflow_scripts.data.table_files import read_table_file
 
@@ -59,6 +59,8 @@ def check_task(
             if count is not None and count < least and keys[split] == split:
                 raise UserError(f"{split}: got {count}, {need}")
         source = sources.parse_source(definition["source"])
+        if definition.get("unit", "sentence") != "sentence":
+            return _check_words(source, definition)
         if isinstance(source, sources.Synthetic):
             _check_synthetic(source.task, definition)
         if not isinstance(source, sources.Files):
@@ -75,7 +77,38 @@ def check_task(
     return list(files)
 
 
+def _check_words(
+    source: sources.Synthetic | sources.Hub | sources.Files, definition: Mapping[str, Any]
+) -> list[Path]:
+    """Check a task whose labels belong to words; see ``check_task``."""
+    sizes = definition.get("train"), definition.get("dev")
+    if isinstance(source, sources.Hub):
+        raise UserError(
+            f"source: got a hub source, whose labels belong to sentences, with unit "
+            f"{definition['unit']!r}; allowed: {sources.CORPUS}"
+        )
+    if isinstance(source, sources.Synthetic):
+        word_tasks.check_generated(source.task, dict(zip(("train", "dev"), sizes, strict=True)))
+        if definition["unit"] != "word":
+            raise UserError(f"unit: got {definition['unit']!r}, {source.task} has labels of words")
+        return []
+    files = sources.find_corpora(source, definition.get("dev_split"))
+    if all(path.stat().st_size <= WHOLE_BYTES for path in files):
+        label, text = definition.get("label") or "label", definition.get("text")
+        seed = definition.get("seed") or 0
+        corpora = word_tasks.read_splits(files, label, definition["unit"], text, seed)
+        for split, corpus, size in zip(("train", "dev"), corpora, sizes, strict=True):
+            count = sum(bool(one.targets) for one in corpus.sentences)
+            if count < (size or 1):
+                raise UserError(
+                    f"{files[-1]}: {split} asks for {size} sentences, there are {count} with labels"
+                )
+    return files
+
+
 def _check_synthetic(task: str, definition: Mapping[str, Any]) -> None:
+    if task in word_tasks.GRAMMARS:
+        raise UserError(f"unit: got 'sentence', expected 'word': synthetic:{task} labels words")
     if task not in synthetic.GRAMMARS:
         raise UserError(
             f"source 'synthetic:{task}': got {task!r}, allowed: {listed(synthetic.GRAMMARS)}"

@@ -28,4 +28,5 @@ def task_spec(settings: Any, wildcards: Any) -> dict[str, Any]:
         "dev_split": task.dev_split,
         "unlabeled": task.unlabeled,
         "seed": task.seed,
+        "unit": task.unit,
     }

@@ -22,6 +22,7 @@ def prepare_task(
     seed: int = 0,
     files: list[Path] | Path = (),
     unlabeled: str = "refuse",
+    unit: str = "sentence",
 ) -> None:
     """Write a task's training set, dev set and card.
 
@@ -31,13 +32,13 @@ def prepare_task(
         To write.
     name : str
         The task's name.
-    source, label, text, train_examples, dev_examples, dev_split, seed, unlabeled
+    source, label, text, train_examples, dev_examples, dev_split, seed, unlabeled, unit
         See ``tasks.read_task``.
     files : list of Path
         Training and dev file of a ``dir:`` source, of ``checks.check_task``.
     """
     task = read_task(
-        source, label, text, train_examples, dev_examples, dev_split, seed, files, unlabeled
+        source, label, text, train_examples, dev_examples, dev_split, seed, files, unlabeled, unit
     )
     described: dict[str, Any] = {"name": name, **task.card}
     write_table(task.train, train)

@@ -15,6 +15,19 @@ PRODUCTS = (
                 "of their numbers where all are numbers",
                 "int64, 0 to K-1",
             ),
+            Column(
+                "sentence_id, start, stop",
+                "where `unit` is `word` or `pair`, a row per label: number of the sentence, first "
+                "character of the word in `sentence` and the one after its last",
+                "from 0",
+                optional=True,
+            ),
+            Column(
+                "head_start, head_stop",
+                "of pairs: the same of the second word",
+                "from 0",
+                optional=True,
+            ),
         ),
     ),
     Product(
@@ -38,6 +51,13 @@ PRODUCTS = (
             Column("pair", "whether an example has two sentences"),
             Column("train, dev", "examples"),
             Column("label_counts", "examples of each class, by split, in the order of `labels`"),
+            Column(
+                "unit, sentences, left_out, divided",
+                "where labels belong to words: `word` or `pair`; sentences of each split; labels "
+                "in the files that are none of the task's (roots, words without a label, targets "
+                "of several words); whether one file was divided, four fifths for training",
+                optional=True,
+            ),
             Column("seed", "of the subset, or of the synthetic sentences"),
             Column("digest", "SHA-256 over label names, texts and labels"),
             Column("provenance", "see below"),

@@ -19,9 +19,12 @@ SCHEMES = {
     "hub": "hub:OWNER/NAME[/CONFIG]@COMMIT",
     "dir": "dir:/FOLDER or dir:/FOLDER/TRAIN,DEV",
 }
+CORPUS = "dir:/FOLDER, dir:/FOLDER/FILE.conllu or dir:/FOLDER/TRAIN,DEV"
 # File formats; the text ones may be compressed with gzip as well.
 TEXT_SUFFIXES = (".tsv", ".csv", ".jsonl")
 SUFFIXES = (*TEXT_SUFFIXES, *(f"{suffix}.gz" for suffix in TEXT_SUFFIXES), ".parquet")
+# Of files whose labels belong to words.
+CORPUS_SUFFIXES = (".conllu", ".tsv")
 # Usual names of a dev set.
 DEV_NAMES = ("dev", "validation", "validation_matched", "dev_matched", "valid", "val")
 
@@ -86,7 +89,33 @@ def _parse_hub(rest: str) -> Hub:
     return Hub("/".join(parts[:2]), parts[2] if len(parts) == 3 else None, revision)
 
 
-def find_files(source: Files, dev_split: str | None = None) -> tuple[Path, Path]:
+def find_corpora(source: Files, dev_split: str | None = None) -> list[Path]:
+    """Files of a ``dir:`` source whose labels belong to words: one that is to be divided, or two.
+
+    Parameters
+    ----------
+    source, dev_split
+        As in ``find_files``; the source may also be one file, or a folder with one CoNLL-U file.
+
+    Raises
+    ------
+    UserError
+        If ``find_files`` would raise it.
+    """
+    whole = absolute(source.place, f"source 'dir:{source.place}'")
+    if whole.is_file():
+        format_of(whole, CORPUS_SUFFIXES)
+        return [whole]
+    if whole.is_dir() and dev_split is None:
+        files = [path for path in sorted(whole.glob("*.conllu")) if path.is_file()]
+        if len(files) == 1:
+            return files
+    return list(find_files(source, dev_split, CORPUS_SUFFIXES))
+
+
+def find_files(
+    source: Files, dev_split: str | None = None, suffixes: Sequence[str] = SUFFIXES
+) -> tuple[Path, Path]:
     """The training and the dev file of a ``dir:`` source.
 
     ``~`` and environment variables are expanded. A comma may be part of a path: what exists
@@ -98,6 +127,8 @@ def find_files(source: Files, dev_split: str | None = None) -> tuple[Path, Path]
         Of ``parse_source``.
     dev_split : str, optional
         The dev file of a folder, with or without its ending; by default one of ``DEV_NAMES``.
+    suffixes : sequence of str
+        Endings of the files.
 
     Raises
     ------
@@ -108,7 +139,7 @@ def find_files(source: Files, dev_split: str | None = None) -> tuple[Path, Path]
     what = f"source 'dir:{source.place}'"
     whole = absolute(source.place, what)
     if whole.is_dir():
-        return _in_folder(whole, dev_split)
+        return _in_folder(whole, dev_split, suffixes)
     if whole.is_file():
         raise UserError(f"{whole} is a file, allowed: {SCHEMES['dir']}")
     if "," not in source.place:
@@ -120,13 +151,13 @@ def find_files(source: Files, dev_split: str | None = None) -> tuple[Path, Path]
         raise UserError(f"{what}: {len(present)} of its commas could separate two files")
     # What is missing is said of the likeliest split.
     likely = [split for split in splits if split[0].is_file()] or [
-        split for split in splits if _ending(split[0])
+        split for split in splits if _ending(split[0], suffixes)
     ]
     train, dev = (present or likely or splits)[0]
     for path in (train, dev):
         if not path.is_file():
             raise UserError(f"no file {path}{_nearby(path)}")
-        format_of(path)
+        format_of(path, suffixes)
     if train.samefile(dev):
         raise UserError(f"{what}: {train} is training set and dev set at once")
     return train, dev
@@ -139,22 +170,24 @@ def _two_paths(place: str, comma: int, what: str) -> tuple[Path, Path]:
     return train, train.parent / dev
 
 
-def _in_folder(folder: Path, dev_split: str | None) -> tuple[Path, Path]:
+def _in_folder(folder: Path, dev_split: str | None, suffixes: Sequence[str]) -> tuple[Path, Path]:
     files = [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".")]
-    tables = {path: path.name[: -len(_ending(path))] for path in files if _ending(path)}
-    train = _only(folder, tables, ("train",))
+    tables = {path: path.name[: -len(end)] for path in files if (end := _ending(path, suffixes))}
+    train = _only(folder, tables, ("train",), suffixes)
     if dev_split is not None and (folder / dev_split).is_file():
-        format_of(folder / dev_split)
+        format_of(folder / dev_split, suffixes)
         return train, folder / dev_split
-    return train, _only(folder, tables, (dev_split,) if dev_split else DEV_NAMES)
+    return train, _only(folder, tables, (dev_split,) if dev_split else DEV_NAMES, suffixes)
 
 
-def _only(folder: Path, tables: dict[Path, str], names: Sequence[str]) -> Path:
+def _only(
+    folder: Path, tables: dict[Path, str], names: Sequence[str], suffixes: Sequence[str]
+) -> Path:
     """The one file whose name without its ending is among these."""
     matches = [path for path, stem in tables.items() if stem in names]
     if not matches:
         raise UserError(
-            f"no file {' or '.join(names)} ({', '.join(SUFFIXES)}) in {folder}; it holds "
+            f"no file {' or '.join(names)} ({', '.join(suffixes)}) in {folder}; it holds "
             f"{listed(path.name for path in tables) or 'no tables'}"
             f"{nearest(names[0], tables.values())}"
         )
@@ -168,16 +201,16 @@ def _only(folder: Path, tables: dict[Path, str], names: Sequence[str]) -> Path:
     return matches[0]
 
 
-def _ending(path: Path) -> str:
+def _ending(path: Path, suffixes: Sequence[str]) -> str:
     """The ending of a table's name, in lower case; empty for other files."""
     name = path.name.lower()
-    return next((s for s in SUFFIXES if name.endswith(s) and name != s), "")
+    return next((s for s in suffixes if name.endswith(s) and name != s), "")
 
 
-def format_of(path: Path) -> str:
-    """Format of a table by the last ending of its name: one of ``SUFFIXES``."""
-    if not (ending := _ending(path)):
-        raise UserError(f"{path}: got the ending {path.suffix!r}, allowed: {', '.join(SUFFIXES)}")
+def format_of(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str:
+    """Format of a table by the last ending of its name: one of ``suffixes``."""
+    if not (ending := _ending(path, suffixes)):
+        raise UserError(f"{path}: got the ending {path.suffix!r}, allowed: {', '.join(suffixes)}")
     return ending
 
 

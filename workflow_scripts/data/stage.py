@@ -15,10 +15,19 @@ class Task(Section):
 
     source: str = Field(
         description="`synthetic:NAME`, `hub:OWNER/NAME[/CONFIG]@COMMIT`, `dir:/FOLDER` or "
-        "`dir:/FOLDER/TRAIN,DEV`"
+        "`dir:/FOLDER/TRAIN,DEV`; of words also `dir:/FOLDER/FILE.conllu`, four fifths of whose "
+        "sentences are for training"
     )
     title: str | None = Field(None, description="name in figures; the task's own name if null")
-    label: str = Field("label", description="column that holds the label")
+    unit: Literal["sentence", "word", "pair"] = Field(
+        "sentence",
+        description="what a label belongs to: a sentence (or two of them), a word, or a pair of "
+        "words; tasks of words are for `probing.tasks` only",
+    )
+    label: str = Field(
+        "label",
+        description="column that holds the label; of a CoNLL-U file `upos`, `xpos` or `deprel`",
+    )
     text: list[str] | None = Field(
         None,
         min_length=1,
@@ -27,7 +36,8 @@ class Task(Section):
         "null",
     )
     train: Count | None = Field(
-        None, description="training examples: all if null, else a seeded subset of this size"
+        None,
+        description="training examples (sentences): all if null, else a seeded subset of this size",
     )
     dev: Count | None = Field(None, description="dev examples: all if null, else a seeded subset")
     dev_split: str | None = Field(
@@ -46,6 +56,11 @@ def _problems(settings: Any):
         yield from duplicates(f"tasks.{name}.text", task.text or ())
         if task.label in (task.text or ()):
             yield f"tasks.{name}.text: {task.label!r} is the column of the label"
+        if task.unit != "sentence" and name in settings.experiment.tasks:
+            yield (
+                f"experiment.tasks: {name!r} labels words (tasks.{name}.unit); such tasks are "
+                "allowed in probing.tasks only"
+            )
 
 
 def _preparing(pricing: Any, job: Job) -> Cost:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.common.errors import UserError, in_one_line, listed
-from workflow_scripts.data import sources, synthetic
+from workflow_scripts.data import sources, synthetic, word_tasks
 from workflow_scripts.data.examples import Examples, check_same_columns, classes, examples_of
 from workflow_scripts.data.hub import read_hub
 from workflow_scripts.data.subset import subset, with_every_class
@@ -29,7 +29,8 @@ class Task:
     Parameters
     ----------
     train, dev : DataFrame
-        Columns ``sentence`` or ``sentence1``, ``sentence2``; ``label`` (int64).
+        Columns ``sentence`` or ``sentence1``, ``sentence2``; ``label`` (int64). Where the labels
+        belong to words, those of ``word_tasks.WordTask``.
     card : dict
         What is known of the task, as plain values.
     """
@@ -49,6 +50,7 @@ def read_task(
     seed: int = 0,
     files: Sequence[Path] | Path = (),
     unlabeled: str = "refuse",
+    unit: str = "sentence",
 ) -> Task:
     """Read or generate a task.
 
@@ -71,7 +73,11 @@ def read_task(
     files : sequence of Path, optional
         Training and dev file, if a ``dir:`` source has been looked up before.
     unlabeled : {"refuse", "drop"}
-        What to do with rows without a label; see ``examples.examples_of``.
+        What to do with rows without a label; see ``examples.examples_of``. Words without one are
+        no examples.
+    unit : {"sentence", "word", "pair"}
+        What the labels belong to: sentences (or pairs of them), words, or pairs of words. Sizes of
+        subsets are numbers of sentences.
 
     Returns
     -------
@@ -87,6 +93,9 @@ def read_task(
     """
     with in_one_line():
         parsed = sources.parse_source(source)
+        if unit != "sentence":
+            sizes = train_examples, dev_examples
+            return _of_words(source, parsed, label, text, sizes, dev_split, seed, files, unit)
         if isinstance(parsed, sources.Synthetic):
             train, dev, names = synthetic.generate(parsed.task, train_examples, dev_examples, seed)
             origin: dict[str, Any] = {"synthetic": True, "available": None, "unlabeled": None}
@@ -130,6 +139,58 @@ def read_task(
         "digest": digest(train, dev, names),
     }
     return Task(train, dev, card)
+
+
+def _of_words(
+    source: str,
+    parsed: sources.Synthetic | sources.Hub | sources.Files,
+    label: str,
+    text: list[str] | None,
+    sizes: tuple[int | None, int | None],
+    dev_split: str | None,
+    seed: int,
+    files: Sequence[Path] | Path,
+    unit: str,
+) -> Task:
+    """``read_task`` of a task whose labels belong to words."""
+    if isinstance(parsed, sources.Hub):
+        raise UserError(
+            f"source {source!r}: unit: got {unit!r}, a hub source has labels of sentences; "
+            f"allowed: {sources.CORPUS}"
+        )
+    if isinstance(parsed, sources.Synthetic):
+        corpora = word_tasks.generated(parsed.task, *sizes, seed)
+        origin: dict[str, Any] = {"synthetic": True}
+    else:
+        paths = [files] if isinstance(files, Path) else list(files)
+        paths = paths or sources.find_corpora(parsed, dev_split)
+        corpora = word_tasks.read_splits(paths, label, unit, text, seed)
+        origin = {"synthetic": False, "files": _file_digests(paths), "divided": len(paths) == 1}
+    if corpora[0].unit != unit:
+        raise UserError(f"source {source!r}: unit: got {unit!r}, expected {corpora[0].unit!r}")
+    found = word_tasks.as_task(*corpora, sizes, seed, source)
+    for split, table in (("train", found.train), ("dev", found.dev)):
+        log.info(
+            "%s: %d sentences, %d labels, %s",
+            *(split, found.card["sentences"][split], len(table), _counts(table, found.names)),
+        )
+    card = {
+        "source": source,
+        "revision": None,
+        **origin,
+        **found.card,
+        "labels": found.names,
+        "pair": False,
+        "train": len(found.train),
+        "dev": len(found.dev),
+        "label_counts": {
+            "train": _counts(found.train, found.names),
+            "dev": _counts(found.dev, found.names),
+        },
+        "seed": seed,
+        "digest": digest(found.train, found.dev, found.names),
+    }
+    return Task(found.train, found.dev, card)
 
 
 def _numbered(
@@ -189,7 +250,8 @@ def _counts(table: pd.DataFrame, names: list[str]) -> list[int]:
 
 def _file_digests(paths: Sequence[Path]) -> dict[str, dict[str, str]]:
     digests = {}
-    for split, path in zip(("train", "dev"), paths, strict=True):
+    splits = ("train", "dev") if len(paths) == 2 else ("all",)
+    for split, path in zip(splits, paths, strict=True):
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         digests[split] = {"name": path.name, "sha256": sha256}

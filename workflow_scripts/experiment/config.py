@@ -167,6 +167,8 @@ _OF_ITS_TASKS = (
     "dynamics.seed_tasks",
     "dynamics.task_pairs",
     "stability.tasks",
+    "probing.tasks",
+    "probing.cross_tasks",
     "figures.trajectory_tasks",
     "figures.overfitting_task",
     "figures.group_tasks",

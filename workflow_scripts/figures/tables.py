@@ -114,7 +114,7 @@ def table_figure(numbers: pd.DataFrame, more: Sequence[str] = ()) -> Figure:
 
 @style.paper_style()
 def drawn_table(heads: list[str], body: list[list[list[str]]], notes: Sequence[str]) -> Figure:
-    """A table as a figure with three horizontal rules.
+    """A table as a figure.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from workflow_scripts.finetune.state import State, digest_of
 from workflow_scripts.finetune.training import Training
 from workflow_scripts.model.encoder import (
     build_classifier,
+    build_word_classifier,
     load_weights,
     read_weights,
     start_weights,
@@ -21,6 +22,9 @@ from workflow_scripts.model.text import encode, load_tokenizer
 from workflow_scripts.rebuilds.step import run
 
 log = logging.getLogger("tunescape")
+
+# Words that a label belongs to, where it does not belong to a sentence.
+WORDS = {"word": 1, "pair": 2}
 
 
 def finetune(
@@ -90,7 +94,8 @@ def finetune(
         not fit the model, ``max_length`` is more than the model takes, the device is missing, or a
         stop was requested.
     """
-    labels, settings = len(read_json(card)["labels"]), Recipe(**recipe)
+    about, settings = read_json(card), Recipe(**recipe)
+    labels, words = len(about["labels"]), WORDS.get(about.get("unit", "sentence"))
     if len(checkpoints) != settings.epochs + 1:
         raise UserError(
             f"got {len(checkpoints)} checkpoints to write, expected {settings.epochs + 1}"
@@ -106,7 +111,10 @@ def finetune(
         "versions": record().get("versions"),
     }
     text_tokenizer = load_tokenizer(config.parent)
-    module = build_classifier(config.parent, labels, settings.dropout)
+    if words is None:
+        module = build_classifier(config.parent, labels, settings.dropout)
+    else:
+        module = build_word_classifier(config.parent, labels, words, settings.dropout)
     start = read_weights(weights)
     load_weights(module, start if continues else start_weights(module, start, init))
     del start

@@ -17,7 +17,7 @@ from transformers.activations import ACT2FN
 from workflow_scripts.model.architecture import architecture_of
 from workflow_scripts.model.network import Layer, Matrix, Operations
 from workflow_scripts.model.packing import Packed, has_onednn
-from workflow_scripts.model.running import Forward, packed_forward, padded_forward
+from workflow_scripts.model.running import Forward, packed_forward, padded_forward, word_forward
 
 log = logging.getLogger("tunescape")
 
@@ -25,6 +25,7 @@ log = logging.getLogger("tunescape")
 def forward_of(module: nn.Module, pad_id: int, device: torch.device) -> Forward:
     """The fastest way to a classifier's logits, as a function of examples and their indices.
 
+    Of a module that labels words, the logits of the examples' words: ``running.word_forward``.
     Without padding where ``can_train_packed`` holds, else through the module's own forward pass;
     the log says which. The function returns logits [N, K] in the order of the indices; it follows
     the module's mode, and gradients flow through it.
@@ -36,11 +37,15 @@ def forward_of(module: nn.Module, pad_id: int, device: torch.device) -> Forward:
     pad_id : int
         Token that fills up the shorter examples of a batch.
     """
-    name = type(module).__name__
+    name, of_words = type(module).__name__, getattr(module, "labels_words", False)
     if not can_train_packed(module, device):
         log.info("%s: trained through its own forward pass, padded", name)
+        if of_words:
+            return word_forward(module, pad_id, device, None)
         return padded_forward(module, pad_id, device)
     log.info("%s: trained without padding", name)
+    if of_words:
+        return word_forward(module, pad_id, device, Trainable(module))
     return packed_forward(module, device, Trainable(module))
 
 

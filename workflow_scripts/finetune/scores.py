@@ -10,14 +10,14 @@ from workflow_scripts.model.text import Encoded, token_batches
 def evaluate(
     forward: Forward, encoded: Encoded, token_budget: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Loss and prediction of every example, in fp32.
+    """Loss and prediction of every example, or of every word that has a label, in fp32.
 
     Parameters
     ----------
     forward : callable
         Of ``packed.forward_of``, for a classifier in ``eval()`` mode (no dropout).
     encoded : Encoded
-        N examples, N > 0.
+        N examples, N > 0; where labels belong to words, N is the number of labels below.
     token_budget : int
         Tokens, with padding, in one forward pass; it changes a loss by rounding only.
 
@@ -37,7 +37,8 @@ def evaluate(
     with torch.inference_mode():
         logits = torch.cat([forward(encoded, batch).float() for batch in batches])
         # From the order of the batches to that of the data set.
-        where = torch.from_numpy(np.argsort(np.concatenate(batches))).to(logits.device)
+        order = np.concatenate([encoded.labels_of(batch) for batch in batches])
+        where = torch.from_numpy(np.argsort(order)).to(logits.device)
         logits = logits[where]
         labels = torch.tensor(encoded.labels, device=logits.device)
         losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")

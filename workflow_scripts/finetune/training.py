@@ -240,7 +240,8 @@ class Training:
         Returns the loss and the norm of the gradient, whole and of each part: float64,
         ``[2 + parts]``, on the device.
         """
-        labels = self.labels[torch.from_numpy(batch).to(self.device)]
+        rows = torch.from_numpy(self.train.labels_of(batch))
+        labels = self.labels[rows.to(self.device)]
         with self._autocast():
             logits = self.forward(self.train, batch)
         loss = cross_entropy(logits.float(), labels)

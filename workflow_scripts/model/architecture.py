@@ -43,5 +43,10 @@ def architecture_of(module: nn.Module) -> Architecture | None:
     architecture = known_architecture(module.config.to_dict())
     if architecture is None:
         return None
-    names = {name for name, _ in module.named_parameters()}
-    return architecture if architecture.shapes(labels=2).keys() == names else None
+    names, expected = (name for name, _ in module.named_parameters()), architecture.shapes(labels=2)
+    if getattr(module, "labels_words", False):  # the head is not the family's
+        prefix = f"{architecture.family.prefix}."
+        names, expected = (
+            [name for name in some if name.startswith(prefix)] for some in (names, expected)
+        )
+    return architecture if set(expected) == set(names) else None

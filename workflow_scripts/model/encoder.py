@@ -162,6 +162,66 @@ def build_classifier(
     return classifier_of(read_config(model_dir), labels, dropout, attention)
 
 
+def build_word_classifier(
+    model_dir: Path, labels: int, words: int, dropout: float | None = None
+) -> nn.Module:
+    """An encoder with a linear head for words, or pairs of words; see ``build_classifier``.
+
+    Parameters
+    ----------
+    model_dir, labels, dropout
+        As in ``build_classifier``.
+    words : int
+        Words of a label, whose vectors the head reads side by side.
+
+    Returns
+    -------
+    nn.Module
+        The encoder under its usual name; ``dropout`` and ``classifier`` in place of the head of
+        the architecture's sequence classifier. All weights are NaN.
+    """
+    module = build_classifier(model_dir, labels, dropout)
+    config = module.config
+    for name, _ in list(module.named_children()):
+        if name != module.base_model_prefix:
+            delattr(module, name)
+    drops = (getattr(config, key, None) for key in ("classifier_dropout", *_DROPOUT_KEYS))
+    module.dropout = nn.Dropout(next((p for p in drops if p is not None), 0.0))
+    module.classifier = nn.utils.skip_init(nn.Linear, words * config.hidden_size, labels)
+    with torch.no_grad():
+        for parameter in module.classifier.parameters():
+            parameter.fill_(torch.nan)
+    module.labels_words = True
+    return module.eval()
+
+
+def load_encoder(model_dir: Path, weights: Mapping[str, Tensor], device: torch.device) -> nn.Module:
+    """A classifier for its hidden states alone: its head, whatever it was, is zero.
+
+    Parameters
+    ----------
+    model_dir, device
+        As in ``load_classifier``.
+    weights : mapping of str to Tensor
+        Of a checkpoint, of a task with any number of classes and any head, or of the encoder alone,
+        names without prefix.
+    """
+    architecture = known_architecture(read_json(Path(model_dir) / "config.json"))
+    module = (
+        build_classifier(model_dir, labels=2)
+        if architecture is None
+        else Classifier(architecture, 2)
+    )
+    prefix = _prefix(module)
+    if not any(name.startswith(prefix) for name in weights):
+        weights = {prefix + name: tensor for name, tensor in weights.items()}
+    encoder = {name: tensor for name, tensor in weights.items() if name.startswith(prefix)}
+    heads = {n: torch.zeros(p.shape) for n, p in _parameters(module).items() if n not in encoder}
+    heads = {name: tensor for name, tensor in heads.items() if not name.startswith(prefix)}
+    load_weights(module, encoder | heads)
+    return module.to(device).eval()
+
+
 def read_config(model_dir: Path):
     """The ``PretrainedConfig`` of a folder; code that comes with a model is never run.
 

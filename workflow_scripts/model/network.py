@@ -273,6 +273,19 @@ def head(
     return functional.linear(inner, *_matrix(weights, parts.out))
 
 
+def states(
+    architecture: Architecture,
+    weights: Weights,
+    packed: Packed,
+    operations: Operations | None = None,
+) -> Tensor:
+    """Hidden states [T, H] of all tokens above the last layer."""
+    found = embed(architecture, weights, packed, operations)
+    for layer in read_layers(architecture, weights, operations=operations):
+        found = run_layer(architecture, layer, packed, found, last=False, operations=operations)
+    return found
+
+
 def logits(
     architecture: Architecture,
     weights: Weights,

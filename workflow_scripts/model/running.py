@@ -36,6 +36,7 @@ from workflow_scripts.model.network import (
 from workflow_scripts.model.packing import Packed, pack, pack_batch
 from workflow_scripts.model.replay import Replay
 from workflow_scripts.model.text import Encoded, collate, token_batches
+from workflow_scripts.model.words import target_means, target_rows
 
 log = logging.getLogger("tunescape")
 
@@ -100,6 +101,53 @@ def packed_forward(module: nn.Module, device: torch.device, operations: Operatio
         return logits.index_select(0, torch.from_numpy(np.argsort(order)).to(device))
 
     return forward
+
+
+def word_forward(
+    module: nn.Module, pad_id: int, device: torch.device, operations: Operations | None
+) -> Forward:
+    """Logits [m, K] of the labelled words of sentences, as a function: one pass a sentence.
+
+    A linear head reads the mean of a word's hidden states above the last layer, of a pair those of
+    both words side by side.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Of ``encoder.build_word_classifier``, on ``device``.
+    pad_id : int
+        Token that fills up the shorter examples of a batch.
+    operations : Operations or None
+        With which ``model/network.py`` computes it without padding; None for the encoder's own
+        forward pass.
+    """
+
+    def forward(encoded: Encoded, indices: np.ndarray) -> Tensor:
+        if operations is None:
+            inputs = collate(encoded, indices, pad_id, device)
+            states = module.base_model(**inputs).last_hidden_state
+            firsts = np.arange(len(indices)) * states.shape[1]
+            states = states.flatten(0, 1)
+        else:
+            line = _line(architecture_of(module), encoded, indices, device)
+            weights = dict(module.named_parameters())
+            states = network.states(line.architecture, weights, line.packed, operations)
+            firsts = line.firsts
+        means = _target_means(states, encoded, indices, firsts)
+        return module.classifier(module.dropout(means))
+
+    return forward
+
+
+def _target_means(
+    states: Tensor, encoded: Encoded, examples: np.ndarray, firsts: np.ndarray
+) -> Tensor:
+    """Vectors of the examples' targets; ``firsts``: row in the states of each one's first token."""
+    targets, places = encoded.targets, encoded.labels_of(examples)
+    counts = np.diff(targets.ends)[examples]
+    first, stop = targets.first[places], targets.stop[places]
+    rows, word = target_rows(first, stop, np.repeat(firsts, counts))
+    return target_means(states, rows, word, first.shape)
 
 
 class Runner:
@@ -236,11 +284,14 @@ class Runner:
 class _Line:
     """Examples of one pass without padding, and the place [T] of each of their tokens in it.
 
-    The places are those of the tokens of the first requested example, the second, and so on.
+    The places are those of the tokens of the first requested example, the second, and so on;
+    ``firsts`` [N] those of their first tokens, as an array.
     """
 
+    architecture: Architecture
     packed: Packed
     place: Tensor
+    firsts: np.ndarray
 
 
 def _line(
@@ -251,9 +302,8 @@ def _line(
     firsts = np.empty_like(lengths)
     firsts[order] = np.cumsum(lengths[order]) - lengths[order]
     place = np.repeat(firsts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
-    return _Line(
-        pack(architecture, encoded, examples[order], device), torch.from_numpy(place).to(device)
-    )
+    packed = pack(architecture, encoded, examples[order], device)
+    return _Line(architecture, packed, torch.from_numpy(place).to(device), firsts)
 
 
 @torch.no_grad()
@@ -289,6 +339,32 @@ def hidden_states(
         return [states[real] for states in _own_hidden_states(module, inputs)]
     line = _line(architecture, encoded, examples, device)
     return [states[line.place] for states in _all_states(module, architecture, line)]
+
+
+def target_states(
+    module: nn.Module, encoded: Encoded, examples: np.ndarray, pad_id: int
+) -> Iterator[Tensor]:
+    """Vectors that labels belong to, of the embeddings, then of each layer.
+
+    Parameters
+    ----------
+    module, encoded, examples, pad_id
+        As in ``hidden_states``.
+
+    Yields
+    ------
+    Tensor of shape [m, d]: hidden states of the examples' first tokens, of a decoder their last
+    ones, which its classifier reads; where labels belong to words the means of their tokens,
+    [m, 2 d] for pairs, in the order of ``encoded.labels_of``.
+    """
+    lengths = encoded.lengths[examples]
+    firsts = np.cumsum(lengths) - lengths
+    read = np.cumsum(lengths) - 1 if reads_last_token(module) else firsts
+    for states in hidden_states(module, encoded, examples, pad_id):
+        if encoded.targets is None:
+            yield states[torch.from_numpy(read).to(states.device)]
+        else:
+            yield _target_means(states, encoded, examples, firsts)
 
 
 def _all_states(module: nn.Module, architecture: Architecture, line: _Line) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """Text to tokens, and tokens to batches."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,35 @@ import pandas as pd
 
 from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.common.tables import read_json
+from workflow_scripts.model.words import pieces_of_words
+
+log = logging.getLogger("tunescape")
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Labelled words, or pairs of words, of N sentences, in the order of the sentences.
+
+    Attributes
+    ----------
+    ends : ndarray of shape (N + 1,), int64
+        Those of a sentence are from its entry to that of the next.
+    first, stop : ndarray of shape (M, k), int64
+        Tokens of each word: the first in its sentence, and the one after the last; k = 2 for pairs.
+    rows : ndarray of shape (M,), int64
+        Row of each in the task's table, without those that are not whole.
+    cut, empty : int
+        Rows left out: a token of the word is beyond the longest input; the tokenizer makes no token
+        of it.
+    """
+
+    ends: np.ndarray
+    first: np.ndarray
+    stop: np.ndarray
+    rows: np.ndarray
+    cut: int
+    empty: int
+
 
 # Settings that ``fetch_model`` writes beside a tokenizer.
 _NEEDED = ("model_input_names", "model_max_length")
@@ -27,16 +57,27 @@ class Encoded:
     lengths : ndarray of shape (N,)
         Tokens of each example, special ones included.
     labels : ndarray of shape (N,), int64
-        Label id of each example.
+        Label id of each example; of shape (M,), of each target, where labels belong to words.
+    targets : Targets or None
+        None where labels belong to examples.
     """
 
     input_ids: list[list[int]]
     token_type_ids: list[list[int]] | None
     lengths: np.ndarray
     labels: np.ndarray
+    targets: Targets | None = None
 
     def __len__(self) -> int:
         return len(self.input_ids)
+
+    def labels_of(self, examples: np.ndarray) -> np.ndarray:
+        """Places in ``labels`` of some examples' labels, in the order of the examples."""
+        if self.targets is None:
+            return examples
+        firsts, counts = self.targets.ends[examples], np.diff(self.targets.ends)[examples]
+        skipped = np.cumsum(counts) - counts
+        return np.repeat(firsts - skipped, counts) + np.arange(counts.sum())
 
 
 @dataclass(frozen=True)
@@ -127,7 +168,9 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
     tokenizer : Tokenizer
         From ``load_tokenizer``.
     table : DataFrame
-        Columns ``sentence`` or ``sentence1`` and ``sentence2``, and ``label``.
+        Columns ``sentence`` or ``sentence1`` and ``sentence2``, and ``label``. Where it has a row
+        per word, its sentences are the examples, in the order of ``sentence_id``; those of which no
+        labelled word is whole are left out.
     max_length : int
         Longest input in tokens, special ones included. A longer one is cut at its end; a pair
         first loses tokens of the longer sentence.
@@ -143,6 +186,8 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
         raise UserError(
             f"max_length: got {max_length}, the model takes at most {tokenizer.model_max_length}"
         )
+    if "sentence_id" in table:
+        return _encode_words(tokenizer, table, max_length)
     columns = ["sentence"] if "sentence" in table else ["sentence1", "sentence2"]
     texts = [table[column].astype(str).tolist() for column in columns]
     tokenizer.backend.enable_truncation(
@@ -162,8 +207,64 @@ def encode(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encode
     )
 
 
+def _encode_words(tokenizer: Tokenizer, table: pd.DataFrame, max_length: int) -> Encoded:
+    """``encode`` where labels belong to words. A longer input is cut on the right, always."""
+    firsts = table.drop_duplicates("sentence_id")
+    texts = firsts["sentence"].astype(str).tolist()
+    backend = tokenizer.backend
+    backend.no_truncation()
+    whole = backend.encode_batch(texts)
+    backend.enable_truncation(max_length, strategy="longest_first", direction="right")
+    rows = backend.encode_batch(texts)
+    starts = [name for name in ("start", "head_start") if name in table]
+    spans = {
+        sentence: [
+            group[[start, start.replace("start", "stop")]].to_numpy(np.int64) for start in starts
+        ]
+        for sentence, group in table.groupby("sentence_id")
+    }
+    places = table.groupby("sentence_id").indices
+    kept, found, cut, empty = [], [], 0, 0
+    for number, (sentence, full, row) in enumerate(
+        zip(firsts["sentence_id"], whole, rows, strict=True)
+    ):
+        last = int(np.flatnonzero(np.asarray(row.special_tokens_mask) == 0).max(initial=-1))
+        words = [
+            pieces_of_words(np.array(full.offsets), of_word, last + 1)
+            for of_word in spans[sentence]
+        ]
+        beyond = np.logical_or.reduce([pieces.cut for pieces in words])
+        none = np.logical_or.reduce([pieces.empty for pieces in words])
+        cut, empty = cut + int(beyond.sum()), empty + int((none & ~beyond).sum())
+        good = ~(beyond | none)
+        if good.any():
+            kept.append(number)
+            first, stop = (
+                np.stack([getattr(pieces, name)[good] for pieces in words], axis=1)
+                for name in ("first", "stop")
+            )
+            found.append((first, stop, places[sentence][good]))
+    if not kept:
+        raise UserError(f"no labelled word fits into max_length: {max_length} tokens")
+    if cut or empty:
+        log.warning(
+            "%d of %d labelled words left out: %d are cut away at max_length %d, of %d the "
+            "tokenizer makes no token",
+            *(cut + empty, len(table), cut, max_length, empty),
+        )
+    first, stop, used = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    ends = np.cumsum([0, *(len(rows) for *_, rows in found)])
+    return Encoded(
+        input_ids=[rows[k].ids for k in kept],
+        token_type_ids=[rows[k].type_ids for k in kept] if tokenizer.takes_types else None,
+        lengths=np.fromiter((len(rows[k]) for k in kept), np.int64, len(kept)),
+        labels=table["label"].to_numpy(np.int64)[used],
+        targets=Targets(ends, first, stop, used, cut, empty),
+    )
+
+
 def joined(parts: list[Encoded]) -> Encoded:
-    """The examples of all parts, one part after the other; all from one tokenizer."""
+    """The examples of all parts, one part after the other; labels are of examples, not words."""
     types = [part.token_type_ids for part in parts if len(part)]
     return Encoded(
         input_ids=[ids for part in parts for ids in part.input_ids],

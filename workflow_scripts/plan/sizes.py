@@ -171,6 +171,7 @@ def _tables(task: str, definition: Task, run: Path) -> tuple[pd.DataFrame, pd.Da
             definition.dev_split,
             definition.seed,
             unlabeled=definition.unlabeled,
+            unit=definition.unit,
         )
         return read.train, read.dev
     except UserError as error:
@@ -201,6 +202,8 @@ def _tokenizer(model: Model, fetched: Path):
 
 def _measured(table: pd.DataFrame, tokenizer, longest: int) -> np.ndarray:
     """Lengths of all examples of a table, from a seeded sample of them where there are many."""
+    if "sentence_id" in table:  # a row per word
+        table = table.drop_duplicates("sentence_id")
     size = len(table)
     if size > SAMPLE:
         table = table.sample(SAMPLE, random_state=0)

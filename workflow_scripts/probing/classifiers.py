@@ -40,16 +40,24 @@ class Grid:
     early_stopping: bool
 
 
-# Zhou & Srikumar (2022), appendix: two hidden layers of 32 to 256 units, penalties 1e-7 to 1.
-PAPER_GRID = Grid(
-    hidden=tuple(itertools.product((32, 64, 128, 256), repeat=2)),
-    alphas=tuple(10.0**k for k in range(-7, 1)),
-    max_iter=1000,
-    early_stopping=False,
-)
-SMALL_GRID = Grid(
-    hidden=((32, 32), (128, 128)), alphas=(1e-4, 1e-1), max_iter=200, early_stopping=True
-)
+def paper_grid() -> Grid:
+    """Two layers of 32 to 256 units, penalties 1e-7 to 1: Zhou & Srikumar (2022), appendix."""
+    return Grid(
+        hidden=tuple(itertools.product((32, 64, 128, 256), repeat=2)),
+        alphas=tuple(10.0**k for k in range(-7, 1)),
+        max_iter=1000,
+        early_stopping=False,
+    )
+
+
+def small_grid() -> Grid:
+    """Four networks that stop early."""
+    return Grid(
+        hidden=((32, 32), (128, 128)), alphas=(1e-4, 1e-1), max_iter=200, early_stopping=True
+    )
+
+
+GRIDS = {"small": small_grid, "paper": paper_grid}
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ class Split:
 def mlp_probe(
     train: Split,
     dev: Split,
-    grid: Grid = SMALL_GRID,
+    grid: Grid | None = None,
     initialisations: int = 5,
     held_out: float = 0.2,
     seed: int = 0,
@@ -124,8 +132,8 @@ def mlp_probe(
     ----------
     train, dev : Split
         Dev examples choose nothing.
-    grid : Grid
-        Networks to choose from.
+    grid : Grid or None
+        Networks to choose from; None for the small grid.
     initialisations : int
         Trainings of the best one, on all training examples.
     held_out : float
@@ -138,6 +146,7 @@ def mlp_probe(
     UserError
         If the training examples have one label only, or are fewer than two.
     """
+    grid = grid or small_grid()
     if initialisations < 1 or not grid.hidden or not grid.alphas:
         raise UserError(
             f"probe: got {initialisations} initialisations of {len(grid.hidden)} × "

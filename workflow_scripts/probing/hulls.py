@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.linalg import lstsq, qr
 from scipy.optimize import nnls
 
 from workflow_scripts.common.errors import UserError
@@ -17,9 +18,14 @@ from workflow_scripts.common.errors import UserError
 # Two combinations of points coincide if they are closer than this share of the scale: what is left
 # of rounding in float64. Vectors of float32 carry 6e-8 of it.
 COINCIDE = 1e-12
+# Combinations closer than this share of the scale may be made to coincide: the solver's own error
+# is up to about 1e-10 of it.
+NEAR = 1e-7
+# Weights above this may change freely where combinations are made to coincide.
+FREE = 1e-5
 # Points of each hull that the first attempt looks at (few beside those of a similar problem), and
 # how many are added to each at a time.
-FIRST, FEW, MORE = 150, 20, 100
+FIRST, FEW, MORE = 300, 20, 200
 # Weight of the rows that make the weights sum to 1, in units of the scale. The closest points do
 # not depend on it once the origin is half-way between them, where each attempt moves it.
 HEAVY = 10.0
@@ -192,13 +198,18 @@ class Search:
             p, q = a @ self.x[chosen_x], b @ self.y[chosen_y]
             before = self.lower, self.upper
             gap = float(np.linalg.norm(p - q))
+            direction = p - q
+            if COINCIDE * self.scale < gap <= NEAR * self.scale:
+                a, b, direction = _refined(self.x[chosen_x], self.y[chosen_y], a, b, self.scale)
+                p, q = a @ self.x[chosen_x], b @ self.y[chosen_y]
+                gap = float(np.linalg.norm(p - q))
             if gap < self.upper:
                 self.upper = gap
                 used_x, used_y = chosen_x[a > 0], chosen_y[b > 0]
                 self.combinations = used_x, a[a > 0], used_y, b[b > 0]
             if gap <= COINCIDE * self.scale:
                 break
-            along_x, along_y = self.sides(p - q)
+            along_x, along_y = self.sides(direction)
             if self.lower > self.certain and (
                 tolerance is None
                 or self.lower - self.certain > enough
@@ -206,7 +217,7 @@ class Search:
             ):
                 break
             middle = (p + q) / 2
-            unit = (p - q) / gap
+            unit = direction / np.linalg.norm(direction)
             new_x = _worst(along_x, float(unit @ p), chosen_x)
             new_y = _worst(-along_y, float(-unit @ q), chosen_y)
             grown = len(new_x) + len(new_y) > 0
@@ -282,6 +293,55 @@ def _weights(x, y, middle, scale) -> tuple[np.ndarray, np.ndarray] | None:
     weights[weights < NO_WEIGHT] = 0.0
     a, b = weights[: len(x)], weights[len(x) :]
     return (a / a.sum(), b / b.sum()) if a.any() and b.any() else None
+
+
+def _refined(x, y, a, b, scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights near the given ones whose combinations are closer, and the direction between them.
+
+    The solver stops where its gradient is small, which it is once the combinations are close. So
+    what is left between them is made the size of 1. Larger weights may change freely, for the
+    change is small; the others must stay at 0 or above. The direction is orthogonal to what the
+    points with a weight span, to rounding of its own size: a difference of the two combinations
+    has the rounding error of either.
+    """
+    middle = a @ x
+    columns = np.zeros((x.shape[1] + 2, len(x) + len(y)))
+    columns[:-2, : len(x)] = (x - middle).T / scale
+    columns[:-2, len(x) :] = (middle - y).T / scale
+    columns[-2, : len(x)] = columns[-1, len(x) :] = 1.0
+    sums = np.zeros(len(columns))
+    sums[-2:] = 1.0
+    given = weights = np.concatenate([a, b])
+    free = weights > FREE
+    base, left = _across(columns[:, free], sums - columns @ np.where(free, weights, 0.0))
+    beyond = columns[:, ~free] - base @ (base.T @ columns[:, ~free])
+    sizes = float(np.linalg.norm(left)), float(np.linalg.norm(beyond, axis=0).max(initial=0.0))
+    if min(sizes) > 0:
+        try:
+            added, _ = nnls(beyond / sizes[1], left / sizes[0])
+        except RuntimeError:
+            added = np.zeros(beyond.shape[1])
+        weights = np.where(free, weights, 0.0)
+        weights[~free] = added * (sizes[0] / sizes[1])
+        for _ in range(2):
+            change = lstsq(columns[:, free], sums - columns @ weights, lapack_driver="gelsy")[0]
+            weights[free] += change
+    if (weights < 0).any() or np.linalg.norm(columns @ weights - sums) > np.linalg.norm(
+        columns @ given - sums
+    ):
+        weights = given
+    _, left = _across(columns[:, weights > 0], sums - columns @ weights)
+    first, second = weights[: len(x)], weights[len(x) :]
+    direction = -left[:-2] if left[:-2].any() else a @ x - b @ y
+    return first / first.sum(), second / second.sum(), direction
+
+
+def _across(columns: np.ndarray, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal base of some columns, and the part of a vector that is orthogonal to them."""
+    base, _ = qr(columns, mode="economic")
+    for _ in range(3):  # each time rounding is as much smaller as the vector has become
+        vector = vector - base @ (base.T @ vector)
+    return base, vector
 
 
 def _worst(along: np.ndarray, reached: float, chosen: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from workflow_scripts.finetune.files import run_table, score_files, scored
 from workflow_scripts.finetune.runs import recipe_difference, starts_of
 from workflow_scripts.landscape.files import along_file, examples_file, surface_files
 from workflow_scripts.landscape.surfaces import continued_runs, measured_runs, planes
+from workflow_scripts.probing.files import own_probed, probing_files
 from workflow_scripts.rollback.files import group_runs, layer_runs, rollback_file
 from workflow_scripts.stability.files import forgetting_file, merged_files
 from workflow_scripts.stability.sweeps import recipes_of, small_sweeps, sweeps_of, whole_tasks
@@ -131,3 +132,29 @@ def stability_claim_spec(settings: Any) -> dict[str, Any]:
             for task, title in zip(tasks, task_titles(settings, tasks), strict=True)
         ]
     }
+
+
+def probing_claim_inputs(settings: Any, model: str = "{model}") -> Files:
+    """What the claims of Zhou and Srikumar (2022) are evaluated on."""
+    probed = own_probed(settings, model)
+    return {
+        "distances": probing_files(probed, "distances.parquet"),
+        "clusters": probing_files(probed, "clusters.parquet"),
+        "probes": probing_files(probed, "probes.parquet"),
+        "scores": score_files(one.run for one in probed),
+    }
+
+
+def probing_claim_spec(settings: Any) -> dict[str, Any]:
+    """Settings of ``evaluate_probing_claims``."""
+    probed = own_probed(settings)
+    return {
+        "tasks": task_titles(settings, settings.probing.tasks),
+        "scored": scored((one.task, one.run) for one in probed),
+    }
+
+
+def probing_pages(settings: Any) -> list[File]:
+    """Pages of the claims on probing, of all models."""
+    ledgers = [ledger_files("probing_claims", model) for model in settings.experiment.models]
+    return [ledger[kind] for ledger in ledgers for kind in ("csv", "markdown")]

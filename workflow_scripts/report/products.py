@@ -6,10 +6,12 @@ PRODUCTS = (
     Product(
         "report/MODEL/claims.parquet report/MODEL/claims.csv report/MODEL/claims.md "
         "report/MODEL/dynamics_claims.parquet report/MODEL/dynamics_claims.csv "
-        "report/MODEL/dynamics_claims.md",
+        "report/MODEL/dynamics_claims.md report/MODEL/probing_claims.parquet "
+        "report/MODEL/probing_claims.csv report/MODEL/probing_claims.md",
         "`claims.parquet` and `claims.csv` (Hao et al. 2019), `dynamics_claims.parquet` "
-        "and `dynamics_claims.csv` (Hao et al. 2020): one row per number; `claims.md` and"
-        " `dynamics_claims.md` the same as a page.",
+        "and `dynamics_claims.csv` (Hao et al. 2020), `probing_claims.parquet` and "
+        "`probing_claims.csv` (Zhou and Srikumar 2022): one row per number; "
+        "`claims.md`, `dynamics_claims.md` and `probing_claims.md` the same as a page.",
         (
             Column("claim", "the claim's name; `text` is its sentence"),
             Column("text", "what the paper says, with its section"),

@@ -16,11 +16,9 @@ def _evaluating(pricing: Any, job: Job) -> Cost:
 
 
 def _pages(settings: Any, model: str) -> list[File]:
-    names = [
-        "claims",
-        "dynamics_claims",
-        *(["stability_claims"] if settings.stability.tasks else []),
-    ]
+    names = ["claims", "dynamics_claims"]
+    names += ["stability_claims"] if settings.stability.tasks else []
+    names += ["probing_claims"] if settings.probing.tasks else []
     ledgers = [ledger_files(name, model) for name in names]
     return [ledger[kind] for ledger in ledgers for kind in ("csv", "markdown")]
 
@@ -33,6 +31,12 @@ STAGE = Stage(
         "evaluate_claims": _evaluating,
         "evaluate_dynamics_claims": _evaluating,
         "evaluate_stability_claims": lambda pricing, job: table_cost(2.0),
+        "evaluate_probing_claims": _evaluating,
     },
-    local=("evaluate_claims", "evaluate_dynamics_claims", "evaluate_stability_claims"),
+    local=(
+        "evaluate_claims",
+        "evaluate_dynamics_claims",
+        "evaluate_stability_claims",
+        "evaluate_probing_claims",
+    ),
 )

@@ -1,7 +1,10 @@
-"""Corpora whose labels belong to words or pairs of words: CoNLL-U files and token tables."""
+"""Corpora whose labels belong to words or pairs of words: CoNLL-U files and token tables.
+
+Imported while the workflow is planned: only the standard library at the top.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -254,3 +257,24 @@ def _place(path: Path, line: int, column: str, value: str, count: int) -> int:
             f"{path}:{line}: {column}: got {value!r}, expected a word's place, 0 to {count - 1}"
         )
     return int(value)
+
+
+def joined(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """A sentence's text, single spaces between its words, and where each word is.
+
+    Parameters
+    ----------
+    words : sequence of W str
+        Words in the order of the sentence.
+
+    Returns
+    -------
+    text : str
+    spans : list of W (int, int)
+        First character of each word, and the one after its last.
+    """
+    spans, first = [], 0
+    for word in words:
+        spans.append((first, first + len(word)))
+        first += len(word) + 1
+    return " ".join(words), spans

@@ -1,11 +1,16 @@
 """From a tokenizer's pieces to words: which pieces a word has, and their mean."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from workflow_scripts.common.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,25 +36,6 @@ class Pieces:
     def whole(self) -> np.ndarray:
         """Words (W,) that have all their pieces."""
         return ~(self.cut | self.empty)
-
-
-def joined(words: Sequence[str]) -> tuple[str, np.ndarray]:
-    """A sentence's text, single spaces between its words, and where each word is.
-
-    Parameters
-    ----------
-    words : sequence of W str
-        Words in the order of the sentence.
-
-    Returns
-    -------
-    text : str
-    spans : ndarray of shape (W, 2), int64
-        First character of each word, and the one after its last.
-    """
-    lengths = np.array([len(word) for word in words], dtype=np.int64)
-    stop = np.cumsum(lengths + 1) - 1
-    return " ".join(words), np.stack([stop - lengths, stop], axis=1).reshape(-1, 2)
 
 
 def pieces_of_words(offsets: np.ndarray, spans: np.ndarray, kept: int) -> Pieces:
@@ -88,30 +74,53 @@ def pieces_of_words(offsets: np.ndarray, spans: np.ndarray, kept: int) -> Pieces
     return Pieces(first, stop, ~empty & (stop > kept), empty)
 
 
-def word_means(hidden: np.ndarray, pieces: Pieces) -> np.ndarray:
-    """Mean of the vectors of each word's pieces, float64 of shape (W, d); NaN if it is not whole.
+def target_rows(
+    first: np.ndarray, stop: np.ndarray, offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the words' pieces in a matrix that holds the tokens of several sentences.
 
     Parameters
     ----------
-    hidden : ndarray of shape (T, d)
-        Vectors of one sentence's pieces, those that the model read.
-    pieces : Pieces
-        From ``pieces_of_words``.
+    first, stop : ndarray of shape (m, k), int64
+        Pieces of each target's words in their sentence.
+    offsets : ndarray of shape (m,), int64
+        Row of the first token of each target's sentence.
+
+    Returns
+    -------
+    rows : ndarray of shape (P,), int64
+        All pieces of the first target's first word, of its second, of the second target's first, …
+    word : ndarray of shape (P,), int64
+        Which of the m k words each belongs to.
     """
-    means = np.full((len(pieces.first), hidden.shape[1]), np.nan)
-    for word in np.flatnonzero(pieces.whole):
-        means[word] = hidden[pieces.first[word] : pieces.stop[word]].mean(axis=0, dtype=np.float64)
-    return means
+    counts = (stop - first).ravel()
+    begins = (first + offsets[:, None]).ravel()
+    skipped = np.cumsum(counts) - counts
+    rows = np.repeat(begins - skipped, counts) + np.arange(counts.sum())
+    return rows, np.repeat(np.arange(len(counts)), counts)
 
 
-def target_vectors(means: np.ndarray, places: Sequence[Sequence[int]]) -> np.ndarray:
-    """Vectors of targets, (targets, d) or (targets, 2 d): those of their words, side by side.
+def target_means(states: Tensor, rows: np.ndarray, word: np.ndarray, shape: tuple[int, int]):
+    """Vectors of targets: means of their words' pieces, those of a pair side by side.
 
     Parameters
     ----------
-    means : ndarray of shape (W, d)
-        From ``word_means``. A target of a word that is not whole becomes NaN.
-    places : sequence of sequences of int
-        Places of each target's words: equally many of each.
+    states : Tensor of shape [T, d]
+        Vectors of all tokens; gradients flow through it.
+    rows, word : ndarray of shape (P,)
+        From ``target_rows``.
+    shape : tuple of (int, int)
+        Number of targets m, and of words of each k.
+
+    Returns
+    -------
+    Tensor of shape [m, k d], of the states' type.
     """
-    return np.stack([means[list(words)].reshape(-1) for words in places])
+    import torch
+
+    count, each = shape
+    index, owner = (torch.from_numpy(part).to(states.device) for part in (rows, word))
+    sums = states.new_zeros((count * each, states.shape[1]))
+    sums = sums.index_add(0, owner, states.index_select(0, index))
+    sizes = torch.bincount(owner, minlength=count * each).to(states.dtype)
+    return (sums / sizes[:, None]).view(count, each * states.shape[1])

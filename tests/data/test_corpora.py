@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.probing.readers import (
+from workflow_scripts.data.corpora import (
     Sentence,
     Target,
     read_conllu,

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.probing.words import joined, pieces_of_words, target_vectors, word_means
+from workflow_scripts.data.corpora import joined
+from workflow_scripts.model.words import pieces_of_words, target_means, target_rows
 
 SPECIAL = (0, 0)
 
@@ -23,7 +25,7 @@ def test_a_sentence_is_its_words_with_spaces_between():
     text, spans = joined(["un", "deux", "3"])
     assert text == "un deux 3"
     assert [text[a:b] for a, b in spans] == ["un", "deux", "3"]
-    assert joined([])[1].shape == (0, 2)
+    assert joined([]) == ("", [])
 
 
 def test_a_words_vector_is_the_mean_of_its_pieces():
@@ -32,13 +34,19 @@ def test_a_words_vector_is_the_mean_of_its_pieces():
     assert pieces.first.tolist() == [1, 2, 4]
     assert pieces.stop.tolist() == [2, 4, 7]
     assert pieces.whole.all()
-    hidden = np.random.default_rng(0).normal(size=(len(offsets), 5)).astype(np.float32)
-    means = word_means(hidden, pieces)
+    hidden = np.random.default_rng(0).normal(size=(len(offsets), 5))
     expected = [hidden[1], hidden[2:4].mean(axis=0), hidden[4:7].mean(axis=0)]
-    assert means == pytest.approx(np.stack(expected), rel=1e-6)
-    assert target_vectors(means, [(2,), (0,)]) == pytest.approx(means[[2, 0]])
-    pair = target_vectors(means, [(1, 0)])
-    assert pair == pytest.approx(np.concatenate([means[1], means[0]])[None])
+    assert means_of(hidden, pieces, [(2,), (0,)]) == pytest.approx(np.stack(expected)[[2, 0]])
+    pair = means_of(hidden, pieces, [(1, 0)])
+    assert pair == pytest.approx(np.concatenate([expected[1], expected[0]])[None])
+
+
+def means_of(hidden, pieces, targets):
+    """Vectors of targets, whose words are numbers, of one sentence that begins in row 3."""
+    words = np.array(targets)
+    rows, owner = target_rows(pieces.first[words], pieces.stop[words], np.full(len(words), 3))
+    states = torch.from_numpy(np.concatenate([np.full((3, hidden.shape[1]), np.nan), hidden]))
+    return target_means(states, rows, owner, words.shape).numpy()
 
 
 def test_a_word_that_the_longest_input_cuts_is_left_out_and_counted():
@@ -46,8 +54,7 @@ def test_a_word_that_the_longest_input_cuts_is_left_out_and_counted():
     pieces = pieces_of_words(offsets, spans, kept=3)  # special token, "one", "sec"
     assert pieces.cut.tolist() == [False, True, True]
     assert not pieces.empty.any()
-    means = word_means(np.ones((3, 2)), pieces)
-    assert np.isnan(means).all(axis=1).tolist() == [False, True, True]
+    assert pieces.whole.tolist() == [True, False, False]
 
 
 def test_a_word_without_pieces_is_not_taken_for_one_that_is_cut():
@@ -71,7 +78,7 @@ def test_a_piece_with_its_leading_space_or_over_two_words_belongs_to_all_it_touc
 def test_a_sentence_of_special_tokens_only_has_no_words():
     pieces = pieces_of_words(np.array([SPECIAL, SPECIAL]), joined(["\x00"])[1], kept=2)
     assert pieces.empty.tolist() == [True]
-    assert np.isnan(word_means(np.ones((2, 3)), pieces)).all()
+    assert not pieces.whole.any()
 
 
 def test_offsets_that_go_back_are_refused():

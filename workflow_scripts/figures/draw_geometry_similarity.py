@@ -1,0 +1,51 @@
+"""Draw how similar geometries are, by layer and epoch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.probing import geometry_similarity
+from workflow_scripts.figures.results import result_of
+from workflow_scripts.figures.save import save_figure
+from workflow_scripts.rebuilds.step import run
+
+
+def draw_geometry_similarity(
+    similarity: Path,
+    pdf: Path,
+    png: Path,
+    csv: Path,
+    tasks: list[dict],
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
+) -> None:
+    """Write the figure and its numbers; see ``probing.geometry_similarity``.
+
+    Parameters
+    ----------
+    similarity : Path
+        ``similarity.parquet``.
+    pdf, png, csv : Path
+        Files to write.
+    tasks : list of dict
+        Fields of a ``TaskTitle`` each.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
+    """
+    titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
+    figure, numbers = geometry_similarity(read_table(similarity), titles)
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
+
+
+if __name__ == "__main__":
+    run(draw_geometry_similarity, snakemake)

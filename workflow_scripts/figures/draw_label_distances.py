@@ -1,0 +1,56 @@
+"""Draw distances of labels to their nearest other label over training."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from workflow_scripts.common.tables import read_json, read_table
+from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.figures.outcomes import with_outcomes
+from workflow_scripts.figures.probing import label_distances
+from workflow_scripts.figures.results import result_of
+from workflow_scripts.figures.save import save_figure
+from workflow_scripts.rebuilds.step import run
+
+
+def draw_label_distances(
+    distances: list[Path],
+    abouts: list[Path],
+    pdf: Path,
+    png: Path,
+    csv: Path,
+    tasks: list[dict],
+    scores: Sequence[Path] = (),
+    scored: Sequence[dict] = (),
+    ledger: Path | None = None,
+    claims: Sequence[str] = (),
+) -> None:
+    """Write the figure and its numbers; see ``probing.label_distances``.
+
+    Parameters
+    ----------
+    distances, abouts : list of Path
+        ``distances.parquet`` and ``about.json`` of the ``tasks``, in their order.
+    pdf, png, csv : Path
+        Files to write.
+    tasks : list of dict
+        Fields of a ``TaskTitle`` each.
+    scores : sequence of Path
+        ``scores.parquet`` of the runs shown; see ``outcomes.with_outcomes``.
+    scored : sequence of dict
+        Which run each of them is.
+    ledger : Path, optional
+        Ledger of the claims that the figure is about; see ``results.result_of``.
+    claims : sequence of str
+        Their names.
+    """
+    titles = with_outcomes([TaskTitle(**task) for task in tasks], scores, scored)
+    figure, numbers = label_distances(
+        [read_table(path) for path in distances],
+        [read_json(path)["labels"] for path in abouts],
+        titles,
+    )
+    save_figure(figure, numbers, pdf, png, csv, result_of(ledger, claims))
+
+
+if __name__ == "__main__":
+    run(draw_label_distances, snakemake)
