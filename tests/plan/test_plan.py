@@ -274,7 +274,7 @@ def test_a_task_that_is_not_known_may_be_given(tmp_path):
     overlay = tmp_path / "overlay.yaml"
     commit = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
     overlay.write_text(
-        f'tasks: {{nli: {{source: "hub:nyu-mll/glue/qnli@{commit}", train: null, dev: null}}}}'
+        f'tasks: {{nli: {{source: "hub:nyu-mll/glue/wnli@{commit}", train: null, dev: null}}}}'
     )
     with pytest.raises(UserError, match=r"tasks\.nli\.source: .*--examples nli=TRAIN,DEV,TOKENS"):
         planned(arguments(tmp_path, configfile=[overlay]))
