@@ -62,9 +62,6 @@ def add_result(figure: Figure, result: str) -> None:
         rule.set_ydata(1 - share * (1 - np.asarray(rule.get_ydata())))
     for text in figure.texts:
         text.set_y(1 - share * (1 - text.get_position()[1]))
-    for rule in figure.artists:  # of tables
-        if isinstance(rule, Line2D):
-            rule.set_ydata(1 - share * (1 - np.asarray(rule.get_ydata())))
     for legend, anchor in zip(figure.legends, anchors, strict=True):
         place = anchor.x0, 1 - share * (1 - anchor.y0), anchor.width, share * anchor.height
         legend.set_bbox_to_anchor(place, transform=figure.transFigure)
