@@ -237,7 +237,9 @@ rule measure_run:
     output:
         **{name: landscape.along_path(ANY_RUN, name) for name in landscape.ALONG},
     log:
-        log_file("landscape/measure_run", "{model}_{task}_{start}_init{init}_order{order}"),
+        log_file(
+            "landscape/measure_run", "{model}_{task}_{start}_init{init}_order{order}"
+        ),
     benchmark:
         benchmark_file(
             "landscape/measure_run", "{model}_{task}_{start}_init{init}_order{order}"

@@ -13,7 +13,9 @@ rule roll_back_groups:
     log:
         log_file("rollback/roll_back_groups", "{model}_{task}_init{init}_order{order}"),
     benchmark:
-        benchmark_file("rollback/roll_back_groups", "{model}_{task}_init{init}_order{order}")
+        benchmark_file(
+            "rollback/roll_back_groups", "{model}_{task}_init{init}_order{order}"
+        )
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
@@ -43,7 +45,9 @@ rule roll_back_layers:
     log:
         log_file("rollback/roll_back_layers", "{model}_{task}_init{init}_order{order}"),
     benchmark:
-        benchmark_file("rollback/roll_back_layers", "{model}_{task}_init{init}_order{order}")
+        benchmark_file(
+            "rollback/roll_back_layers", "{model}_{task}_init{init}_order{order}"
+        )
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.compute.threads
