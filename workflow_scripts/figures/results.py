@@ -46,6 +46,10 @@ def add_result(figure: Figure, result: str) -> None:
     """
     if not result:
         return
+    if figure.get_layout_engine() is not None:
+        # What it has laid out stays where it is.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     width, height = figure.get_size_inches()
     lines = wrap(result, width - 4 * EDGE, bold=True)
     more = height_of(len(lines)) + 2 * EDGE
