@@ -249,9 +249,9 @@ def test_one_direction_may_serve_all_tasks(direction):
     assert spec.get("seed") == (settings.landscape.seed if direction == "random" else None)
     inputs = row_inputs(settings, wildcards)
     assert "second" not in inputs
-    # The recipe has 14 epochs: the checkpoints between the ends.
+    # The recipe has 16 epochs: the checkpoints between the ends.
     between = [path.rsplit("/", 1)[1] for path in inputs.get("between", [])]
-    expected = [f"epoch{epoch:02d}.safetensors" for epoch in range(1, 14)]
+    expected = [f"epoch{epoch:02d}.safetensors" for epoch in range(1, 16)]
     assert between == (expected if direction == "pca" else [])
 
 

@@ -79,6 +79,6 @@ def test_a_run_starts_from_the_weights_of_its_start_or_its_base(recipe, start, w
 
 
 def test_checkpoints_between_the_ends_are_temporary_where_only_the_ends_are_kept():
-    for keep, temporary in (("ends", [False, *[True] * 13, False]), ("all", [False] * 15)):
+    for keep, temporary in (("ends", [False, *[True] * 15, False]), ("all", [False] * 17)):
         paths = kept_checkpoints(settings(finetune__keep=keep), "scratch")
         assert [is_flagged(path, "temp") for path in paths] == temporary
