@@ -112,11 +112,6 @@ CLAIMED = {f"draw_figure{n}" for n in range(1, 8)} | {
     "draw_table1",
     "draw_radii",
 }
-    "evaluate_claims",
-    "draw_table1",
-    "draw_radii",
-    *(f"draw_figure{n}" for n in range(1, 8)),
-}
 AFTER_ROWS = {"merge_surface", "measure_width", *CLAIMED}
 AFTER_RUNS = {"measure_run", "measure_plane", "draw_stability6"}
 
