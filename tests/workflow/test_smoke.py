@@ -304,7 +304,7 @@ def test_every_table_says_where_it_comes_from(smoke):
         Path(f"results/landscape/{MODEL}/entailment_pretrained/surface.parquet"),
         Path(f"results/landscape/{MODEL}/entailment_pretrained/geometry.json"),
         Path(f"results/rollback/{MODEL}/entailment/init0_order0/groups.parquet"),
-        Path(f"results/dynamics/{MODEL}/seeds_sentiment/attention.parquet"),
+        Path(f"results/dynamics/{MODEL}/change_entailment/attention.parquet"),
         Path(f"results/report/{MODEL}/claims.parquet"),
         Path(f"results/stability/{MODEL}/entailment/devlin/scores/init0_order0.parquet"),
         Path(f"results/stability/{MODEL}/entailment/spread.parquet"),
