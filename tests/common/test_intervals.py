@@ -7,7 +7,6 @@ from scipy import stats
 from workflow_scripts.common.intervals import (
     jackknife_interval,
     percentile_interval,
-    resampled_block_means,
     resampled_means,
 )
 
@@ -69,28 +68,6 @@ def test_a_draw_is_nan_exactly_where_a_broken_example_was_drawn(value):
     counts = np.random.default_rng(3).multinomial(6, [1 / 6] * 6, size=40)
     assert (np.isnan(means[:, 0]) == (counts[:, 2] > 0)).all()
     assert np.isfinite(means[:, 1]).all()
-
-
-@pytest.mark.parametrize(("length", "block"), [(20, 4), (23, 5), (7, 7), (3, 1)])
-def test_block_means_are_means_of_blocks_cut_by_hand(length, block):
-    series = np.random.default_rng(1).normal(size=length)
-    means = resampled_block_means(series, block, 25, seed=2)
-    blocks = int(np.ceil(length / block))
-    starts = np.random.default_rng(2).integers(0, length - block + 1, size=(25, blocks))
-    for draw, chosen in enumerate(starts):
-        together = [number for start in chosen for number in series[start : start + block]]
-        assert means[draw] == pytest.approx(np.mean(together[:length]), rel=1e-12, abs=1e-15)
-
-
-def test_blocks_see_the_dependence_of_neighbours():
-    """The variance of the mean of an AR(1) series is (1 + a) / (1 - a) times the naive one."""
-    rng, a, series = np.random.default_rng(0), 0.8, [0.0]
-    for noise in rng.normal(size=20_000):
-        series.append(a * series[-1] + noise)
-    series = np.array(series[1:])
-    naive, blocks = (resampled_block_means(series, b, 2000, seed=1).var() for b in (1, 200))
-    assert naive == pytest.approx(series.var() / len(series), rel=0.1)
-    assert blocks / naive == pytest.approx((1 + a) / (1 - a), rel=0.25)
 
 
 def test_percentiles_are_those_of_the_sorted_draws():

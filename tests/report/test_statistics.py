@@ -309,16 +309,6 @@ def test_a_run_that_goes_straight_is_distinguished_from_a_walk():
     assert np.isnan(statistics.share_closed(0.1, 0.7, 0.4))
 
 
-@pytest.mark.parametrize("dimensions", [2, 10, 1000])
-def test_random_directions_are_nearly_orthogonal_in_many_dimensions(dimensions):
-    limit = statistics.random_cosine(dimensions)
-    cosines = np.random.default_rng(0).normal(size=(4000, dimensions))
-    cosines = np.abs(cosines[:, 0]) / np.linalg.norm(cosines, axis=1)
-    assert (cosines < limit).mean() == pytest.approx(0.95, abs=0.01)
-    if dimensions == 1000:
-        assert limit == pytest.approx(1.96 / dimensions**0.5, rel=0.01)
-
-
 # --- training curves ----------------------------------------------------------------------------
 
 

@@ -63,36 +63,6 @@ def resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray
     return means
 
 
-def resampled_block_means(series: np.ndarray, block: int, resamples: int, seed: int) -> np.ndarray:
-    """Means over moving-block bootstrap samples of a series whose neighbours depend on each other.
-
-    Parameters
-    ----------
-    series : ndarray of shape (T,)
-        In order.
-    block : int
-        Length of the blocks, 1 to T; each starts anywhere and may overlap with others.
-    resamples : int
-        Bootstrap samples, each of T numbers: blocks drawn with replacement, the last one cut.
-    seed : int
-        The same seed, T and block draw the same blocks.
-
-    Returns
-    -------
-    ndarray of shape (resamples,)
-
-    References
-    ----------
-    Künsch (1989), section 2.3.
-    """
-    length = len(series)
-    blocks = -(-length // block)
-    rng = np.random.default_rng(seed)
-    starts = rng.integers(0, length - block + 1, size=(resamples, blocks))
-    places = (starts[..., None] + np.arange(block)).reshape(resamples, -1)[:, :length]
-    return series[places].mean(axis=1)
-
-
 def percentile_interval(
     draws: np.ndarray | list[float], axis: int | None = None
 ) -> tuple[np.floating | np.ndarray, np.floating | np.ndarray]:

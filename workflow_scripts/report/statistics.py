@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf, isfinite, nan, sqrt
 
 import numpy as np
-from scipy.special import betaincinv, stdtrit
+from scipy.special import stdtrit
 
 from workflow_scripts.common.thresholds import LEAST_RUNS, LEVEL, OPTIMUM
 from workflow_scripts.landscape.radii import Bound, Measured
@@ -435,19 +435,6 @@ def walk_cosine(step_norms: Sequence[float]) -> float:
     """
     norms = np.asarray(step_norms, dtype=float)
     return float(norms[0] / sqrt((norms**2).sum()))
-
-
-def random_cosine(dimensions: int, level: float = LEVEL) -> float:
-    """|cosine| below which two random directions fall with a probability of ``level``.
-
-    Parameters
-    ----------
-    dimensions : int
-        Number of weights, 2 or more.
-    level : float
-        0 to 1.
-    """
-    return float(sqrt(betaincinv(0.5, (dimensions - 1) / 2, level)))
 
 
 def share_closed(start: float, end: float, best: float) -> float:
