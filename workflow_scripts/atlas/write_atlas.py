@@ -19,11 +19,21 @@ from workflow_scripts.figures.style import START_TITLE
 from workflow_scripts.rebuilds.records import is_damaged, versions
 from workflow_scripts.rebuilds.step import run
 from workflow_scripts.report.embedded import as_columns
-from workflow_scripts.report.ledger import claim_summary, number_in_words, verdict_line
+from workflow_scripts.report.ledger import claim_summary, number_in_words
 
 log = logging.getLogger("tunescape")
 
 DIGITS = 5
+START_PLACES = {"pretrained": 0, "scratch": 1}  # of their colours in all figures
+# What the page calls values of a column.
+WORDS = {
+    "start": START_TITLE,
+    "failed": {"true": "failed", "false": "did not fail"},
+    "measure": {"svcca": "SVCCA", "cka": "CKA", "cka_unbiased": "unbiased CKA"},
+    "quantity": {one.column: one.label for one in twins.QUANTITIES},
+    "outcome": {"pretrained": "pre-trained encoder"},
+    "run": {"target": "the run", "continued": "continued"},
+}
 PAPERS = {
     "claims": "Hao et al. (2019)",
     "dynamics_claims": "Hao et al. (2020)",
@@ -154,8 +164,8 @@ def write_atlas(
         "ledgers": {name: as_columns(table) for name, table in tables.items()},
         "tables": {one["name"]: one.pop("table") for one in shown},
         "views": {one["name"]: one.pop("views") for one in shown},
-        "labels": {name: one["title"] for name, one in titles.items()} | START_TITLE,
-        "places": {name: one["place"] for name, one in titles.items()},
+        "labels": {"": {name: one["title"] for name, one in titles.items()}, **WORDS},
+        "places": {**{name: one["place"] for name, one in titles.items()}, **START_PLACES},
         **surface_data,
     }
     content = {
@@ -292,10 +302,15 @@ def explorer(
         ``surfaces``, ``scales``, ``square`` (left, top and side of a map's square).
     """
     scale = twins.shared_scales(surface for surface, _, _ in drawn)
+    # What the page shows first is what its script chooses first.
+    task = drawn[0][1]["task"] if drawn else ""
+    fine_tuned = [i for i, (_, w, _) in enumerate(drawn) if w["task"] == task and w["start"] == "pretrained"]
+    first = fine_tuned[0] if fine_tuned else 0
     flat = [
         {
             "surface": place,
             "quantity": quantity.column,
+            "first": (place, quantity) == (first, twins.LOSS),
             "svg": twins.twin(
                 surface,
                 quantity,
@@ -359,15 +374,18 @@ def summarised(name: str, table: pd.DataFrame) -> dict[str, Any]:
     """
     claims = []
     for claim, rows in table.groupby("claim", sort=False):
+        text = rows["text"].iloc[0]
         verdicts = rows.drop_duplicates("task")["conclusion"].value_counts(sort=False)
         claims.append(
             {
                 "name": claim,
-                "text": rows["text"].iloc[0],
+                "text": text,
+                "sentence": text.rpartition(" (")[0] or text,
+                "source": text.rpartition(" (")[2].removesuffix(")"),
+                "tasks": int(verdicts.sum()),
+                "runs": int(rows.groupby("task")["runs"].max().sum()),
                 "verdicts": [(str(word), int(count)) for word, count in verdicts.items()],
-                "line": verdict_line(rows),
                 "summary": claim_summary(rows),
-                "synthetic": bool(rows["synthetic"].any()),
                 "rows": [
                     {**row, "number": number_in_words(row)} for row in rows.to_dict("records")
                 ],

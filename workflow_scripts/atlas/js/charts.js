@@ -1,5 +1,5 @@
 // Charts: from a view and its rows to SVG, and to the points that hovering and keys reach.
-import { numeric, shown } from "./data.js";
+import { labelled, numeric, shown } from "./data.js";
 import { grouped } from "./choices.js";
 import { bandScale, colourAt, numberScale } from "./scale.js";
 
@@ -20,27 +20,32 @@ export function svg(name, attributes = {}, ...children) {
  *
  * @param {object} view see `views.View`
  * @param {object[]} rows
- * @param {object} names `labels` (text of a value) and `places` (its colour)
+ * @param {object} names `labels` (words of values, by column) and `places` (their colours)
  */
 export function layout(view, rows, names) {
-  const label = (value) => names.labels[value] ?? (value === null ? "none" : String(value));
+  const label = (value, column) => labelled(names.labels, value, column);
   const right = WIDE - BOX.right, bottom = HIGH - BOX.bottom;
   const heat = view.kind === "heat";
-  const series = heat ? [] : grouped(rows, view.series).map(([name, members], place) => {
-    const own = view.series.map((key) => names.places[members[0][key]]).find((v) => v !== undefined);
-    const start = { pretrained: 0, scratch: 1 }[name];
-    return { name: label(name), rows: members, look: start ?? own ?? place };
-  });
-  const xs = rows.map((row) => row[view.x]);
+  const series = heat ? [] : grouped(rows, view.series).map(([, members], place) => {
+    const values = view.series.map((key) => members[0][key]);
+    const own = values.map((value) => names.places[value]).find((v) => v !== undefined);
+    return {
+      name: values.map((value, i) => (value === null ? "" : label(value, view.series[i]))).filter(Boolean).join(", "),
+      rows: members, look: own ?? place,
+    };
+  }).sort((a, b) => a.look - b.look);
+  const xs = rows.map((row) => row[view.x]).filter((value) => value !== null);
+  const texts = xs.some((value) => typeof value === "string");
   const sorted = (values) => (values.some((v) => typeof v === "string") ? values : [...values].sort((a, b) => a - b));
-  const banded = heat || view.kind === "bars" || view.kind === "points" || xs.some((v) => typeof v === "string");
+  const banded = heat || view.kind === "bars" || view.kind === "points" || texts;
   const x = banded ? bandScale(sorted(xs), BOX.left, right)
     : numberScale(xs, BOX.left, right, { pad: 0.02 });
   const ys = rows.flatMap((row) => [view.y, view.low, view.high, view.reference]
     .filter(Boolean).map((key) => row[key]));
   const y = heat ? bandScale(sorted(rows.map((row) => row[view.y])), bottom, BOX.top)
     : numberScale(ys, bottom, BOX.top, { log: view.log, zero: view.kind === "bars" });
-  return { view, rows, series, x, y, label, points: heat ? cells(view, rows, x, y, label) : marks(view, series, x, y, label) };
+  const points = heat ? cells(view, rows, x, y, label) : marks(view, series, x, y, label);
+  return { view, series, x, y, label, points };
 }
 
 /** Points of a chart with series. */
@@ -57,8 +62,9 @@ function marks(view, series, x, y, label) {
         ? ` [${shown(row[view.low])} to ${shown(row[view.high])}]` : "";
       const value = shown(row[view.y]);
       return {
-        group, row, x: x.at(row[view.x]) + one.shift, y: y.at(row[view.y]), missing: value === "missing",
-        text: `${one.name ? `${one.name}: ` : ""}${view.x} ${label(shown(row[view.x]))}, ${view.y} ${value}${interval}`,
+        group, row, x: row[view.x] === null ? (BOX.left + WIDE - BOX.right) / 2 : x.at(row[view.x]) + one.shift,
+        y: y.at(row[view.y]),
+        text: `${one.name ? `${one.name}: ` : ""}${row[view.x] === null ? "" : `${view.x} ${label(row[view.x], view.x)}, `}${view.y} ${value}${interval}`,
       };
     });
   });
@@ -68,8 +74,7 @@ function marks(view, series, x, y, label) {
 function cells(view, rows, x, y, label) {
   return rows.map((row) => ({
     group: -y.names.indexOf(row[view.y]), row, x: x.at(row[view.x]), y: y.at(row[view.y]),
-    missing: row[view.value] === null,
-    text: `${view.x} ${label(shown(row[view.x]))}, ${view.y} ${label(shown(row[view.y]))}: ${view.value} ${shown(row[view.value])}`,
+    text: `${view.x} ${label(row[view.x], view.x)}, ${view.y} ${label(row[view.y], view.y)}: ${view.value} ${shown(row[view.value])}`,
   })).sort((a, b) => a.group - b.group || a.x - b.x);
 }
 
@@ -81,10 +86,10 @@ export function chart(view, rows, names, colours) {
   for (const tick of y.ticks) {
     const at = y.at(tick);
     if (!y.band) drawing.append(svg("path", { class: "grid", d: `M${BOX.left} ${at}H${WIDE - BOX.right}` }));
-    drawing.append(svg("text", { x: BOX.left - 7, y: at + 4, "text-anchor": "end" }, y.band ? plan.label(tick) : y.text(tick)));
+    drawing.append(svg("text", { x: BOX.left - 7, y: at + 4, "text-anchor": "end" }, y.band ? plan.label(tick, view.y) : y.text(tick)));
   }
   for (const tick of x.ticks) {
-    const text = plan.label(tick), room = Math.max(5, Math.floor(((x.room ?? 84) - 4) / 6));
+    const text = plan.label(tick, view.x), room = Math.max(5, Math.floor(((x.room ?? 84) - 4) / 6));
     drawing.append(svg("text", { x: x.at(tick), y: bottom + 17, "text-anchor": "middle" },
       x.band ? (text.length > room ? `${text.slice(0, room - 1)}…` : text) : x.text(tick)));
   }
@@ -105,6 +110,10 @@ function curves(drawing, { view, series, x, y, points }) {
   series.forEach((one, group) => {
     const own = points.filter((point) => point.group === group);
     const look = { class: `c${one.look % COLOURS}` };
+    // Without an x the value holds for all: a line across.
+    for (const point of own.filter((known) => known.row[view.x] === null && !Number.isNaN(known.y))) {
+      drawing.append(svg("path", { class: `${look.class} curve reference`, d: `M${BOX.left} ${point.y}H${WIDE - BOX.right}` }));
+    }
     const dash = view.kind === "line" ? DASHES[Math.floor(one.look / COLOURS) % DASHES.length] || (one.look === 1 && count === 2 ? "6 3" : "") : "";
     const line = (key) => own.map((point) => [point.x, key ? y.at(point.row[key]) : point.y]);
     if (view.kind === "line" || view.kind === "path") {
@@ -114,7 +123,7 @@ function curves(drawing, { view, series, x, y, points }) {
     }
     const wide = Math.max(2, (x.band ?? 12) * 0.72 / Math.max(count, 1) - 1);
     for (const point of own) {
-      if (Number.isNaN(point.y)) continue;
+      if (Number.isNaN(point.x) || Number.isNaN(point.y)) continue;
       const zero = y.at(0);
       if (view.kind === "bars") {
         drawing.append(svg("rect", { class: `${look.class} bar`, x: point.x - wide / 2, width: wide, y: Math.min(point.y, zero), height: Math.max(1, Math.abs(zero - point.y)) }));

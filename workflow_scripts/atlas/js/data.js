@@ -28,8 +28,14 @@ export function shown(value) {
   if (Number.isNaN(value)) return "NaN";
   const size = Math.abs(value);
   const text = size !== 0 && (size < 1e-4 || size >= 1e6)
-    ? value.toExponential(3) : String(Number(value.toPrecision(5)));
-  return text.replace("-", "−");
+    ? Number(value.toPrecision(5)).toExponential() : String(Number(value.toPrecision(5)));
+  return text.replaceAll("-", "−").replace("e+", "e");
+}
+
+/** What a value of a column is called: by the words of that column, or of all. */
+export function labelled(labels, value, column = "") {
+  if (value === null || value === undefined) return "none";
+  return labels[column]?.[value] ?? labels[""]?.[value] ?? (typeof value === "number" ? shown(value) : String(value));
 }
 
 /** A table that is kept by column, as CSV; a missing value is NaN. */

@@ -1,5 +1,5 @@
 // Connects the page: choices, charts, the explorer of surfaces, downloads.
-import { csvOf, rowsOf, shown, unpacked } from "./data.js";
+import { csvOf, labelled, rowsOf, shown, unpacked } from "./data.js";
 import { resolved, stepped } from "./choices.js";
 import { chart } from "./charts.js";
 import { nearestPoint, placed, pointText, QUANTITIES, steppedPoint, surfaceTable } from "./surfaces.js";
@@ -7,7 +7,6 @@ import { draw, hasWebgl, moved } from "./solid.js";
 
 const MOST_ROWS = 500;
 const NAMES = { task: "Task", start: "Start", group: "Layer group", quantity: "Quantity", layer: "Layer", pair: "Models", measure: "Measure", sweep: "Recipe", part: "Part", split: "Split", kind: "Kind", head: "Head of", seeds: "Seeds" };
-const WORDS = { "whole encoder": "whole encoder", svcca: "SVCCA", cka: "CKA", cka_unbiased: "unbiased CKA", procrustes: "Procrustes", ...QUANTITIES };
 
 /** An HTML element with properties and children; a text child is text. */
 function html(name, properties = {}, ...children) {
@@ -42,9 +41,9 @@ function toDrawing(drawing, event) {
 
 /** The page's views of some data, with the choices that they share. */
 function atlas(data) {
-  const state = { quantity: "train_loss" };
+  const state = { quantity: "train_loss", start: "pretrained" };
   const views = [];
-  const label = (value) => data.labels[value] ?? WORDS[value] ?? (value === null ? "none" : value === -1 ? "embeddings" : String(value));
+  const label = (value, column) => (column === "layer" && value === -1 ? "embeddings" : labelled(data.labels, value, column));
 
   /** Fill a row of selects; the one that has the focus stays. */
   function choose(row, options, chosen) {
@@ -57,13 +56,13 @@ function atlas(data) {
           const value = JSON.parse(select.value);
           state[name] = value;
           views.forEach((update) => update());
-          say(`${NAMES[name] ?? name}: ${label(value)}. ${row.dataset.says ?? ""}`);
+          say(`${NAMES[name] ?? name}: ${label(value, name)}. ${row.dataset.says ?? ""}`);
         });
         row.append(html("label", {}, html("span", { textContent: NAMES[name] ?? name }), select));
       }
       const texts = values.map((value) => JSON.stringify(value));
       if (texts.join() !== [...select.options].map((one) => one.value).join()) {
-        select.replaceChildren(...values.map((value) => html("option", { value: JSON.stringify(value), textContent: label(value) })));
+        select.replaceChildren(...values.map((value) => html("option", { value: JSON.stringify(value), textContent: label(value, name) })));
       }
       select.value = JSON.stringify(chosen[name]);
       select.disabled = values.length < 2;
@@ -111,7 +110,7 @@ function atlas(data) {
       drawn = chart(view, left, data, data.scales.train_loss.colours);
       at = -1;
       stage.replaceChildren(drawn.drawing);
-      stage.setAttribute("aria-label", `${place.dataset.title}: ${view.y_title} by ${view.x_title}; ${Object.values(chosen).map(label).join(", ")}. ${drawn.points.length} points; arrow keys read them.`);
+      stage.setAttribute("aria-label", `${place.dataset.title}: ${view.y_title} by ${view.x_title}; ${Object.entries(chosen).map(([name, value]) => label(value, name)).join(", ")}. ${drawn.points.length} points; arrow keys read them.`);
       legend.replaceChildren(...drawn.legend.flatMap(({ name, look, ramp }) => [
         html("span", {}, html("i", { className: look === undefined ? "none" : `c${look}` }), name),
         ...(ramp ? [html("b", { className: "ramp", style: `background: linear-gradient(90deg, ${ramp.join()})` })] : []),

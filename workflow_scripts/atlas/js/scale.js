@@ -31,7 +31,8 @@ export function numberScale(values, from, to, { log = false, zero = false, pad =
   if (!known.length) [low, high] = log ? [0.1, 1] : [0, 1];
   if (zero && !log) [low, high] = [Math.min(0, low), Math.max(0, high)];
   if (low === high) [low, high] = log ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
-  const ticks = log ? logTicks(low, high) : ticksOf(low, high);
+  const whole = known.every(Number.isInteger);
+  const ticks = (log ? logTicks(low, high) : ticksOf(low, high)).filter((v) => !whole || log || Number.isInteger(v));
   const way = log ? Math.log : (v) => v;
   const margin = pad * (way(high) - way(low));
   const start = way(low) - (zero && low === 0 ? 0 : margin), end = way(high) + margin;
