@@ -27,8 +27,8 @@ def joined_modules() -> str:
     """The modules as one script: without the lines that import and the words that export."""
     parts = []
     for name in MODULES:
-        text = (SCRIPTS / f"{name}.js").read_text(encoding="utf-8")
-        text = re.sub(r'^import [^;]*? from "\./\w+\.js";\n', "", text, flags=re.MULTILINE)
+        text = (SCRIPTS / f"{name}.mjs").read_text(encoding="utf-8")
+        text = re.sub(r'^import [^;]*? from "\./\w+\.mjs";\n', "", text, flags=re.MULTILINE)
         parts.append(re.sub(r"^export ", "", text, flags=re.MULTILINE))
     return "\n".join(parts)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class View:
-    """A chart, drawn by ``js/charts.js``; columns are those of the figure's numbers.
+    """A chart, drawn by ``js/charts.mjs``; columns are those of the figure's numbers.
 
     Attributes
     ----------

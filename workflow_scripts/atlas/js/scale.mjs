@@ -1,5 +1,5 @@
 // Scales: from values to places and colours, and their ticks.
-import { numeric, shown } from "./data.js";
+import { numeric, shown } from "./data.mjs";
 
 /** Round values in [low, high], about as many as asked for. */
 export function ticksOf(low, high, count = 5) {

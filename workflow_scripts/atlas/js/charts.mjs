@@ -1,7 +1,7 @@
 // Charts: from a view and its rows to SVG, and to the points that hovering and keys reach.
-import { labelled, numeric, shown } from "./data.js";
-import { grouped } from "./choices.js";
-import { bandScale, colourAt, numberScale } from "./scale.js";
+import { labelled, numeric, shown } from "./data.mjs";
+import { grouped } from "./choices.mjs";
+import { bandScale, colourAt, numberScale } from "./scale.mjs";
 
 const WIDE = 660, HIGH = 300, BOX = { left: 64, right: 14, top: 12, bottom: 46 };
 const DASHES = ["", "6 3", "2 2.5", "7 2.5 2 2.5"];
@@ -33,7 +33,7 @@ export function layout(view, rows, names) {
       name: values.map((value, i) => (value === null ? "" : label(value, view.series[i]))).filter(Boolean).join(", "),
       rows: members, look: own ?? place,
     };
-  }).sort((a, b) => a.look - b.look);
+  }).filter((one) => one.rows.some((row) => !Number.isNaN(numeric(row[view.y])))).sort((a, b) => a.look - b.look);
   const xs = rows.map((row) => row[view.x]).filter((value) => value !== null);
   const texts = xs.some((value) => typeof value === "string");
   const sorted = (values) => (values.some((v) => typeof v === "string") ? values : [...values].sort((a, b) => a - b));

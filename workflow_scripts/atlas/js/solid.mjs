@@ -1,7 +1,7 @@
 // Surfaces in 3-D, by plotly: unpacked and run once, when the first one is asked for.
-import { shown, unpacked } from "./data.js";
-import { shareOf } from "./scale.js";
-import { pointText } from "./surfaces.js";
+import { shown, unpacked } from "./data.mjs";
+import { shareOf } from "./scale.mjs";
+import { pointText } from "./surfaces.mjs";
 
 let loading = null;
 
@@ -79,7 +79,7 @@ export async function draw(element, surface, quantity, scale, ink, grid) {
       xaxis: { ...axis, title: { text: "α" } }, yaxis: { ...axis, title: { text: "β" } },
       zaxis: { ...axis, title: { text: scale.label }, range: [0, 1.05], tickvals: scale.ticks.map(([value]) => shareOf(scale, value)), ticktext: scale.ticks.map(([, text]) => text) },
     },
-  }, { displayModeBar: false, responsive: true });
+  }, { displayModeBar: false, responsive: true, scrollZoom: false });
 }
 
 /** Turn, raise or approach: the new place of the eye. */

@@ -1,5 +1,5 @@
 // Surfaces: what a point of a flat map is, in words, and their numbers as a table.
-import { shown } from "./data.js";
+import { shown } from "./data.mjs";
 
 export const QUANTITIES = { train_loss: "training loss", train_error: "training error", dev_error: "dev error" };
 

@@ -1,9 +1,9 @@
 // Connects the page: choices, charts, the explorer of surfaces, downloads.
-import { csvOf, labelled, rowsOf, shown, unpacked } from "./data.js";
-import { resolved, stepped } from "./choices.js";
-import { chart } from "./charts.js";
-import { nearestPoint, placed, pointText, QUANTITIES, steppedPoint, surfaceTable } from "./surfaces.js";
-import { draw, hasWebgl, moved } from "./solid.js";
+import { csvOf, labelled, rowsOf, shown, unpacked } from "./data.mjs";
+import { resolved, stepped } from "./choices.mjs";
+import { chart } from "./charts.mjs";
+import { nearestPoint, placed, pointText, QUANTITIES, steppedPoint, surfaceTable } from "./surfaces.mjs";
+import { draw, hasWebgl, moved } from "./solid.mjs";
 
 const MOST_ROWS = 500;
 const NAMES = { task: "Task", start: "Start", group: "Layer group", quantity: "Quantity", layer: "Layer", pair: "Models", measure: "Measure", sweep: "Recipe", part: "Part", split: "Split", kind: "Kind", head: "Head of", seeds: "Seeds" };
@@ -162,7 +162,7 @@ function atlas(data) {
         await draw(solid, surface, state.quantity, data.scales[state.quantity], ink, grid);
         place.dataset.solid = "drawn";
         turns.hidden = false;
-        note.textContent = "Drag to turn, wheel to zoom. Heights follow the colour scale: linear near 0, logarithmic above.";
+        note.textContent = "Drag to turn, + and − to zoom. Heights follow the colour scale: linear near 0, logarithmic above.";
       } catch (error) {
         note.textContent = `3-D could not be drawn (${error.message}); the map beside it shows the same numbers.`;
         place.dataset.solid = "failed";
