@@ -165,7 +165,8 @@ def twin(
     parts += _contours(x(alpha), y(beta), values, quantity, scale, surface.chance)
     for table in trajectories.values():
         places = " ".join(
-            f"{a:.1f},{b:.1f}" for a, b in zip(x(table["ls_alpha"]), y(table["ls_beta"]), strict=True)
+            f"{a:.1f},{b:.1f}"
+            for a, b in zip(x(table["ls_alpha"]), y(table["ls_beta"]), strict=True)
         )
         parts.append(f'<polyline class="path halo" points="{places}"/>')
         parts.append(f'<polyline class="path" points="{places}"/>')

@@ -304,7 +304,9 @@ def explorer(
     scale = twins.shared_scales(surface for surface, _, _ in drawn)
     # What the page shows first is what its script chooses first.
     task = drawn[0][1]["task"] if drawn else ""
-    fine_tuned = [i for i, (_, w, _) in enumerate(drawn) if w["task"] == task and w["start"] == "pretrained"]
+    fine_tuned = [
+        i for i, (_, w, _) in enumerate(drawn) if w["task"] == task and w["start"] == "pretrained"
+    ]
     first = fine_tuned[0] if fine_tuned else 0
     flat = [
         {
