@@ -109,6 +109,8 @@ def surface_of(points: int, seed: int, ends: tuple[str, str]) -> pd.DataFrame:
             "train_loss": loss,
             "train_error": np.clip(loss / 8, 0, 0.9),
             "dev_error": np.clip(0.05 + loss / 8, 0, 0.9),
+            "precision": "float32",
+            "precision_error": 0.0,
         }
     )
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.atlas.invented import MARKUP, SECTIONS, TASKS, Invented
-from workflow_scripts.atlas.page import MODULES, SCRIPTS, joined_modules, plotly_code
+from workflow_scripts.atlas.page import MODULES, joined_modules, plotly_code
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.report.embedded import as_columns, as_table, compressed, embedded
@@ -93,13 +93,13 @@ def test_modules_are_joined_without_a_name_twice():
     )
     assert len(names) == len(set(names)) > 20
     assert not re.search(r"^(import|export) ", joined, flags=re.MULTILINE)
-    assert {path.stem for path in SCRIPTS.glob("*")} == set(MODULES)
+    assert set(MODULES[0].parent.iterdir()) == set(MODULES)
 
 
 def test_modules_import_only_from_those_before_them():
-    for place, name in enumerate(MODULES):
-        text = (SCRIPTS / f"{name}.mjs").read_text(encoding="utf-8")
-        assert set(re.findall(r'from "\./(\w+)\.mjs"', text)) <= set(MODULES[:place])
+    for place, module in enumerate(MODULES):
+        imported = re.findall(r'from "\./(\w+\.mjs)"', module.read_text(encoding="utf-8"))
+        assert set(imported) <= {earlier.name for earlier in MODULES[:place]}
 
 
 def test_every_claim_is_named_with_its_verdicts_and_runs(parsed):
