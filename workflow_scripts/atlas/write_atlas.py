@@ -24,7 +24,11 @@ from workflow_scripts.report.ledger import claim_summary, number_in_words
 log = logging.getLogger("tunescape")
 
 DIGITS = 5
-START_PLACES = {"pretrained": 0, "scratch": 1}  # of their colours in all figures
+# Places of their colours, as in the figures; failed runs have the same one everywhere.
+PLACES = {
+    **{"pretrained": 0, "scratch": 1},
+    **{"successful": 0, "false": 0, "failed": 1, "true": 1},
+}
 # What the page calls values of a column.
 WORDS = {
     "start": START_TITLE,
@@ -38,6 +42,10 @@ WORDS = {
     "outcome": {"pretrained": "pre-trained encoder"},
     "run": {"target": "the run", "continued": "continued"},
 }
+VERDICTS = (
+    *("supported", "agrees", "inconclusive", "disagrees", "contradicted"),
+    *("not applicable", "reported only"),
+)  # in the order in which they are shown
 PAPERS = {
     "claims": "Hao et al. (2019)",
     "dynamics_claims": "Hao et al. (2020)",
@@ -169,7 +177,7 @@ def write_atlas(
         "tables": {one["name"]: one.pop("table") for one in shown},
         "views": {one["name"]: one.pop("views") for one in shown},
         "labels": {"": {name: one["title"] for name, one in titles.items()}, **WORDS},
-        "places": {**{name: one["place"] for name, one in titles.items()}, **START_PLACES},
+        "places": {**{name: one["place"] for name, one in titles.items()}, **PLACES},
         **surface_data,
     }
     content = {
@@ -390,7 +398,7 @@ def summarised(name: str, table: pd.DataFrame) -> dict[str, Any]:
                 "source": text.rpartition(" (")[2].removesuffix(")"),
                 "tasks": int(verdicts.sum()),
                 "runs": int(rows.groupby("task")["runs"].max().sum()),
-                "verdicts": [(str(word), int(count)) for word, count in verdicts.items()],
+                "verdicts": [(word, int(verdicts[word])) for word in VERDICTS if word in verdicts],
                 "summary": claim_summary(rows),
                 "rows": [
                     {**row, "number": number_in_words(row)} for row in rows.to_dict("records")

@@ -69,7 +69,7 @@ export function traces(surface, quantity, scale) {
 export async function draw(element, surface, quantity, scale, ink, grid) {
   const library = await plotly();
   const axis = { color: ink, gridcolor: grid, zerolinecolor: grid, showspikes: false, backgroundcolor: "rgba(0,0,0,0)" };
-  const eye = element.layout?.scene?.camera?.eye ?? { x: -1.25, y: -1.45, z: 0.95 };
+  const eye = element.layout?.scene?.camera?.eye ?? { x: 0.5, y: -1.75, z: 1.0 };
   await library.react(element, traces(surface, quantity, scale), {
     showlegend: false, margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: 11, color: ink }, autosize: true,
