@@ -24,8 +24,11 @@ def test_nothing_is_missing_or_damaged(text):
 
 
 def test_every_figure_of_the_run_has_the_views_that_are_declared_for_it(data):
-    assert {name: len(views) for name, views in data["views"].items() if name in VIEWS} == {
-        name: len(VIEWS[name]) for name in data["views"] if name in VIEWS
+    # In a run of a few steps no run succeeds, and the plane through it has no points.
+    shown = [name for name in data["views"] if name in VIEWS and any(data["tables"][name].values())]
+    assert set(VIEWS) - set(shown) <= {"stability6"}
+    assert {name: len(data["views"][name]) for name in shown} == {
+        name: len(VIEWS[name]) for name in shown
     }
     assert len(data["views"]) > 25
 
@@ -48,7 +51,7 @@ def test_ledgers_and_surfaces_are_the_files(data, smoke_run):
 
 def test_numbers_of_figures_are_those_of_their_files(data, smoke_run):
     for name, columns in data["tables"].items():
-        if columns and not any(view.where for view in VIEWS.get(name, ())):
+        if any(columns.values()) and not any(view.where for view in VIEWS.get(name, ())):
             written = pd.read_csv(smoke_run / f"results/figures/tiny/{name}.csv")
             assert len(next(iter(columns.values()))) == len(written)
             for column in set(columns) & set(written.select_dtypes("float")):

@@ -173,7 +173,7 @@ VIEWS: dict[str, tuple[View, ...]] = {
         View(
             *("line", "second", "svcca", ("pair",), (("layer", "first"),)),
             x_title="layer of the second model",
-            y_title="SVCCA distance to the chosen layer of the first",
+            y_title="SVCCA distance to that layer",
         ),
     ),
     "dynamics_cka": (
@@ -185,7 +185,7 @@ VIEWS: dict[str, tuple[View, ...]] = {
         View(
             *("line", "second", "cka_unbiased", ("pair",), (("layer", "first"),)),
             x_title="layer of the second model",
-            y_title="CKA to the chosen layer of the first",
+            y_title="CKA to that layer",
         ),
     ),
     "stability1": _SCORES,
