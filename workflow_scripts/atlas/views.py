@@ -17,7 +17,7 @@ class View:
     x, y : str
         Columns of the axes.
     series : tuple of str
-        Columns whose values tell curves apart.
+        Columns whose values distinguish the curves.
     choices : tuple of (str, str)
         Choices that the page offers: their name, which links them, and their column.
     value : str
