@@ -47,7 +47,7 @@ STAMP := $(VENV)/tunescape-setup
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup own plan figures explain import recover test pytest lint format bench clean
+.PHONY: help setup own plan figures explain import recover docs test pytest lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -109,6 +109,10 @@ import: $(STAMP) ## results that Snakemake has no record of, by their own record
 recover: $(STAMP) ## after a kill: end what is left of a run, and unlock it (EXPERIMENT=...)
 	@$(BIN)/python -m workflow_scripts.rebuilds.recover $(DIRECTORY)
 
+docs: $(STAMP) ## the documentation as a site, in site/
+	@$(BIN)/python -m sphinx -q -W --keep-going -E -b html -c docs . site
+	@echo "Open site/index.html in a browser; no server is needed."
+
 # Lint first: it takes seconds, and pytest's own last line then closes the output.
 test: lint pytest ## everything that has to pass: lint, then the tests
 
@@ -137,8 +141,8 @@ bench: $(STAMP) ## run the benchmarks (BENCH=name for one)
 	    found=yes; echo "== $$script"; PYTHONPATH="$(CURDIR)" $(BIN)/python "$$script"; \
 	done; test -n "$$found" || { echo "bench: no benchmarks/$(BENCH).py" >&2; exit 1; }
 
-clean: ## delete caches; results, runs and .venv stay
-	@rm -rf .pytest_cache .ruff_cache build dist *.egg-info
+clean: ## delete caches and site/; results, runs and .venv stay
+	@rm -rf .pytest_cache .ruff_cache build dist site *.egg-info
 	@find . -path ./$(VENV) -prune -o -path ./results -prune -o -path ./runs -prune \
 	    -o -type d -name __pycache__ -prune -exec rm -rf {} +
 	@echo "Caches deleted. Results stay: delete results/ or runs/NAME yourself to compute them again."
