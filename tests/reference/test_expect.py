@@ -86,7 +86,7 @@ def test_the_parts_have_the_numbers_of_the_run(results):
     assert "| t | pretrained | init0_order0 | 75.0 % | 50.0 % |  |" in parts["run"]
     assert re.search(r"commit [0-9a-f]{7,} of \d{4}-\d\d-\d\d", parts["run"])
     assert "| Optima are wide (p. 1) | supported (Task) |" in parts["claims"]
-    assert "**Optima are wide (p. 1).** Supported on 1 of 1 tasks; 3 runs." in parts["figure1"]
+    assert "**Optima are wide (p. 1).** Supported on 1 of 1 task; 3 runs." in parts["figure1"]
     assert "Task: radius: 1.75 [1.5 to 2]." in parts["figure1"]
     assert parts["figure1"].startswith("![training-loss surfaces](../images/figure1.png)")
     assert parts["table1"].startswith("| a | b |\n|---|---|\n| 12.5 | 7 |")

@@ -2,23 +2,26 @@
 
 python -m workflow_scripts.reference
 python -m workflow_scripts.reference rebuilds
+python -m workflow_scripts.reference plans
 python -m workflow_scripts.reference expect RESULTS
 
 The second also writes the table of docs/howto/rebuilds.md, which takes minutes: one plan of the
-smoke experiment for each key of the configuration. The third also writes the figures and numbers of
-docs/explanation/what_to_expect.md, from a finished run of the default experiment.
+smoke experiment for each key of the configuration. The third also writes the plans of
+docs/howto/plan.md: minutes, and real data in $TUNESCAPE_DATA. The fourth also writes the figures
+and numbers of docs/explanation/what_to_expect.md, from a finished run of the default experiment.
 """
 
 import argparse
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.reference import architectures, config, outputs
+from workflow_scripts.reference import architectures, config, outputs, places
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPECT = "docs/explanation/what_to_expect.md"
@@ -52,6 +55,7 @@ def documents() -> dict[str, str]:
     """Every generated file but the table of rebuilds, by its path below the repository."""
     pages = {
         "README.md": {"architectures": architectures.summary},
+        "docs/howto/slurm.md": {"places": places.table},
         "docs/reference/architectures.md": {
             "tested": architectures.tested,
             "refused": architectures.refused,
@@ -90,6 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     more = parser.add_subparsers(dest="more", metavar="")
     more.add_parser("rebuilds", help="also the table of docs/howto/rebuilds.md")
+    more.add_parser("plans", help="also the plans of docs/howto/plan.md")
     expect = more.add_parser("expect", help=f"also the figures and numbers of {EXPECT}")
     expect.add_argument("results", type=Path, help="results/ of a finished run of the default")
     given = parser.parse_args(arguments)
@@ -97,14 +102,18 @@ def main(arguments: list[str] | None = None) -> None:
     if given.more == "rebuilds":
         from workflow_scripts.reference import rebuilds
 
-        path = "docs/howto/rebuilds.md"
-        page = (ROOT / path).read_text(encoding="utf-8")
-        written[path] = filled(page, "rebuilds", rebuilds.table(rebuilds.planned_answers()))
-    if given.more == "expect":
-        try:
+        parts = {"rebuilds": lambda: rebuilds.table(rebuilds.planned_answers())}
+        written["docs/howto/rebuilds.md"] = _filled("docs/howto/rebuilds.md", parts)
+    try:
+        if given.more == "plans":
+            from workflow_scripts.reference import plans
+
+            parts = {name: partial(str, part) for name, part in plans.parts().items()}
+            written["docs/howto/plan.md"] = _filled("docs/howto/plan.md", parts)
+        if given.more == "expect":
             written |= expected(given.results)
-        except UserError as error:
-            sys.exit(f"expect: {error}")
+    except UserError as error:
+        sys.exit(f"{given.more}: {error}")
     for path, content in written.items():
         content = content.encode() if isinstance(content, str) else content
         file = ROOT / path
