@@ -100,7 +100,7 @@ def test_a_reduced_picture_is_smaller_and_looks_the_same(results):
         np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), int) for data in (whole, small)
     ]
     assert pixels[0].shape == pixels[1].shape
-    assert np.abs(pixels[0] - pixels[1]).max() <= 8
+    assert np.abs(pixels[0] - pixels[1]).max() <= 16
 
 
 def test_a_run_without_figures_is_refused_in_one_line(tmp_path, capsys):

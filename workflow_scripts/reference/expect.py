@@ -20,7 +20,6 @@ from workflow_scripts.common.tables import read_json, read_record, read_table
 from workflow_scripts.report.ledger import claim_summary
 from workflow_scripts.stages import STAGES
 
-COLOURS = 96  # of a reduced figure
 LEDGERS = {
     "claims": "Hao et al. (2019)",
     "dynamics_claims": "Hao et al. (2020)",
@@ -89,18 +88,18 @@ def images(results: Path) -> Iterator[tuple[str, bytes]]:
             yield f"{figure.name}.png", reduced(path.read_bytes())
 
 
-def reduced(png: bytes, colours: int = COLOURS) -> bytes:
-    """A picture of the same size with few colours, as PNG.
+def reduced(png: bytes) -> bytes:
+    """A picture of the same size with 256 colours, as PNG.
 
     Parameters
     ----------
     png : bytes
         Any picture that Pillow reads.
-    colours : int
-        At most 256.
     """
+    # The colours are spread over all that occur, so that a small mark keeps its own.
+    method = Image.Quantize.MAXCOVERAGE
     with Image.open(io.BytesIO(png)) as image:
-        few = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(256, method=method, dither=Image.Dither.NONE)
     out = io.BytesIO()
     few.save(out, "PNG", optimize=True)
     return out.getvalue()
