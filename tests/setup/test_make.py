@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 TARGETS = [
     *("help", "setup", "own", "plan", "figures", "explain", "import", "recover"),
-    *("test", "lint", "format", "bench", "clean"),
+    *("docs", "test", "lint", "format", "bench", "clean"),
 ]
 
 
@@ -252,7 +252,7 @@ def test_bench_names_a_missing_benchmark(checkout):
 
 def test_clean_leaves_results_runs_and_the_environment(checkout):
     kept = ["results/a/__pycache__/x", "runs/b/__pycache__/x", ".venv/lib/__pycache__/x"]
-    gone = ["workflow_scripts/__pycache__/x", ".pytest_cache/x", ".ruff_cache/x"]
+    gone = ["workflow_scripts/__pycache__/x", ".pytest_cache/x", ".ruff_cache/x", "site/x"]
     for name in kept + gone:
         (checkout / name).parent.mkdir(parents=True)
         (checkout / name).touch()
