@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 
@@ -90,6 +91,18 @@ def test_the_parts_have_the_numbers_of_the_run(results):
     assert "Task: radius: 1.75 [1.5 to 2]." in parts["figure1"]
     assert parts["figure1"].startswith("![training-loss surfaces](../images/figure1.png)")
     assert parts["table1"].startswith("| a | b |\n|---|---|\n| 12.5 | 7 |")
+
+
+def test_the_commit_is_that_at_the_time_of_the_run(results):
+    before = expect.parts(results)["run"]
+    log = results.parent / ".git/logs/HEAD"
+    hour = re.sub(r"(\d{10}) ", lambda at: f"{int(at[1]) - 3600} ", log.read_text())
+    log.write_text(hour)  # the first commit was an hour ago
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty"]
+    for path in results.rglob("*"):
+        os.utime(path, (path.stat().st_mtime - 60,) * 2)
+    subprocess.run([*git, "-m", "second"], cwd=results.parent, check=True)
+    assert expect.parts(results)["run"] == before
 
 
 def test_a_reduced_picture_is_smaller_and_looks_the_same(results):

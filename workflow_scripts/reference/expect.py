@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
 
@@ -141,7 +142,8 @@ def _claims(ledgers: dict[str, pd.DataFrame]) -> str:
 
 def _run(results: Path, model: str) -> str:
     """Which run this is, what it took, and how its models ended."""
-    versions = read_record(_ledger(results, model, "claims"))["versions"]
+    ledger = _ledger(results, model, "claims")
+    versions = read_record(ledger)["versions"]
     records = [
         json.loads(line)
         for path in sorted((results / "benchmarks").rglob("*.jsonl"))
@@ -153,9 +155,9 @@ def _run(results: Path, model: str) -> str:
     outcomes = [line for line in page.split("\n## ")[-1].splitlines() if line.startswith("|")]
     return "\n".join(
         [
-            f"The figures and numbers below are those of one run of the default experiment, at "
-            f"{_commit(results)}: Python {versions['python']}, PyTorch {versions['torch']}, "
-            f"transformers {versions['transformers']}; {len(records)} jobs, {seconds / 60:.0f} "
+            "The figures and numbers below are those of one run of the default experiment, at "
+            f"{_commit(results, ledger)}: Python {versions['python']}, "
+            f"PyTorch {versions['torch']}, transformers {versions['transformers']}; {len(records)} jobs, {seconds / 60:.0f} "
             f"minutes of processor time. The model is `{card['source']}`. Its runs ended with:",
             "",
             *outcomes,
@@ -163,9 +165,11 @@ def _run(results: Path, model: str) -> str:
     )
 
 
-def _commit(results: Path) -> str:
-    """Commit and date of the checkout that a run was made in."""
-    command = ["git", "log", "-1", "--format=commit %h of %cs"]
+def _commit(results: Path, made: Path) -> str:
+    """Commit and date of the checkout that a run was made in, when it made a file."""
+    # The checkout may have moved on since: its log of moves knows where it was.
+    when = datetime.fromtimestamp(made.stat().st_mtime, UTC).isoformat()
+    command = ["git", "log", "-1", "--format=commit %h of %cs", f"HEAD@{{{when}}}", "--"]
     done = subprocess.run(command, cwd=results.parent, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"{results}: expected a folder in a checkout, whose commit the page names")
