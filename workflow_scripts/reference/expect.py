@@ -153,16 +153,13 @@ def _run(results: Path, model: str) -> str:
     card = read_json(results / "model" / model / "card.json")
     page = (results / "report" / model / "claims.md").read_text(encoding="utf-8")
     outcomes = [line for line in page.split("\n## ")[-1].splitlines() if line.startswith("|")]
-    return "\n".join(
-        [
-            "The figures and numbers below are those of one run of the default experiment, at "
-            f"{_commit(results, ledger)}: Python {versions['python']}, "
-            f"PyTorch {versions['torch']}, transformers {versions['transformers']}; {len(records)} jobs, {seconds / 60:.0f} "
-            f"minutes of processor time. The model is `{card['source']}`. Its runs ended with:",
-            "",
-            *outcomes,
-        ]
+    made = (
+        "The figures and numbers below are those of one run of the default experiment, at "
+        f"{_commit(results, ledger)}: Python {versions['python']}, PyTorch {versions['torch']}, "
+        f"transformers {versions['transformers']}; {len(records)} jobs, {seconds / 60:.0f} minutes "
+        f"of processor time. The model is `{card['source']}`. Its runs ended with:"
     )
+    return "\n".join([made, "", *outcomes])
 
 
 def _commit(results: Path, made: Path) -> str:
