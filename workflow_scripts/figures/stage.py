@@ -35,7 +35,7 @@ class Figures(Section):
     )
     paper_values: dict[Name, Literal["MNLI", "RTE", "SST-2", "MRPC"]] = Field(
         default_factory=dict,
-        description="task: the row of the paper's table 1 to print beside; only where the "
+        description="task: the row of the paper's table 1 to compare with; only where the "
         "experiment is the paper's",
     )
 
