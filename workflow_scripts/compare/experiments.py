@@ -289,13 +289,15 @@ def _sources(folder: Path) -> list[Source]:
 
 
 def _labels(sources: Sequence[Source]) -> list[str]:
-    """Names of the experiments, with the model or the folder where they need it."""
-    labels = [source.experiment for source in sources]
-    if len({source.model for source in sources}) > 1:
-        labels = [f"{source.experiment}, {source.model}" for source in sources]
-    if len(set(labels)) < len(labels):
-        labels = [f"{source.folder}, {source.model}" for source in sources]
-    return labels
+    """Names of the experiments, or their folders where names repeat; and models that differ."""
+    by_folder = {source.folder: source.experiment for source in sources}
+    repeated = len(set(by_folder.values())) < len(by_folder)
+    models = len({source.model for source in sources}) > 1
+    return [
+        (str(source.folder) if repeated else source.experiment)
+        + (f", {source.model}" if models else "")
+        for source in sources
+    ]
 
 
 def read_ledgers(source: Source) -> dict[str, pd.DataFrame]:
@@ -352,12 +354,16 @@ def read_runs(source: Source) -> pd.DataFrame:
 def settings_of(source: Source) -> dict[str, str]:
     """Settings by key, as texts; empty if the experiment has no atlas, whose record holds them."""
     spec = source.record(f"results/report/{source.model}/atlas.html").get("spec", {})
-    return dict(_flat("", spec.get("settings", {})))
+    return {
+        key: value
+        for name, of in spec.get("settings", {}).items()
+        for key, value in _flat(name, of)
+    }
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
         for name, of in value.items():
-            yield from _flat(f"{key}.{name}" if key else name, of)
+            yield from _flat(f"{key}.{name}", of)
     else:
         yield key, "–" if value is None else json.dumps(value, ensure_ascii=False).strip('"')

@@ -3,15 +3,14 @@
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite, isnan
+from math import isnan
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from workflow_scripts.compare.charts import css_colour, panel
 from workflow_scripts.compare.experiments import CURVES, PAPERS, Curve, Experiment
-from workflow_scripts.report.ledger import verdict_line
+from workflow_scripts.report.ledger import number_in_words, verdict_line
 
 MARKS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "p": "⬟", ">": "▶"}
 
@@ -164,19 +163,14 @@ def _cell(rows: pd.DataFrame) -> Cell:
     """The numbers that decide; where none does, all."""
     deciding = rows[rows["claimed"] != ""]
     numbers = (
-        Number(row.measure, _value(row), int(row.runs))
-        for row in (rows if deciding.empty else deciding).itertuples()
+        Number(
+            row["measure"],
+            "no value" if isnan(row["value"]) else number_in_words(row),
+            int(row["runs"]),
+        )
+        for row in (rows if deciding.empty else deciding).to_dict("records")
     )
     return Cell(rows["conclusion"].iloc[0], rows["why"].iloc[0], tuple(numbers))
-
-
-def _value(row: Any) -> str:
-    """A number with its interval; an open end is an ellipsis."""
-    value = f"{row.limit} {row.value:.3g}".strip()
-    if isnan(row.low) and isnan(row.high):
-        return value
-    low, high = (f"{end:.3g}" if isfinite(end) else "…" for end in (row.low, row.high))
-    return f"{value} [{low} to {high}]"
 
 
 def ledgers_table(experiments: Sequence[Experiment]) -> pd.DataFrame:

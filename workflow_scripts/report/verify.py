@@ -4,14 +4,9 @@ A ledger's record names the files and the settings that it was made from, in the
 rule passes them, so that nothing else has to be known of the experiment.
 """
 
-import base64
 import contextlib
-import gzip
 import inspect
-import json
-import re
 import tempfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.common.errors import UserError, cut, one_line
+from workflow_scripts.common.errors import UserError, cut, in_one_line, one_line
 from workflow_scripts.common.provenance import code_of
 from workflow_scripts.common.tables import read_table
 from workflow_scripts.rebuilds.records import is_damaged, read_output_record, record_path
+from workflow_scripts.report.embedded import as_table, embedded
 from workflow_scripts.report.evaluate_claims import evaluate_claims
 from workflow_scripts.report.evaluate_dynamics_claims import evaluate_dynamics_claims
 from workflow_scripts.report.evaluate_probing_claims import evaluate_probing_claims
@@ -38,7 +34,6 @@ EVALUATIONS = {
 }
 # Another processor may round differently in the last bits.
 RELATIVE = 1e-9
-NUMBERS = ("value", "low", "high", "bound", "p_value")
 TEXTS = ("limit", "claimed", "reason", "why")
 
 
@@ -79,7 +74,9 @@ def verify(path: Path) -> Verified:
         raise UserError(f"{path}: expected a file of results/report/MODEL in the folder of a run")
     model = full.parent.name
     if full.suffix == ".html":
-        published = atlas_ledgers(full)
+        with in_one_line(f"{path}: "):
+            held = embedded(full.read_text(encoding="utf-8", errors="replace"))["ledgers"]
+        published = {name: as_table(columns) for name, columns in held.items()}
         names = [name for name in EVALUATIONS if full.with_name(f"{name}.parquet").is_file()]
         if missing := [name for name in published if name not in names]:
             raise UserError(f"{full.with_name(f'{missing[0]}.parquet')}: no such file")
@@ -177,35 +174,6 @@ def read_ledger(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: cannot be read as CSV ({one_line(error)[:200]})") from None
     texts = [name for name in TEXTS if name in table]
     return table.fillna(dict.fromkeys(texts, ""))
-
-
-def atlas_ledgers(path: Path) -> dict[str, pd.DataFrame]:
-    """The ledgers in the data of an atlas, by name.
-
-    Parameters
-    ----------
-    path : Path
-        Of the page; ``docs/reference/outputs.md`` describes its data.
-
-    Raises
-    ------
-    UserError
-        If the page has no such data.
-    """
-    text = path.read_text(encoding="utf-8", errors="replace")
-    block = re.search(r'<script[^>]* id="data"[^>]*>\s*([A-Za-z0-9+/=]+)\s*</script>', text)
-    try:
-        held = json.loads(gzip.decompress(base64.b64decode(block[1]))) if block else {}
-        return {name: _as_ledger(columns) for name, columns in held["ledgers"].items()}
-    except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, zlib.error):
-        raise UserError(f"{path}: is no atlas, it has no data with ledgers") from None
-
-
-def _as_ledger(columns: dict[str, list[Any]]) -> pd.DataFrame:
-    """A ledger by column; a missing number is null, infinity a text."""
-    table = pd.DataFrame(columns)
-    numbers = [name for name in NUMBERS if name in table]
-    return table.fillna(dict.fromkeys(numbers, np.nan)).astype(dict.fromkeys(numbers, float))
 
 
 def first_difference(
