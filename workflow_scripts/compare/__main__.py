@@ -18,8 +18,14 @@ def _words(text: str) -> list[Path]:
         raise argparse.ArgumentTypeError(f"got {text!r}: {error}") from None
 
 
-def main() -> None:
-    """Write the page that the command line asks for."""
+def main(words: list[str] | None = None) -> None:
+    """Write the page that the command line asks for.
+
+    Parameters
+    ----------
+    words : list of str, optional
+        Of the command line; those of this process without it.
+    """
     options = argparse.ArgumentParser(
         prog="python -m workflow_scripts.compare", description=__doc__.split("\n")[0]
     )
@@ -29,7 +35,7 @@ def main() -> None:
     add(
         "--output", type=Path, default=Path("runs/compare.html"), help="page (default: %(default)s)"
     )
-    arguments = options.parse_args()
+    arguments = options.parse_args(words)
 
     from workflow_scripts.common.tables import write_text
     from workflow_scripts.compare.experiments import read_experiments

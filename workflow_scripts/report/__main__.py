@@ -10,8 +10,14 @@ from pathlib import Path
 from workflow_scripts.common.errors import UserError
 
 
-def main() -> None:
-    """``python -m workflow_scripts.report verify PATH``."""
+def main(words: list[str] | None = None) -> None:
+    """``python -m workflow_scripts.report verify PATH``.
+
+    Parameters
+    ----------
+    words : list of str, optional
+        Of the command line; those of this process without it.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.report",
         description="whether the published claims are what the result files say",
@@ -24,7 +30,7 @@ def main() -> None:
         "all agrees, 1 with a line for what differs, 2 if it cannot be recomputed.",
     )
     command.add_argument("path", type=Path, help="an atlas, or a ledger (.parquet, .csv)")
-    path = parser.parse_args().path
+    path = parser.parse_args(words).path
 
     from workflow_scripts.report.verify import code_differs, verify
 
@@ -38,8 +44,8 @@ def main() -> None:
         if code_differs(path):
             print("The code of the evaluation has changed since: run the workflow again.")
         sys.exit(1)
-    ledgers = "ledger agrees" if verified.ledgers == 1 else "ledgers agree"
-    print(f"{verified.rows} rows of {verified.ledgers} {ledgers}")
+    ledgers = "ledger" if verified.ledgers == 1 else "ledgers"
+    print(f"{verified.rows} rows of {verified.ledgers} {ledgers} agree")
 
 
 if __name__ == "__main__":

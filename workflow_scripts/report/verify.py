@@ -34,7 +34,7 @@ EVALUATIONS = {
 }
 # Another processor may round differently in the last bits.
 RELATIVE = 1e-9
-TEXTS = ("limit", "claimed", "reason", "why")
+NUMBERS = ("value", "low", "high", "bound", "p_value")
 
 
 @dataclass(frozen=True)
@@ -72,40 +72,43 @@ def verify(path: Path) -> Verified:
     full = path.resolve()
     if len(full.parents) < 4 or full.parents[1].parts[-2:] != ("results", "report"):
         raise UserError(f"{path}: expected a file of results/report/MODEL in the folder of a run")
-    model = full.parent.name
+    model, page = full.parent.name, {}
     if full.suffix == ".html":
-        with in_one_line(f"{path}: "):
-            held = embedded(full.read_text(encoding="utf-8", errors="replace"))["ledgers"]
-        published = {name: as_table(columns) for name, columns in held.items()}
-        names = [name for name in EVALUATIONS if full.with_name(f"{name}.parquet").is_file()]
-        if missing := [name for name in published if name not in names]:
-            raise UserError(f"{full.with_name(f'{missing[0]}.parquet')}: no such file")
-    elif full.suffix in (".parquet", ".csv") and full.stem in EVALUATIONS:
-        published, names = {}, [full.stem]
-    else:
+        page = _in_page(path)
+    elif full.suffix not in (".parquet", ".csv") or full.stem not in EVALUATIONS:
         raise UserError(f"{path}: expected the atlas (.html) or a ledger, {', '.join(EVALUATIONS)}")
     rows, differences = 0, []
     with contextlib.chdir(full.parents[3]):
+        names = list(page) or [full.stem]
         for name in names:
             damaged = list(_damaged(name, model))
+            differences += damaged
             try:
                 expected = recomputed(name, model)
-            except UserError:
-                raise
             except Exception as error:  # whatever wrong numbers make the evaluation raise
-                if not damaged:
-                    raise UserError(f"{name}: cannot be recomputed ({one_line(error)})") from error
-                differences += damaged
-                continue
-            files = ledger_files(name, model)
-            for file in (files["ledger"], files["csv"]):
-                differences += first_difference(file, read_ledger(Path(file)), expected)
-            if full.suffix == ".html":
-                got = published.get(name, pd.DataFrame(columns=expected.columns))
-                differences += first_difference(f"{path.name}, {name}", got, expected)
-            differences += damaged
+                if damaged:
+                    continue
+                raise UserError(f"{name}: cannot be recomputed ({one_line(error)})") from error
             rows += len(expected)
+            files = ledger_files(name, model)
+            published = {file: read_ledger(Path(file)) for file in (files["ledger"], files["csv"])}
+            if name in page:
+                published[f"{path.name}, {name}"] = page[name]
+            for file, got in published.items():
+                differences += first_difference(file, got, expected)
     return Verified(rows, len(names), tuple(differences))
+
+
+def _in_page(path: Path) -> dict[str, pd.DataFrame]:
+    """The ledgers in an atlas, by name; it must have all that are beside it."""
+    with in_one_line(f"{path}: "):
+        held = embedded(path.read_text(encoding="utf-8", errors="replace"))
+        page = {name: as_table(columns) for name, columns in held.get("ledgers", {}).items()}
+    beside = {name for name in EVALUATIONS if path.with_name(f"{name}.parquet").is_file()}
+    if beside != set(page):
+        got, expected = (", ".join(sorted(names)) or "none" for names in (page, beside))
+        raise UserError(f"{path}: ledgers: got {got}, expected {expected}, which are beside it")
+    return page
 
 
 def recomputed(name: str, model: str) -> pd.DataFrame:
@@ -169,11 +172,10 @@ def read_ledger(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return read_table(path)
     try:
-        table = pd.read_csv(path)
+        missing = {name: [""] for name in NUMBERS}
+        return pd.read_csv(path, keep_default_na=False, na_values=missing)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as CSV ({one_line(error)[:200]})") from None
-    texts = [name for name in TEXTS if name in table]
-    return table.fillna(dict.fromkeys(texts, ""))
 
 
 def first_difference(
@@ -214,7 +216,7 @@ def first_difference(
         return []
     row, column = wrong[0]
     name, of = expected.columns[column], expected.iloc[row]
-    values = (cut(str(table[name].iloc[row]), 80) for table in (got, expected))
+    values = (cut(str(t[name].iloc[row]).removesuffix(".0"), 80) for t in (got, expected))
     line = "row {}, column {} ({}, {}, {}): got {}, expected {}".format(
         row + 1, name, of["claim"], of["task"], cut(of["measure"], 60), *values
     )
