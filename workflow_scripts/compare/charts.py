@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from workflow_scripts.compare.experiments import Curve
 from workflow_scripts.figures import style
@@ -70,6 +71,10 @@ def panel(curve: Curve, tables: Mapping[int, pd.DataFrame], ident: str) -> str:
         if named:
             axes.set_xticks(range(len(names)), names)
             axes.set_xlim(-0.5, len(names) - 0.5)
+        else:
+            axes.xaxis.set_major_locator(
+                MaxNLocator(6, integer=pd.api.types.is_integer_dtype(rows["x"]))
+            )
         if curve.log and (rows["y"] > 0).all():
             axes.set_yscale("log")
         axes.set_xlabel(curve.x)

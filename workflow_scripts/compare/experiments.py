@@ -214,28 +214,51 @@ def _failed(source: Source) -> Iterator[pd.DataFrame]:
 CURVES = (
     Curve("accuracy", "Accuracy on the dev set", "epoch", "accuracy, %", _accuracy),
     Curve(
-        "loss_path", "Training loss from the start to the end of training", "position",
-        "loss, nats", _path,
-    ),
-    Curve("radii", "Radius of the optimum", "direction", "radius", _radii),
-    Curve(
-        "rollback", "Accuracy with a group of layers rolled back", "layers rolled back",
-        "accuracy, %", _rollback,
+        "loss_path",
+        "Training loss from the start to the end of training",
+        "position",
+        "loss, nats",
+        _path,
     ),
     Curve(
-        "attention", "Attention before and after fine-tuning", "layer",
-        "JS divergence, nats", _attention, log=True,
+        "radii",
+        "Radius of the optimum",
+        "direction",
+        "radius (filter-normalised; α)",
+        _radii,
+        log=True,
     ),
     Curve(
-        "cka", "Representations before and after fine-tuning: CKA", "layer (0: embeddings)",
-        "CKA distance", _similarity("cka_unbiased_distance"),
+        "rollback",
+        "Accuracy with a group of layers rolled back",
+        "layers rolled back",
+        "accuracy, %",
+        _rollback,
     ),
     Curve(
-        "svcca", "Representations before and after fine-tuning: SVCCA", "layer (0: embeddings)",
-        "SVCCA distance", _similarity("svcca"),
+        "attention",
+        "Attention before and after fine-tuning",
+        "layer",
+        "JS divergence, nats",
+        _attention,
+        log=True,
+    ),
+    Curve(
+        "cka",
+        "Representations before and after fine-tuning: CKA",
+        "layer (0: embeddings)",
+        "CKA distance",
+        _similarity("cka_unbiased_distance"),
+    ),
+    Curve(
+        "svcca",
+        "Representations before and after fine-tuning: SVCCA",
+        "layer (0: embeddings)",
+        "SVCCA distance",
+        _similarity("svcca"),
     ),
     Curve("failed", "Failed runs of the sweeps over seeds", "sweep", "failed runs, %", _failed),
-)  # fmt: skip
+)
 
 
 def read_experiments(folders: Sequence[Path]) -> list[Experiment]:

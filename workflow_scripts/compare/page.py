@@ -10,6 +10,7 @@ import pandas as pd
 
 from workflow_scripts.compare.charts import css_colour, panel
 from workflow_scripts.compare.experiments import CURVES, PAPERS, Curve, Experiment
+from workflow_scripts.figures.style import START_TITLE
 from workflow_scripts.report.ledger import number_in_words, verdict_line
 
 MARKS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "p": "⬟", ">": "▶"}
@@ -110,7 +111,7 @@ def _runs(one: Experiment) -> Iterator[str]:
         parts = []
         for start, runs in of_task.groupby("start", sort=False):
             failed = f", {int(runs['failed'].sum())} failed" if runs["failed"].any() else ""
-            parts.append(f"{len(runs)} {start}{failed}")
+            parts.append(f"{len(runs)} {START_TITLE.get(start, start).lower()}{failed}")
         yield f"{task}: {'; '.join(parts)}"
 
 
