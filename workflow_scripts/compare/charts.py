@@ -25,17 +25,14 @@ _STYLE = {
 }
 
 
-def look(place: int) -> dict[str, Any]:
-    """Colour and marker of an experiment by its place; black is the page's text colour."""
-    chosen = style.curve_look(place)
-    colour = _INK if chosen["color"] == "black" else chosen["color"]
-    return {"color": colour, "marker": chosen["marker"]}
-
-
 def css_colour(place: int) -> str:
-    """The same colour, for the page."""
-    colour = look(place)["color"]
-    return "currentColor" if colour == _INK else colour
+    """Colour of an experiment by its place: one of the style of the atlas, light and dark."""
+    return f"var(--c{place % len(style.CURVE_COLOURS)})"
+
+
+def _colour(place: int) -> str:
+    """Placeholder of ``css_colour`` while matplotlib draws."""
+    return f"#01{place % len(style.CURVE_COLOURS):02x}ff"
 
 
 @style.paper_style()
@@ -89,7 +86,7 @@ def panel(curve: Curve, tables: Mapping[int, pd.DataFrame], ident: str) -> str:
 
 def _draw(axes: Any, x: np.ndarray, y: pd.DataFrame, named: bool, place: int, series: str) -> None:
     """One line, or points where the horizontal axis has names."""
-    own = look(place)
+    own = {"color": _colour(place), "marker": style.curve_look(place)["marker"]}
     dashes = style.START_DASH.get(series, "solid")
     hollow = {"markerfacecolor": "none"} if series == "scratch" else {}
     kind = {"linestyle": "none"} if named else {"linestyle": dashes, "linewidth": 1.2}
@@ -107,4 +104,6 @@ def _for_page(svg: str, ident: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{ident}-', svg)
     svg = svg.replace('href="#', f'href="#{ident}-').replace("url(#", f"url(#{ident}-")
+    for place in range(len(style.CURVE_COLOURS)):
+        svg = svg.replace(_colour(place), css_colour(place))
     return svg.replace(_INK, "currentColor").strip()

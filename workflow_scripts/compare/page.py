@@ -3,14 +3,17 @@
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from math import isnan
 from pathlib import Path
 
 import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from workflow_scripts.compare.charts import css_colour, panel
 from workflow_scripts.compare.experiments import CURVES, PAPERS, Curve, Experiment
-from workflow_scripts.figures.style import START_TITLE
+from workflow_scripts.figures.style import START_TITLE, curve_look
 from workflow_scripts.report.ledger import number_in_words, verdict_line
 
 MARKS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "p": "⬟", ">": "▶"}
@@ -57,7 +60,7 @@ class Chart:
     """A curve: its panels as (title, SVG, text), who lacks it and why, and its numbers as CSV."""
 
     curve: Curve
-    panels: tuple[tuple[str, str, str], ...]
+    panels: tuple[tuple[str, Markup, str], ...]
     missing: tuple[tuple[str, str], ...]
     csv: str
 
@@ -70,10 +73,8 @@ def comparison(experiments: Sequence[Experiment]) -> str:
     experiments : sequence of Experiment
         From ``read_experiments``.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
     folder = Path(__file__).parent
+    styles = (files("workflow_scripts.atlas") / "templates/style.css", folder / "page.css")
     environment = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
@@ -82,10 +83,12 @@ def comparison(experiments: Sequence[Experiment]) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.jinja").render(
-        style=Markup((folder / "page.css").read_text(encoding="utf-8")),
-        svg=Markup,
+        style=Markup("".join(path.read_text(encoding="utf-8") for path in styles)),
         experiments=experiments,
-        keys=[(css_colour(place), _mark(place)) for place in range(len(experiments))],
+        keys=[
+            (css_colour(place), MARKS[curve_look(place)["marker"]])
+            for place in range(len(experiments))
+        ],
         runs=[list(_runs(one)) for one in experiments],
         settings=differing_settings(experiments),
         unknown=[one.label for one in experiments if not one.settings],
@@ -97,12 +100,6 @@ def comparison(experiments: Sequence[Experiment]) -> str:
         ledgers_csv=_data_link(ledgers_table(experiments)),
         charts=[chart(curve, experiments) for curve in CURVES],
     )
-
-
-def _mark(place: int) -> str:
-    from workflow_scripts.compare.charts import look
-
-    return MARKS[look(place)["marker"]]
 
 
 def _runs(one: Experiment) -> Iterator[str]:
@@ -220,7 +217,8 @@ def chart(curve: Curve, experiments: Sequence[Experiment]) -> Chart:
             if len(rows := table[table["panel"] == name])
         }
         text = "; ".join(_in_words(experiments[place].label, rows) for place, rows in shown.items())
-        panels.append((name, panel(curve, shown, f"{curve.name}{number}"), text))
+        drawing = Markup(panel(curve, shown, f"{curve.name}{number}"))
+        panels.append((name, drawing, text))
     missing = [
         (one.label, one.missing[curve.name]) for one in experiments if curve.name in one.missing
     ]
