@@ -62,6 +62,17 @@ def test_a_missing_table_or_stage_costs_its_curve_alone(experiment):
     assert found.runs.empty
 
 
+def test_tables_of_another_version_cost_their_curve_alone(experiment):
+    a, b = experiment("a"), experiment("b")
+    path = b / "results/tiny/nli/pretrained/init0_order0/scores.parquet"
+    write_table(read_table(path).rename(columns={"accuracy": "score"}), path)
+    (b / "results/tiny/nli/scratch/init0_order0/path.parquet").write_bytes(b"")
+    _, found = read_experiments([a, b])
+    assert found.missing["accuracy"] == "KeyError: 'accuracy'"
+    assert "path.parquet: cannot be read as Parquet" in found.missing["loss_path"]
+    assert len(found.missing) == 2
+
+
 def test_labels_say_what_differs(experiment):
     folders = [experiment("a"), experiment("b")]
     assert [one.label for one in read_experiments(folders)] == ["a", "b"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.common.errors import UserError, listed, nearest
+from workflow_scripts.common.errors import UserError, listed, nearest, one_line
 from workflow_scripts.common.tables import read_json, read_record, read_table
 from workflow_scripts.rebuilds.records import record_path
 from workflow_scripts.report.files import ledger_files
@@ -294,7 +294,7 @@ def read_experiments(folders: Sequence[Path]) -> list[Experiment]:
 
 
 def _sources(folder: Path) -> list[Source]:
-    """The models of which a folder has results."""
+    """The models of a folder whose ledgers are finished."""
     if not folder.is_dir():
         near = nearest(str(folder), [path.parent for path in folder.parent.glob("*/results")])
         raise UserError(f"experiments: got {folder}, no such folder{near}")
@@ -353,8 +353,8 @@ def read_curves(source: Source) -> tuple[dict[str, pd.DataFrame], dict[str, str]
     for curve in CURVES:
         try:
             tables = list(curve.read(source))
-        except UserError as error:
-            missing[curve.name] = str(error)
+        except (UserError, KeyError, ValueError) as error:  # what tables of other versions raise
+            missing[curve.name] = one_line(error)
             continue
         if tables:
             curves[curve.name] = pd.concat(tables, ignore_index=True)
@@ -367,10 +367,10 @@ def read_runs(source: Source) -> pd.DataFrame:
     """How the runs of the tasks ended, see ``report.ledger.read_outcomes``; empty if not known."""
     try:
         spec, inputs = source.evidence("claims")
+        runs = read_outcomes(inputs["scores"], spec["scored"])
     except UserError:
         return pd.DataFrame(columns=["task", "start", "failed"])
     titles = {task["name"]: _titled(task) for task in spec["tasks"]}
-    runs = read_outcomes(inputs["scores"], spec["scored"])
     return runs.assign(task=runs["task"].map(titles))
 
 
