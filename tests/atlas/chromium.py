@@ -13,6 +13,7 @@ BROWSER = Path(__file__).parent / "browser"
 # Beside the environment's libraries, not in the checkout; one for all workers and sessions.
 FOLDER = Path(sys.prefix) / "atlas-browser"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+LEAST_NODE = 20  # of playwright-core
 PACKAGES = {"node": ["nodejs"], "npm": ["npm"], "chromium": ["chromium"]}
 
 
@@ -37,7 +38,9 @@ def _install(missing: list[str]) -> None:
         raise NoBrowser(f"no {words} here, and no apt-get as root to install it with")
     packages = [package for name in missing for package in PACKAGES[name]]
     for command in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
-        done = _run("apt-get", "-q", *command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        done = _run(
+            "apt-get", "-q", *command, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        )
         if done.returncode:
             raise NoBrowser(f"apt-get {command[0]} failed: {done.stderr.strip()[-200:]}")
 
@@ -56,12 +59,15 @@ def ready() -> dict[str, str]:
         found = {"node": shutil.which("node"), "npm": shutil.which("npm"), "chromium": _chromium()}
         if missing := [name for name, path in found.items() if path is None]:
             _install(missing)
-        wanted = (BROWSER / "package-lock.json").read_text(encoding="utf-8")
+        version = _run("node", "--version").stdout.strip()
+        if int(version.lstrip("v").partition(".")[0] or 0) < LEAST_NODE:
+            raise NoBrowser(f"playwright-core needs node {LEAST_NODE}, here is {version}")
+        locked = (BROWSER / "package-lock.json").read_text(encoding="utf-8")
         installed = FOLDER / "package-lock.json"
-        if not installed.is_file() or installed.read_text(encoding="utf-8") != wanted:
+        if not installed.is_file() or installed.read_text(encoding="utf-8") != locked:
             shutil.copy(BROWSER / "package.json", FOLDER)
             (FOLDER / "npm").mkdir(exist_ok=True)
-            installed.write_text(wanted, encoding="utf-8")
+            installed.write_text(locked, encoding="utf-8")
             done = _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=FOLDER)
             if done.returncode:
                 installed.unlink()

@@ -109,6 +109,8 @@ def surface_of(points: int, seed: int, ends: tuple[str, str]) -> pd.DataFrame:
             "train_loss": loss,
             "train_error": np.clip(loss / 8, 0, 0.9),
             "dev_error": np.clip(0.05 + loss / 8, 0, 0.9),
+            "precision": "float32",
+            "precision_error": 0.0,
         }
     )
 
@@ -199,11 +201,24 @@ class Invented:
             for place, (name, title) in enumerate(TASKS.items())
         ]
         self.arguments = {
-            "card": self.json("model/tiny/card.json", name="tiny", architecture="bert", layers=3,
-                              hidden=32, parameters=58848, random=True, source="random:bert"),
+            "card": self.json(
+                "model/tiny/card.json",
+                name="tiny",
+                architecture="bert",
+                layers=3,
+                hidden=32,
+                parameters=58848,
+                random=True,
+                source="random:bert",
+            ),
             "cards": [
-                self.json(f"data/{task}/card.json", name=task, source=f"synthetic:{task}",
-                          train=64, dev=32)
+                self.json(
+                    f"data/{task}/card.json",
+                    name=task,
+                    source=f"synthetic:{task}",
+                    train=64,
+                    dev=32,
+                )
                 for task in TASKS
             ],
             "scores": [
@@ -220,14 +235,18 @@ class Invented:
             "surfaces": [
                 self.table(
                     f"landscape/{one['name']}.parquet",
-                    surface_of(self.points, seed,
-                               ("fine_tuned", "rollback") if one["group"] else ("start", "end")),
+                    surface_of(
+                        self.points,
+                        seed,
+                        ("fine_tuned", "rollback") if one["group"] else ("start", "end"),
+                    ),
                 )
                 for seed, one in enumerate(shown)
             ],
             "geometries": [
-                self.json(f"landscape/{one['name']}.json", labels=2, task=one["task"],
-                          start=one["start"])
+                self.json(
+                    f"landscape/{one['name']}.json", labels=2, task=one["task"], start=one["start"]
+                )
                 for one in shown
             ],
             "trajectories": [
@@ -247,8 +266,13 @@ class Invented:
             "traced": traced,
             "sections": [{"name": name, "title": title} for name, title in SECTIONS.items()],
             "figures": [
-                {"name": name, "title": f"shows {name}", "section": section_of(name),
-                 "claims": ["claims_0"], "caption": f"Caption of {name}."}
+                {
+                    "name": name,
+                    "title": f"shows {name}",
+                    "section": section_of(name),
+                    "claims": ["claims_0"],
+                    "caption": f"Caption of {name}.",
+                }
                 for name in names
             ],
             "left_out": [],

@@ -39,8 +39,13 @@ def square(made: Invented, row: int, column: int) -> tuple[float, float]:
 
 def numbers_in(text: str) -> dict[str, float]:
     """Coordinates and values that a text about a point of a surface gives."""
-    names = {"alpha": "α", "beta": "β", "train_loss": "training loss",
-             "train_error": "training error", "dev_error": "dev error"}
+    names = {
+        "alpha": "α",
+        "beta": "β",
+        "train_loss": "training loss",
+        "train_error": "training error",
+        "dev_error": "dev error",
+    }
     found = {key: re.search(f"{words} {NUMBER}", text) for key, words in names.items()}
     return {k: float(m[1].replace("−", "-")) if m else np.nan for k, m in found.items()}
 

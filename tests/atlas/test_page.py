@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.atlas.invented import MARKUP, SECTIONS, TASKS, Invented
-from workflow_scripts.atlas.page import MODULES, SCRIPTS, joined_modules, plotly_code
+from workflow_scripts.atlas.page import MODULES, joined_modules, plotly_code
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import read_table, write_table
 from workflow_scripts.report.embedded import as_columns, as_table, compressed, embedded
@@ -93,13 +93,13 @@ def test_modules_are_joined_without_a_name_twice():
     )
     assert len(names) == len(set(names)) > 20
     assert not re.search(r"^(import|export) ", joined, flags=re.MULTILINE)
-    assert {path.stem for path in SCRIPTS.glob("*")} == set(MODULES)
+    assert set(MODULES[0].parent.iterdir()) == set(MODULES)
 
 
 def test_modules_import_only_from_those_before_them():
-    for place, name in enumerate(MODULES):
-        text = (SCRIPTS / f"{name}.mjs").read_text(encoding="utf-8")
-        assert set(re.findall(r'from "\./(\w+)\.mjs"', text)) <= set(MODULES[:place])
+    for place, module in enumerate(MODULES):
+        imported = re.findall(r'from "\./(\w+\.mjs)"', module.read_text(encoding="utf-8"))
+        assert set(imported) <= {earlier.name for earlier in MODULES[:place]}
 
 
 def test_every_claim_is_named_with_its_verdicts_and_runs(parsed):
@@ -128,7 +128,9 @@ def test_titles_with_markup_are_text(parsed):
 
 def test_the_data_are_the_results(invented, page):
     data = embedded(page.read_text(encoding="utf-8"))
-    for name, path in zip(("claims", "dynamics_claims"), invented.arguments["ledgers"], strict=True):
+    for name, path in zip(
+        ("claims", "dynamics_claims"), invented.arguments["ledgers"], strict=True
+    ):
         pd.testing.assert_frame_equal(
             as_table(data["ledgers"][name]), read_table(invented.folder / path), check_dtype=False
         )
@@ -142,8 +144,13 @@ def test_the_data_are_the_results(invented, page):
         assert [one["train_loss"] for one in record["anchors"]] == pytest.approx(
             list(ends["train_loss"]), rel=5.1e-5
         )
-    numbers = dict(zip((f["name"] for f in invented.arguments["figures"]),
-                       invented.arguments["numbers"], strict=True))
+    numbers = dict(
+        zip(
+            (f["name"] for f in invented.arguments["figures"]),
+            invented.arguments["numbers"],
+            strict=True,
+        )
+    )
     for name, columns in data["tables"].items():
         if columns and columns[next(iter(columns))]:
             written = pd.read_csv(invented.folder / numbers[name])
@@ -194,8 +201,17 @@ def test_nothing_at_all_is_an_empty_page_that_says_so(tmp_path):
     given = {
         name: [Path("results", "none", p.name) for p in value]
         for name, value in made.arguments.items()
-        if name in ("cards", "scores", "ledgers", "surfaces", "geometries", "trajectories",
-                    "images", "numbers")
+        if name
+        in (
+            "cards",
+            "scores",
+            "ledgers",
+            "surfaces",
+            "geometries",
+            "trajectories",
+            "images",
+            "numbers",
+        )
     }
     text = Parsed(made.write(**given, card=Path("results/none/tiny/card.json"))).text
     assert "an unfinished run" in text
@@ -206,7 +222,8 @@ def test_nothing_at_all_is_an_empty_page_that_says_so(tmp_path):
 def test_a_stage_without_figures_is_left_out_and_that_is_said(invented):
     kept = [i for i, f in enumerate(invented.arguments["figures"]) if f["section"] != "probing"]
     given = {
-        name: [invented.arguments[name][i] for i in kept] for name in ("figures", "images", "numbers")
+        name: [invented.arguments[name][i] for i in kept]
+        for name in ("figures", "images", "numbers")
     }
     parsed = Parsed(invented.write("left_out.html", **given, left_out=["layer groups (ALBERT)"]))
     assert "Probing: no task of this experiment; its section is left out." in parsed.text
@@ -226,13 +243,21 @@ def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(parsed):
 
 def test_values_survive_the_block():
     table = pd.DataFrame(
-        {"text": ["a</script>", None], "number": [1 / 3, np.inf], "whole": [1, 2],
-         "yes": [True, False], "none": [np.nan, -np.inf]}
+        {
+            "text": ["a</script>", None],
+            "number": [1 / 3, np.inf],
+            "whole": [1, 2],
+            "yes": [True, False],
+            "none": [np.nan, -np.inf],
+        }
     )
     columns = as_columns(table)
     assert columns == {
-        "text": ["a</script>", None], "number": [1 / 3, "Infinity"], "whole": [1, 2],
-        "yes": [True, False], "none": [None, "-Infinity"],
+        "text": ["a</script>", None],
+        "number": [1 / 3, "Infinity"],
+        "whole": [1, 2],
+        "yes": [True, False],
+        "none": [None, "-Infinity"],
     }
     numbers = ["number", "whole", "none"]
     pd.testing.assert_frame_equal(as_table(columns)[numbers], table[numbers], check_dtype=False)

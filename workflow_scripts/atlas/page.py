@@ -2,32 +2,40 @@
 
 import base64
 import hashlib
-import importlib.resources
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
 from workflow_scripts.atlas.twins import data_url
 from workflow_scripts.report.embedded import compressed
 
-TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = Path(__file__).parent / "js"
+# Each file by its whole path, so that the code hash knows which files count.
+TEMPLATE = Path(__file__).parent / "templates" / "page.html"
+STYLE = Path(__file__).parent / "templates" / "style.css"
 # Modules in the order in which they are joined: each imports only from those before it.
-MODULES = ("data", "choices", "scale", "charts", "surfaces", "solid", "main")
+MODULES = (
+    Path(__file__).parent / "js" / "data.mjs",
+    Path(__file__).parent / "js" / "choices.mjs",
+    Path(__file__).parent / "js" / "scale.mjs",
+    Path(__file__).parent / "js" / "charts.mjs",
+    Path(__file__).parent / "js" / "surfaces.mjs",
+    Path(__file__).parent / "js" / "solid.mjs",
+    Path(__file__).parent / "js" / "main.mjs",
+)
 THUMBNAIL, FULL = 260, 1000  # pixels wide
 
 
 def joined_modules() -> str:
     """The modules as one script: without the lines that import and the words that export."""
     parts = []
-    for name in MODULES:
-        text = (SCRIPTS / f"{name}.mjs").read_text(encoding="utf-8")
+    for module in MODULES:
+        text = module.read_text(encoding="utf-8")
         text = re.sub(r'^import [^;]*? from "\./\w+\.mjs";\n', "", text, flags=re.MULTILINE)
         parts.append(re.sub(r"^export ", "", text, flags=re.MULTILINE))
     return "\n".join(parts)
@@ -35,8 +43,9 @@ def joined_modules() -> str:
 
 def plotly_code() -> str:
     """The library that draws in 3-D."""
-    code = importlib.resources.files("plotly") / "package_data" / "plotly.min.js"
-    return code.read_text(encoding="utf-8")
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()
 
 
 def policy(*scripts: str) -> str:
@@ -63,7 +72,7 @@ def thumbnail(path: Path) -> tuple[str, str, float]:
     def reduced(width: int, quality: int) -> str:
         width = min(width, image.width)
         size = width, max(1, round(image.height * width / image.width))
-        return data_url(image.resize(size, Image.LANCZOS), "webp", quality=quality, method=6)
+        return data_url(image.resize(size, Image.LANCZOS), "webp", quality=quality, method=4)
 
     return reduced(THUMBNAIL, 60), reduced(FULL, 72), image.height / image.width
 
@@ -79,7 +88,6 @@ def written(data: Mapping[str, Any], content: Mapping[str, Any]) -> str:
         What the template shows; all text in it is escaped.
     """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -87,10 +95,10 @@ def written(data: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     )
     script, plotly = joined_modules(), plotly_code()
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return environment.get_template("page.html").render(
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         **content,
         policy=Markup(policy(script, plotly)),
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        style=Markup(STYLE.read_text(encoding="utf-8")),
         script=Markup(script),
         data=Markup(compressed(text)),
         plotly=Markup(compressed(plotly)),

@@ -14,10 +14,12 @@ from matplotlib.colors import AsinhNorm, Normalize, to_hex
 from PIL import Image
 
 from workflow_scripts.figures import scales, style
-from workflow_scripts.figures.inputs import Surface
+from workflow_scripts.figures.inputs import Surface, interpolation_note, precision_note
 from workflow_scripts.figures.maps import ERROR, LOSS, Quantity, line_colour
 
-TRAIN_ERROR = Quantity("train_error", style.ERROR_MAP, "training error (%)", 0.012, ERROR.text)
+TRAIN_ERROR = Quantity(
+    "train_error", style.ERROR_MAP, "training error (%)", 0.012, ERROR.text, ERROR.difference
+)
 QUANTITIES = (LOSS, TRAIN_ERROR, ERROR)
 LEFT, TOP, SIDE = 46, 8, 300  # of the square that a map fills, in the units of the drawing
 WIDTH, HEIGHT = 424, 350
@@ -92,6 +94,10 @@ def surface_record(
         "beta": _five(beta),
         "chance": _five([surface.chance])[0],
         **{column: _five(surface.grid(column)[2].ravel()) for column in columns},
+        "notes": {
+            one.column: (interpolation_note([surface], one) + precision_note([surface])).strip()
+            for one in QUANTITIES
+        },
         "anchors": [
             {
                 "name": ANCHORS[row["anchor"]],
@@ -165,7 +171,8 @@ def twin(
     parts += _contours(x(alpha), y(beta), values, quantity, scale, surface.chance)
     for table in trajectories.values():
         places = " ".join(
-            f"{a:.1f},{b:.1f}" for a, b in zip(x(table["ls_alpha"]), y(table["ls_beta"]), strict=True)
+            f"{a:.1f},{b:.1f}"
+            for a, b in zip(x(table["ls_alpha"]), y(table["ls_beta"]), strict=True)
         )
         parts.append(f'<polyline class="path halo" points="{places}"/>')
         parts.append(f'<polyline class="path" points="{places}"/>')

@@ -79,22 +79,6 @@ _SCORES = (
 )
 
 
-def _layers(value: str, title: str) -> tuple[View, ...]:
-    """Heat map of all pairs of layers, and the row of one layer for all pairs of models."""
-    return (
-        View(
-            *("heat", "second", "first", (), _PAIR, value),
-            x_title="layer of the second model",
-            y_title="layer of the first",
-        ),
-        View(
-            *("line", "second", value, ("pair",), (("layer", "first"),)),
-            x_title="layer of the second model",
-            y_title=f"{title} with the chosen layer of the first",
-        ),
-    )
-
-
 VIEWS: dict[str, tuple[View, ...]] = {
     "figure2": (
         View(
@@ -180,8 +164,30 @@ VIEWS: dict[str, tuple[View, ...]] = {
             y_title="JS divergence (nats)",
         ),
     ),
-    "dynamics_svcca": _layers("svcca", "SVCCA distance"),
-    "dynamics_cka": _layers("cka_unbiased", "CKA"),
+    "dynamics_svcca": (
+        View(
+            *("heat", "second", "first", (), _PAIR, "svcca"),
+            x_title="layer of the second model",
+            y_title="layer of the first",
+        ),
+        View(
+            *("line", "second", "svcca", ("pair",), (("layer", "first"),)),
+            x_title="layer of the second model",
+            y_title="SVCCA distance to the chosen layer of the first",
+        ),
+    ),
+    "dynamics_cka": (
+        View(
+            *("heat", "second", "first", (), _PAIR, "cka_unbiased"),
+            x_title="layer of the second model",
+            y_title="layer of the first",
+        ),
+        View(
+            *("line", "second", "cka_unbiased", ("pair",), (("layer", "first"),)),
+            x_title="layer of the second model",
+            y_title="CKA to the chosen layer of the first",
+        ),
+    ),
     "stability1": _SCORES,
     "stability5": _SCORES,
     "stability2": (

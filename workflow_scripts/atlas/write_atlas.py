@@ -30,7 +30,11 @@ WORDS = {
     "start": START_TITLE,
     "failed": {"true": "failed", "false": "did not fail"},
     "measure": {"svcca": "SVCCA", "cka": "CKA", "cka_unbiased": "unbiased CKA"},
-    "quantity": {one.column: one.label for one in twins.QUANTITIES},
+    "quantity": {
+        "train_loss": "training loss",
+        "train_error": "training error",
+        "dev_error": "dev error",
+    },
     "outcome": {"pretrained": "pre-trained encoder"},
     "run": {"target": "the run", "continued": "continued"},
 }
@@ -144,7 +148,7 @@ def write_atlas(
         Path from the page to the documentation; empty if there is none beside it.
     """
     reader = Reader()
-    model_card = reader.read(card, read_json) or {"name": card.parent.name}
+    model_card = reader.read(card, read_json) or {"name": card.parts[-2]}
     task_cards = [reader.read(path, read_json) for path in cards]
     tables = {
         name: table
@@ -234,7 +238,7 @@ def read_surfaces(
 
 def read_points(path: Path) -> pd.DataFrame:
     """Points of a surface; a column that is needed and missing is an error."""
-    columns = ["alpha", "beta", "on_grid", "anchor"]
+    columns = ["alpha", "beta", "on_grid", "anchor", "precision", "precision_error"]
     return read_table(path, [*columns, *(one.column for one in twins.QUANTITIES)])
 
 
@@ -304,7 +308,9 @@ def explorer(
     scale = twins.shared_scales(surface for surface, _, _ in drawn)
     # What the page shows first is what its script chooses first.
     task = drawn[0][1]["task"] if drawn else ""
-    fine_tuned = [i for i, (_, w, _) in enumerate(drawn) if w["task"] == task and w["start"] == "pretrained"]
+    fine_tuned = [
+        i for i, (_, w, _) in enumerate(drawn) if w["task"] == task and w["start"] == "pretrained"
+    ]
     first = fine_tuned[0] if fine_tuned else 0
     flat = [
         {

@@ -1,6 +1,6 @@
-"""Write the atlas of a run that need not be finished: it names what is missing and shows the rest.
+"""Write the atlas of a run, finished or not: it names what is missing and shows the rest.
 
-python -m workflow_scripts.experiment.atlas --directory runs/smoke --configfile experiments/smoke.yaml
+python -m workflow_scripts.experiment.atlas --directory runs/mine --configfile runs/mine.yaml
 """
 
 import argparse
@@ -43,7 +43,9 @@ def write(settings: Config, folder: Path, model: str, output: Path | None = None
     """
     models = settings.experiment.models
     if model not in models:
-        raise UserError(f"--model: got {model!r}, allowed are {listed(models)}{nearest(model, models)}")
+        raise UserError(
+            f"--model: got {model!r}, allowed are {listed(models)}{nearest(model, models)}"
+        )
     if not (folder / "results").is_dir():
         raise UserError(f"--directory {folder}: expected a folder of a run, with results/ in it")
     page = output.resolve() if output else folder.resolve() / atlas_file(model)

@@ -1,4 +1,4 @@
-"""Data inside a page: JSON, compressed with gzip, in base64, in a block that no browser executes."""
+"""Data inside a page: JSON, compressed, in base64, in a block that no browser executes."""
 
 import base64
 import gzip
@@ -73,7 +73,7 @@ def as_columns(table: pd.DataFrame, digits: int | None = None) -> dict[str, list
 
 
 def as_table(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
-    """The table that ``as_columns`` was given; a column without any text or truth value is of floats.
+    """The table that ``as_columns`` was given; a column without text or truth values is floats.
 
     Parameters
     ----------

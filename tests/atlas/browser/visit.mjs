@@ -99,7 +99,7 @@ const browser = await launch();
   for (const [across, down] of [[0.5, 0.5], [0.55, 0.55], [0.45, 0.6], [0.5, 0.65], [0.6, 0.5]]) {
     await page.mouse.move(box.x + across * box.width, box.y + down * box.height);
     await page.waitForTimeout(350);
-    seen.solidHovered.push(await page.evaluate(() => [...document.querySelectorAll("#explorer .hoverlayer text")].map((one) => one.textContent).join(" ")));
+    seen.solidHovered.push(await page.evaluate(() => [...document.querySelectorAll("#explorer .solid .hovertext")].map((one) => one.textContent).join(" ")));
   }
   const eye = () => page.evaluate(() => ({ ...document.querySelector("#explorer .solid .stage")._fullLayout.scene.camera.eye }));
   seen.eyes = [await eye()];

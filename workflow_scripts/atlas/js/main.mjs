@@ -206,6 +206,7 @@ function atlas(data) {
       surface = data.surfaces[left[0].index];
       for (const one of flat.querySelectorAll("svg.twin")) one.toggleAttribute("hidden", one !== next);
       twin = next;
+      place.querySelector(".off").textContent = surface.notes[chosen.quantity];
       point(null);
       flat.setAttribute("aria-label", `${twin.getAttribute("aria-label")}; arrow keys read its points.`);
       redraw();
