@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.conftest import ROOT
+from workflow_scripts.common.tables import read_table
+from workflow_scripts.report.embedded import compressed, embedded
 from workflow_scripts.report.verify import EVALUATIONS
 from workflow_scripts.stages import STAGES
 
@@ -31,7 +33,9 @@ def run(smoke_run, tmp_path_factory) -> Path:
 
 
 def block(page: str, name: str) -> dict:
-    return json.loads(re.search(rf'<script id="{name}"[^>]*>\s*(.*?)\s*</script>', page, re.S)[1])
+    """What a script of the report assigns to a variable."""
+    start = re.search(rf'<script id="{name}">\s*var {name} = ', page)
+    return json.JSONDecoder().raw_decode(page, start.end())[0]
 
 
 def test_the_report_has_every_figure_table_and_ledger_with_caption_and_labels(run):
@@ -61,6 +65,7 @@ def test_the_report_has_every_figure_table_and_ledger_with_caption_and_labels(ru
     for name in EVALUATIONS:
         for kind in ("csv", "md"):
             expected[f"results/report/{MODEL}/{name}.{kind}"] = (name, None, "Claims")
+    expected[f"results/report/{MODEL}/atlas.html"] = ("atlas", None, "Atlas")
     for path, (name, shows, of) in expected.items():
         labels = results[path]["labels"]
         assert labels["name"] == name, path
@@ -75,13 +80,27 @@ def test_the_report_has_every_figure_table_and_ledger_with_caption_and_labels(ru
     assert not re.search(r"""<(?:script|link|img)[^>]*(?:src|href)=["']?https?:""", page)
 
 
-def test_the_claims_of_the_run_are_recomputed_from_its_tables(run):
-    for name in EVALUATIONS:
-        path = run / f"results/report/{MODEL}/{name}.parquet"
-        command = [sys.executable, "-m", "workflow_scripts.report", "verify", str(path)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert re.fullmatch(r"\d+ rows of 1 ledger agree\n", done.stdout)
+def verify(page: Path) -> tuple[int, str]:
+    command = [sys.executable, "-m", "workflow_scripts.report", "verify", str(page)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_claims_in_the_atlas_are_recomputed_from_the_tables_of_the_run(run):
+    page = run / f"results/report/{MODEL}/atlas.html"
+    rows = sum(len(read_table(page.with_name(f"{name}.parquet"))) for name in EVALUATIONS)
+    assert verify(page) == (0, f"{rows} rows of 4 ledgers agree\n")
+    text = page.read_text(encoding="utf-8")
+    data = embedded(text)
+    values = data["ledgers"]["dynamics_claims"]["value"]
+    values[3] *= 1.001
+    block = re.search(r'<script id="data" [^>]*>([^<]*)<', text)[1]
+    planted = page.with_name("planted.html")
+    planted.write_text(text.replace(block, compressed(json.dumps(data))), encoding="utf-8")
+    status, said = verify(planted)
+    assert status == 1
+    assert said.startswith("planted.html, dynamics_claims: row 4, column value (")
+    assert f": got {values[3]}, expected " in said
 
 
 def test_the_run_is_compared_with_another_model_of_itself(run, tmp_path):
@@ -96,3 +115,4 @@ def test_the_run_is_compared_with_another_model_of_itself(run, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "no record of" not in text
     assert "no such file" not in text
+    assert "All settings that change numbers are the same." in text
