@@ -15,6 +15,8 @@
 #                             for the experiment (default: the task's), and more arguments
 #   OUTPUT=results/figures/minilm/figure1.pdf
 #                             the file that `make explain` is about
+#   EXPERIMENTS="runs/a runs/b"
+#                             folders that `make compare` compares; a path with blanks is quoted in it
 #   PLAN="--gpu h100 --gpus 4"
 #                             more arguments for `make plan`: another machine than this one
 #   BENCH=name                `make bench` for benchmarks/name.py alone
@@ -30,6 +32,7 @@ MODEL ?=
 NAME ?=
 OWN ?=
 OUTPUT ?=
+EXPERIMENTS ?=
 BENCH ?= *
 PLAN ?=
 PYTEST ?=
@@ -47,7 +50,7 @@ STAMP := $(VENV)/tunescape-setup
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup own plan figures explain import recover docs test pytest lint format bench clean
+.PHONY: help setup own plan figures compare explain import recover docs test pytest lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -97,6 +100,10 @@ LOGGER = $(if $(VERBOSE),,--logger tunescape)
 figures: $(STAMP) ## every figure and table (EXPERIMENT=..., CORES=..., PROFILE=..., VERBOSE=1)
 	$(call check,figures)
 	@PYTHONPATH=$(call quote,$(CURDIR)) $(BIN)/snakemake results/figures/all $(HOW) $(LOGGER) $(RUN_IN)
+
+compare: $(STAMP) ## finished experiments side by side, in runs/compare.html (EXPERIMENTS="runs/a runs/b")
+	$(call need,compare,EXPERIMENTS,'runs/a runs/b')
+	@$(BIN)/python -m workflow_scripts.compare --experiments $(call quote,$(EXPERIMENTS))
 
 explain: $(STAMP) ## why a result is stale or fresh (OUTPUT=..., EXPERIMENT=...)
 	$(call need,explain,OUTPUT,results/figures/minilm/figure1.pdf)

@@ -8,7 +8,13 @@ from snakemake.logging import logger
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.gpus import gpus_of_a_job
 from workflow_scripts.common.paths import as_inputs
-from workflow_scripts.common.wiring import benchmark_file, log_file, needs, needs_of_job
+from workflow_scripts.common.wiring import (
+    benchmark_file,
+    in_report,
+    log_file,
+    needs,
+    needs_of_job,
+)
 from workflow_scripts.experiment import start
 from workflow_scripts.experiment.checks import (
     cache_folder,

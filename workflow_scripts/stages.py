@@ -1,5 +1,6 @@
 """All stages, in the order in which data flow. A new stage is a folder and a line here."""
 
+from workflow_scripts.atlas.stage import STAGE as atlas
 from workflow_scripts.data.stage import STAGE as data
 from workflow_scripts.dynamics.stage import STAGE as dynamics
 from workflow_scripts.figures.stage import STAGE as figures
@@ -22,4 +23,5 @@ STAGES = (
     probing,
     report,
     figures,
+    atlas,
 )

@@ -29,6 +29,14 @@ def ledger_files(name: str, model: str = "{model}") -> dict[str, File]:
     }
 
 
+def ledger_names(settings: Any) -> list[str]:
+    """Ledgers that the experiment has."""
+    names = ["claims", "dynamics_claims"]
+    names += ["stability_claims"] if settings.stability.tasks else []
+    names += ["probing_claims"] if settings.probing.tasks else []
+    return names
+
+
 def figure_inputs(settings: Any, figure: Figure) -> Files:
     """What the drawing of a figure takes: its own inputs, and the ledger of its claims."""
     if not figure.claims:

@@ -267,7 +267,7 @@ def claim_summary(rows: pd.DataFrame) -> str:
     if kind == "not applicable":
         return f"{line} {shown['task']}: {shown['why']}."
     why = f" ({shown['why']})" if kind == "inconclusive" and shown["why"] else ""
-    return f"{line} {shown['task']}: {shown['measure']}: {_number(shown)}{why}."
+    return f"{line} {shown['task']}: {shown['measure']}: {number_in_words(shown)}{why}."
 
 
 def verdict_line(rows: pd.DataFrame) -> str:
@@ -288,8 +288,8 @@ def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _number(row: Any) -> str:
-    """A value with its interval, as one phrase."""
+def number_in_words(row: Any) -> str:
+    """A value of a ledger with its interval, as one phrase."""
     interval = _interval(row["low"], row["high"])
     said = _value(row)
     return f"{said} [{interval}]" if interval else said

@@ -5,7 +5,7 @@ from typing import Any
 from workflow_scripts.common.costs import Cost, Job, table_cost
 from workflow_scripts.common.files import File
 from workflow_scripts.common.stage import Stage
-from workflow_scripts.report.files import ledger_files
+from workflow_scripts.report.files import ledger_files, ledger_names
 from workflow_scripts.report.products import PRODUCTS
 
 
@@ -16,10 +16,7 @@ def _evaluating(pricing: Any, job: Job) -> Cost:
 
 
 def _pages(settings: Any, model: str) -> list[File]:
-    names = ["claims", "dynamics_claims"]
-    names += ["stability_claims"] if settings.stability.tasks else []
-    names += ["probing_claims"] if settings.probing.tasks else []
-    ledgers = [ledger_files(name, model) for name in names]
+    ledgers = [ledger_files(name, model) for name in ledger_names(settings)]
     return [ledger[kind] for ledger in ledgers for kind in ("csv", "markdown")]
 
 
