@@ -1,6 +1,6 @@
 """Tasks and pairs of models as figures and ledgers name them, made from a rule's ``spec``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,6 +57,10 @@ class TaskTitle:
         Place in the experiment, which gives it the same colour and marker in all figures.
     outcomes : tuple of RunOutcome
         Of the runs that are shown, as far as they are known.
+    imported : sequence of int
+        Of a task whose first run was trained elsewhere: steps of its checkpoints, from 0.
+    own_start : bool
+        Whether that run has a step 0 with a head of its own; else it has the last head.
     """
 
     name: str
@@ -64,6 +68,8 @@ class TaskTitle:
     synthetic: bool = False
     place: int | None = None
     outcomes: tuple[RunOutcome, ...] = ()
+    imported: Sequence[int] = ()
+    own_start: bool = False
 
     @property
     def heading(self) -> str:
@@ -84,6 +90,8 @@ class TaskTitle:
         """Fields as a rule's ``spec`` has them: without outcomes, which files give."""
         fields = asdict(self)
         del fields["outcomes"]
+        if not self.imported:
+            del fields["imported"], fields["own_start"]
         return fields
 
 
@@ -137,6 +145,15 @@ def is_synthetic(settings: Any, *tasks: str) -> bool:
     return any(settings.tasks[task].source.startswith("synthetic:") for task in tasks)
 
 
+def _imported(settings: Any, task: str) -> dict[str, Any]:
+    """What titles say of the first run of a task, if it was trained elsewhere."""
+    runs = (settings.runs[name] for name in settings.experiment.runs)
+    found = next((run.found for run in runs if run.task == task), None)
+    if found is None:
+        return {}
+    return {"imported": found.steps, "own_start": found.start is not None}
+
+
 def place_of(settings: Any, task: str) -> int:
     """Place of a task among those of the experiment; after them for another."""
     tasks = list(settings.experiment.tasks)
@@ -151,6 +168,7 @@ def task_titles(settings: Any, tasks: Iterable[str] | None = None) -> list[dict[
             title=title_of(settings, task),
             synthetic=is_synthetic(settings, task),
             place=place_of(settings, task),
+            **_imported(settings, task),
         ).as_spec()
         for task in (settings.experiment.tasks if tasks is None else tasks)
     ]
