@@ -25,8 +25,8 @@ from workflow_scripts.model.checks import (
 
 ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 STATE = "trainer_state.json"
-# What ``callback.SaveTrajectory`` writes into the Trainer's output folder.
-GRADIENTS = "gradient_norms.parquet"
+# What ``callback.SaveTrajectory`` writes into the Trainer's output folder: step 0, and a table.
+START, GRADIENTS = "step-0", "gradient_norms.parquet"
 _NAME = re.compile(r"checkpoint-(\d+)")
 # The last matrix of a classification head, whose rows are the labels; the first of these names.
 _HEADS = ("score.weight", "classifier.out_proj.weight", "classifier.weight", "logits_proj.weight")
@@ -168,11 +168,12 @@ def _in_output(folder: Path) -> TrainerRun:
         (Saved(path, int(name[1])) for path, name in named if name), key=lambda one: one.step
     )
     start = found.pop(0) if found and found[0].step == 0 else None
+    if (folder / START).is_dir():
+        start = Saved(folder / START, 0)
     if not found:
-        if start is None or _holds_weights(folder):
-            found = [Saved(folder, _step_of(folder) or 1)]
-        else:
-            raise UserError(f"{folder}: has checkpoint-0 only, which is before the first step")
+        if start is not None and not _holds_weights(folder):
+            raise UserError(f"{folder}: has step 0 only, and no later checkpoint")
+        found = [Saved(folder, _step_of(folder) or 1)]
     elif _holds_weights(folder):
         final = _final(folder, found)
         found += [final] if final else []
@@ -260,6 +261,13 @@ def _read_object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{path}: expected a JSON object")
     return value
+
+
+def longest_input(saved: Saved) -> int | None:
+    """Tokens to which a checkpoint's tokenizer last cut inputs; None where it does not say."""
+    path = saved.folder / "tokenizer.json"
+    cut = _read_object(path).get("truncation") if path.is_file() else None
+    return cut.get("max_length") if isinstance(cut, dict) else None
 
 
 def base_folder(run: TrainerRun) -> Path:

@@ -201,7 +201,7 @@ def _planned(settings: Any) -> Iterator[str]:
         run = settings.runs[name]
         start = "its own step 0" if run.found.start else f"step 0 is {run.model}"
         yield (
-            f"run {name} of {run.task}: {len(run.found.checkpoints)} checkpoints, steps "
+            f"note: run {name} of {run.task}: {len(run.found.checkpoints)} checkpoints, steps "
             f"{listed(run.found.steps[1:])}; {start}"
         )
 
