@@ -228,8 +228,10 @@ def _value(config: Any, key: str) -> Any:
 
 def _key_of(problem: Mapping[str, Any]) -> tuple[str, ...]:
     """Parts of a key; those that say which of several types was tried are left out."""
-    parts = map(str, problem["loc"])
-    return tuple(part for part in parts if not re.match(r"(dict|literal)?\[", part))
+    parts = list(map(str, problem["loc"]))
+    if parts[-1:] == ["str"] and problem["type"] == "string_type":
+        parts.pop()
+    return tuple(part for part in parts if not re.match(r"(dict|list|literal)?\[", part))
 
 
 def _explain(path: tuple[str, ...], problems: list[Any]) -> str:

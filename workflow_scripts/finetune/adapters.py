@@ -9,7 +9,7 @@ from torch import Tensor
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.finetune.checkpoints import plain_name
 
-_FIRST = re.compile(r"(?P<target>.*)\.lora_(?P<embedding>embedding_)?A(\.weight)?")
+_MATRIX = re.compile(r"(?P<target>.*)\.lora_(?P<embedding>embedding_)?(?P<which>[AB])(\.weight)?")
 
 
 def merge_adapter(
@@ -41,16 +41,19 @@ def merge_adapter(
     merged = {name: tensor.float() for name, tensor in base.items()}
     tensors = {plain_name(name): tensor.float() for name, tensor in adapter.items()}
     for name, first in tensors.items():
-        if (found := _FIRST.fullmatch(name)) is None:
-            if ".lora_" not in name:
-                merged[name] = first
-            elif re.sub(r"lora_(embedding_)?B", r"lora_\1A", name) not in tensors:
+        if (found := _MATRIX.fullmatch(name)) is None:
+            if ".lora_" in name:
                 raise UserError(f"the adapter has a tensor of an unknown kind: {name}")
+            merged[name] = first
             continue
-        target, second = found["target"], tensors.get(re.sub("A(?=$|[.]weight$)", "B", name))
+        other = "B" if found["which"] == "A" else "A"
+        second = tensors.get(re.sub("[AB](?=$|[.]weight$)", other, name))
+        target = found["target"]
         weight = merged.get(f"{target}.weight")
         if weight is None or second is None:
-            raise UserError(f"the adapter of {target} has no second matrix, or no weight to adapt")
+            raise UserError(f"the adapter of {target} has one matrix only, or no weight to adapt")
+        if other == "A":
+            continue
         change = second @ first
         if found["embedding"] or _is_flipped(change, weight, config):
             change = change.T

@@ -171,8 +171,10 @@ def _in_output(folder: Path) -> TrainerRun:
     if (folder / START).is_dir():
         start = Saved(folder / START, 0)
     if not found:
-        if start is not None and not _holds_weights(folder):
-            raise UserError(f"{folder}: has step 0 only, and no later checkpoint")
+        if not _holds_weights(folder):
+            raise UserError(
+                f"{folder}: has no checkpoint-N after step 0, and {_no_weights(folder)}"
+            )
         found = [Saved(folder, _step_of(folder) or 1)]
     elif _holds_weights(folder):
         final = _final(folder, found)
@@ -347,19 +349,18 @@ def _no_weights(folder: Path) -> str:
             break
     else:
         return f"has no weights ({WEIGHTS}, {INDEX} or {ADAPTER})"
+    convert = (
+        "from transformers import AutoModelForSequenceClassification as M; "
+        "M.from_pretrained('.').save_pretrained('.')"
+    )
     if name.startswith("adapter"):
         convert = (
-            "import torch; from safetensors.torch import save_file as s; s(torch.load("
-            f"'{folder / name}', weights_only=True), '{folder / ADAPTER}')"
-        )
-    else:
-        convert = (
-            "from transformers import AutoModelForSequenceClassification as M; M.from_pretrained("
-            f"'{folder}').save_pretrained('{folder}')"
+            "import torch; from safetensors.torch import save_file as save; "
+            f"save(torch.load('{name}', weights_only=True), '{ADAPTER}')"
         )
     return (
-        f"has {name} but no safetensors; unpickling runs code. If you trust the file, convert it: "
-        f'python -c "{convert}"'
+        f"has {name} but no safetensors; unpickling runs code. If you trust it, convert it, in "
+        f'the folder of each checkpoint: python -c "{convert}"'
     )
 
 
@@ -453,7 +454,8 @@ def _shapes(files: tuple[Path, ...]) -> dict[str, tuple[int, ...]]:
 
 def plain_name(name: str) -> str:
     """Name of an adapter's tensor as its base has it."""
-    return name.removeprefix("base_model.model.").replace(".modules_to_save.", ".")
+    name = name.removeprefix("base_model.model.")
+    return name.replace(".modules_to_save.", ".").replace(".base_layer.", ".")
 
 
 def head_name(names: Iterable[str], place: Path) -> str:

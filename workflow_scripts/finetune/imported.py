@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr
 
-from workflow_scripts.common.errors import UserError, in_one_line
+from workflow_scripts.common.errors import UserError, in_one_line, listed, nearest
 from workflow_scripts.common.settings import Name, Section
 from workflow_scripts.finetune.checkpoints import TrainerRun, base_folder, find_run
 from workflow_scripts.model.checks import local_folder, parse_source
@@ -58,6 +58,11 @@ def resolve_runs(settings: Any) -> None:
             run._found = find_run(run.source)
             if run.model is None:
                 run.model = _model_of(settings, base_folder(run.found))
+        if run.model not in settings.models:
+            raise UserError(
+                f"runs.{name}.model: got {run.model!r}, allowed: {listed(settings.models)}"
+                f"{nearest(run.model, settings.models)}"
+            )
     if experiment.runs and experiment.models is None:
         experiment.models = list(
             dict.fromkeys(settings.runs[name].model for name in experiment.runs)

@@ -139,7 +139,6 @@ def _references(settings: Any) -> Iterator[Reference]:
     yield Reference("finetune.recipes.*.continues", continued, recipes)
     for name in settings.experiment.runs:
         yield Reference(f"runs.{name}.task", [settings.runs[name].task], settings.experiment.tasks)
-        yield Reference(f"runs.{name}.model", [settings.runs[name].model], settings.models)
 
 
 def _problems(settings: Any) -> Iterator[str]:
