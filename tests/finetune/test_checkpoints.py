@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.data.conftest import singles, write_rows
 from tests.experiment.settings import DEFAULT
-from tests.finetune.trained import write_base
+from tests.finetune.trained import edit, write_base, write_checkpoint
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.checks import check_inputs
 from workflow_scripts.experiment.config import validated
@@ -17,8 +17,6 @@ from workflow_scripts.experiment.products import left_out, runs
 from workflow_scripts.finetune.checkpoints import find_run
 from workflow_scripts.finetune.files import checkpoint_files, import_spec
 from workflow_scripts.finetune.runs import recipe_difference, run_of, runs_of, seeds_of
-
-LOG = [{"step": 5, "loss": 0.7}, {"step": 10, "loss": 0.6}, {"step": 15, "loss": 0.5}]
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +31,6 @@ def made(tmp_path_factory):
     write_rows(data / "train.tsv", singles(["good", "bad"] * 30))
     write_rows(data / "dev.tsv", singles(["good", "bad", "good"] * 20))
     return folder
-
-
-def write_checkpoint(base, folder, step, number, labels=2):
-    folder.mkdir(parents=True)
-    torch.manual_seed(number)
-    encoder = load_file(base / "model.safetensors")
-    tensors = {f"bert.{name}": t + 0.01 * torch.randn_like(t) for name, t in encoder.items()}
-    tensors["classifier.weight"] = torch.randn(labels, 32)
-    tensors["classifier.bias"] = torch.zeros(labels)
-    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    shutil.copy(base / "tokenizer.json", folder)
-    shutil.copy(base / "config.json", folder)
-    edit(folder / "config.json", _name_or_path=str(base))
-    state = {"global_step": step, "max_steps": 15, "log_history": LOG[:number]}
-    (folder / "trainer_state.json").write_text(json.dumps(state))
-
-
-def edit(path, **values):
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 @pytest.fixture

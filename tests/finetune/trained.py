@@ -1,10 +1,13 @@
 """Runs of Hugging Face's Trainer on small random models, for tests."""
 
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import torch
+from safetensors.torch import load_file, save_file
 
 from workflow_scripts.common.tables import read_table, write_json, write_table
 from workflow_scripts.data.tasks import read_task
@@ -40,6 +43,29 @@ def write_data(folder: Path) -> Path:
     for split, table in (("train", task.train), ("dev", task.dev)):
         table.to_csv(folder / f"{split}.tsv", sep="\t", index=False)
     return folder
+
+
+LOG = [{"step": 5, "loss": 0.7}, {"step": 10, "loss": 0.6}, {"step": 15, "loss": 0.5}]
+
+
+def write_checkpoint(base, folder, step, number, labels=2):
+    """A checkpoint as the Trainer leaves it, that no training has made."""
+    folder.mkdir(parents=True)
+    torch.manual_seed(number)
+    encoder = load_file(base / "model.safetensors")
+    tensors = {f"bert.{name}": t + 0.01 * torch.randn_like(t) for name, t in encoder.items()}
+    tensors["classifier.weight"] = torch.randn(labels, 32)
+    tensors["classifier.bias"] = torch.zeros(labels)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    shutil.copy(base / "tokenizer.json", folder)
+    shutil.copy(base / "config.json", folder)
+    edit(folder / "config.json", _name_or_path=str(base))
+    state = {"global_step": step, "max_steps": 15, "log_history": LOG[:number]}
+    (folder / "trainer_state.json").write_text(json.dumps(state))
+
+
+def edit(path, **values):
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 def train(

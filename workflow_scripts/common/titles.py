@@ -57,10 +57,9 @@ class TaskTitle:
         Place in the experiment, which gives it the same colour and marker in all figures.
     outcomes : tuple of RunOutcome
         Of the runs that are shown, as far as they are known.
-    imported : sequence of int
-        Of a task whose first run was trained elsewhere: steps of its checkpoints, from 0.
-    own_start : bool
-        Whether that run has a step 0 with a head of its own; else it has the last head.
+    imported : str
+        Of a task whose first run was trained elsewhere, its checkpoints in words; see
+        ``checkpoint_words``.
     """
 
     name: str
@@ -68,8 +67,7 @@ class TaskTitle:
     synthetic: bool = False
     place: int | None = None
     outcomes: tuple[RunOutcome, ...] = ()
-    imported: Sequence[int] = ()
-    own_start: bool = False
+    imported: str = ""
 
     @property
     def heading(self) -> str:
@@ -91,7 +89,7 @@ class TaskTitle:
         fields = asdict(self)
         del fields["outcomes"]
         if not self.imported:
-            del fields["imported"], fields["own_start"]
+            del fields["imported"]
         return fields
 
 
@@ -151,7 +149,25 @@ def _imported(settings: Any, task: str) -> dict[str, Any]:
     found = next((run.found for run in runs if run.task == task), None)
     if found is None:
         return {}
-    return {"imported": found.steps, "own_start": found.start is not None}
+    return {"imported": checkpoint_words(found.steps, found.start is not None)}
+
+
+def checkpoint_words(steps: Sequence[int], own_start: bool) -> str:
+    """Checkpoints of a run that was trained elsewhere, in words for captions.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        Steps of the checkpoints, from 0.
+    own_start : bool
+        Whether step 0 has a head of its own; else it has that of the last checkpoint.
+    """
+    shown = [f"{step:,}" for step in steps[1:]]
+    if len(shown) > 8:
+        shown = [*shown[:6], "…", shown[-1]]
+    words = "checkpoint 1 is at step" if len(steps) == 2 else "checkpoints from 1 are at steps"
+    start = "its own step 0" if own_start else "the base model with the last head"
+    return f"{words} {', '.join(shown)}; θ₀ is {start}"
 
 
 def place_of(settings: Any, task: str) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 import matplotlib.figure
 import pandas as pd
 
-from workflow_scripts.common.errors import in_one_line
+from workflow_scripts.common.errors import UserError, in_one_line
 from workflow_scripts.common.tables import read_table, write_json, write_table
-from workflow_scripts.common.titles import TaskTitle
+from workflow_scripts.common.titles import TaskTitle, checkpoint_words
 from workflow_scripts.data.tasks import Task, read_task
 from workflow_scripts.figures.inputs import Surface, read_surfaces
 from workflow_scripts.figures.outcomes import with_outcomes
@@ -67,13 +67,14 @@ def landscape_of(
     train_examples: int | None = 32,
     dev_examples: int | None = 30,
     max_length: int = 64,
+    second: str = "pca",
     seed: int = 0,
     threads: int = 1,
 ) -> Landscape:
     """Loss surface and trajectory of a run of Hugging Face's Trainer.
 
-    The second direction is random and filter-normalised. All numbers are those of the workflow with
-    the same settings, whose steps this calls one after the other.
+    All numbers are those of the workflow with the same settings, whose steps this calls one after
+    the other.
 
     Parameters
     ----------
@@ -92,8 +93,11 @@ def landscape_of(
         Examples at every point, a seeded subset; None for all.
     max_length : int
         Longest input in tokens; as in training, or the losses are others.
+    second : str
+        Second direction: ``pca``, in which the trajectory leaves the first one most, or ``random``
+        (filter-normalised), which is taken for a run of one checkpoint too.
     seed : int
-        Of the subset and of the second direction.
+        Of the subset and of a random direction.
     threads : int
         Of the processor.
 
@@ -106,6 +110,8 @@ def landscape_of(
     UserError
         If the checkpoints are not of one run, or do not fit the model or the task.
     """
+    if second not in ("pca", "random"):
+        raise UserError(f"second: got {second!r}, allowed: pca, random")
     several = not isinstance(checkpoints, (str, Path))
     places = [str(Path(one).absolute()) for one in (checkpoints if several else [checkpoints])]
     with in_one_line("checkpoints: "):
@@ -153,8 +159,11 @@ def landscape_of(
         tokens = at("tokens.parquet")
         encode_examples(**model, card=at("card.json"), examples=chosen, tokens=tokens,
                         max_length=max_length)  # fmt: skip
-        surface = {**spec, "seed": seed, "start": "pretrained", "second": "random"}
-        geometry, ends = at("geometry.json"), {"start": files[0], "end": files[-1]}
+        between = files[1:-1] if second == "pca" else []
+        spec |= {} if between else {"seed": seed}
+        surface = {**spec, "start": "pretrained", "second": "pca" if between else "random"}
+        geometry = at("geometry.json")
+        ends = {"start": files[0], "end": files[-1], "between": between}
         measure_directions(at("model/model.safetensors"), at("card.json"), **ends,
                            geometry=geometry, surface=surface)  # fmt: skip
         rows = shards("plane", *range, points, 1)
@@ -163,14 +172,14 @@ def landscape_of(
         merge_surface(rows, chosen, at("surface.parquet"), at("points.parquet"),
                       "plane", list(range), points)  # fmt: skip
         trajectory = at("trajectory.parquet")
-        project_trajectory(model["config"], tokens, files, trajectory, "target", context, seed=seed)
+        project_trajectory(model["config"], tokens, files, trajectory, "target", context,
+                           between=between, seed=spec.get("seed"))  # fmt: skip
         found = read_surfaces([at("surface.parquet")], [geometry], [trajectory])
         shown = TaskTitle(
             name=title,
             title=title,
             synthetic=bool(task.card.get("synthetic")),
-            imported=tuple(run.steps),
-            own_start=run.start is not None,
+            imported=checkpoint_words(run.steps, run.start is not None),
         )
         which = {"name": title, "task": title, "start": "pretrained", "seeds": "init0_order0"}
         titles = with_outcomes([shown], [at("scores.parquet")], [which])

@@ -93,21 +93,9 @@ def point_word(titles: Sequence[TaskTitle]) -> str:
 
 
 def _imported_note(titles: Sequence[TaskTitle]) -> str:
-    """Sentence for a caption, after a space, on runs trained elsewhere; empty without any."""
-    words = []
-    for title in titles:
-        if title.imported:
-            _, *steps = title.imported
-            shown = [f"{step:,}" for step in steps]
-            if len(shown) > 8:
-                shown = [*shown[:6], "…", shown[-1]]
-            start = "its own step 0" if title.own_start else "the base model with the last head"
-            plural = "checkpoints" if len(steps) > 1 else "checkpoint"
-            words.append(
-                f"{title.title} is an imported run: {len(steps)} {plural} (numbered from 1) at "
-                f"step{'s' if len(steps) > 1 else ''} {', '.join(shown)}; θ₀ is {start}."
-            )
-    return "".join(f" {sentence}" for sentence in words)
+    """Sentences for a caption, after a space each, on runs trained elsewhere."""
+    imported = {title.title: title.imported for title in titles if title.imported}
+    return "".join(f" {name} is an imported run: {words}." for name, words in imported.items())
 
 
 def failed_note(titles: Sequence[TaskTitle]) -> str:

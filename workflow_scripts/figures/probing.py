@@ -24,7 +24,7 @@ from workflow_scripts.figures.layout import (
     text_width,
     width_of_panels,
 )
-from workflow_scripts.figures.outcomes import run_note
+from workflow_scripts.figures.outcomes import point_word, run_note
 
 # Labels that a panel shows: those whose distance grows most, and least.
 SHOWN = 3
@@ -315,7 +315,7 @@ def label_distances(
             labelspacing=0.3,
         )
         set_title(axes, head)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(point_word(titles))
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
@@ -545,7 +545,7 @@ def geometry_similarity(
         for axes in row:
             axes.tick_params(labelbottom=False)
     for axes in page.panels[-1]:
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(point_word(titles))
     page.figure.colorbar(drawn, cax=page.bar, label="Pearson correlation")
     return page.figure, pd.concat(numbers, ignore_index=True)
 

@@ -144,6 +144,9 @@ def own_experiment(
     if found:
         definition = {"source": f"dir:{_absolute(run)}", "task": task_name, "model": model_name}
         lines.append(f"runs: {_flow({run_name: definition})}")
+        if len(found.run.checkpoints) > 1:
+            # A random direction would not show the way between the checkpoints.
+            lines.append("landscape: {second: pca}")
         if found.max_length:
             lines.append(f"finetune: {_flow({'max_length': found.max_length})}")
     return name, "\n".join(lines) + "\n"
