@@ -244,9 +244,7 @@ def test_a_run_of_one_checkpoint_has_a_random_second_direction(reviews, run):
 def test_a_run_without_a_base_needs_a_model(reviews, model, run):
     for config in run.glob("*/config.json"):
         edit(config, _name_or_path="bert-base-uncased")
-    with pytest.raises(
-        UserError, match=r"RUN: .* its base model is 'bert-base-uncased'"
-    ):
+    with pytest.raises(UserError, match=r"RUN: .* its base model is 'bert-base-uncased'"):
         own_experiment(str(reviews), run=str(run))
     values = yaml.safe_load(own_experiment(str(reviews), str(model), run=str(run))[1])
     assert values["runs"]["reviews_run"]["model"] == "tiny_bert"
