@@ -148,23 +148,6 @@ def crossed_share(size: int, rng) -> tuple[Interval, float]:
     return statistics.crossed_variance(drawn, draws=2000).init, 1 / 2.49
 
 
-def runs_and_examples(runs: int, examples: int, usual: bool, rng) -> tuple[Interval, float]:
-    """Mean error of runs that differ, on examples that differ, and of their interaction."""
-    values = (
-        0.3
-        + rng.normal(0, 0.05, (runs, 1))
-        + rng.normal(0, 0.2, examples)
-        + rng.normal(0, 0.2, (runs, examples))
-    )
-    if usual:
-        draws = [
-            values[np.ix_(rng.integers(0, runs, runs), rng.integers(0, examples, examples))].mean()
-            for _ in range(200)
-        ]
-        return Interval(values.mean(), *np.percentile(draws, [2.5, 97.5])), 0.3
-    return claims.hierarchical_bootstrap(values, np.mean, 200), 0.3
-
-
 def over_runs(runs: int, rng) -> tuple[Interval, float]:
     """A number that each run has with an interval over the same 100 examples."""
     values = rng.normal(0, 0.05, (runs, 1)) + rng.normal(0, 0.4, 100)
@@ -316,8 +299,6 @@ CASES: dict[str, Draw] = {
     "spread at equal loss, 10 runs": partial(same_loss, 10, 300, 0.02),
     "spread at equal loss, 20 runs, none": partial(same_loss, 20, 300, 0.0),
     "share of the initialisation, 5 x 5": partial(crossed_share, 5),
-    "runs and examples, 3 runs": partial(runs_and_examples, 3, 100, False),
-    "runs and examples, 5 runs": partial(runs_and_examples, 5, 100, False),
     "mean over 3 runs of intervals": partial(over_runs, 3),
     "all pairs of 3 runs": partial(pairs_of_runs, 3, 0.2),
     "all pairs of 5 runs": partial(pairs_of_runs, 5, 0.2),
@@ -348,8 +329,6 @@ USUAL: dict[str, Draw] = {
     "expected best of 5, 10 normal": partial(best_of, 10, 5, "normal", True),
     "expected best of 5, 25 bimodal": partial(best_of, 25, 5, "bimodal", True),
     "expected best of 10, 25 skewed": partial(best_of, 25, 10, "skewed", True),
-    "runs and examples, 3 runs": partial(runs_and_examples, 3, 100, True),
-    "runs and examples, 5 runs": partial(runs_and_examples, 5, 100, True),
     "rank correlation, 20 + 20 examples": partial(rank_correlation, 20, 0.3, "spearman", True),
     "rank correlation, 48 + 48 examples": partial(rank_correlation, 48, 1.2, "spearman", True),
 }

@@ -564,6 +564,8 @@ def test_a_logarithmic_scale_ends_at_round_values_around_all():
     assert scales.log_ends(np.array([1e-9, 0.03]), most=5) == (5e-7, 0.05)
     assert scales.log_ends(np.array([0.0, np.nan])) == (1e-3, 1.0)
     assert scales.log_ends(np.array([0.02])) == (0.02, 0.05)
+    many = np.array([1e-8, *np.full(99, 0.02)])
+    assert scales.log_ends(many, ignored=0.02) == (0.02, 0.05)
 
 
 def test_logarithmic_ticks_are_few_and_readable():

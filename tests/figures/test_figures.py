@@ -10,7 +10,9 @@ import pytest
 
 from tests.figures.words import check_words, keep_figures, words_in
 from workflow_scripts.common.errors import UserError
-from workflow_scripts.figures.inputs import Surface, precision_note
+from workflow_scripts.figures.inputs import Surface, interpolation_note, precision_note
+from workflow_scripts.figures.maps import ERROR, LOSS
+from workflow_scripts.landscape.grid import surface_points
 
 STARTS = ["scratch", "pretrained"]
 GROUPS = ["low", "middle", "high"]
@@ -332,6 +334,22 @@ def test_precision_is_that_of_all_surfaces():
         [near, exact, far]
     )
     assert "are not finite" in precision_note([near, surface("bfloat16", np.nan)])
+
+
+def test_the_interpolation_note_gives_the_known_errors_of_a_bowl():
+    # Bilinear interpolation of a² + b² is h²/2 too high at the centre of a cell of side h.
+    points = surface_points("plane", -2.5, 2.5, 11)
+    points["train_loss"] = points["alpha"] ** 2 + points["beta"] ** 2
+    points["dev_error"] = 0.25
+    bowl = Surface({}, points)
+    centres = points.index[~points["on_grid"]]
+    assert bowl.interpolation_errors("train_loss") == pytest.approx(np.full(12, 0.125))
+    note = interpolation_note([bowl, bowl], LOSS)
+    assert "off by 0.12 nats on average and 0.12 nats at most at 24 other points" in note
+    assert "0.0 percentage points at most" in interpolation_note([bowl], ERROR)
+    points.loc[centres[0], "train_loss"] = np.nan
+    assert len(bowl.interpolation_errors("train_loss")) == 11
+    assert interpolation_note([Surface({}, points[points["on_grid"]])], LOSS) == ""
 
 
 def test_synthetic_tasks_are_named_so(tables, drawn):

@@ -47,7 +47,7 @@ def test_a_surface_is_merged_from_all_its_rows_however_many_a_job_evaluates():
     for size in (1, 3, 50):
         shards = merge_inputs(settings(landscape__rows_per_shard=size), JOB)["shards"]
         assert shards == [
-            f"results/landscape/minilm/nli_scratch/rows/{i:03d}.parquet" for i in range(11)
+            f"results/landscape/minilm/nli_scratch/rows/{i:03d}.parquet" for i in range(12)
         ]
 
 
@@ -72,5 +72,5 @@ def test_a_change_of_layer_groups_is_in_the_settings_of_group_planes_only():
 
 
 def test_blocks_of_rows_and_names_of_a_kind():
-    assert row_blocks(DEFAULT) == [("plane", 0, 10), ("line", 0, 0), ("group", 0, 10)]
+    assert row_blocks(DEFAULT) == [("plane", 0, 11), ("line", 0, 0), ("group", 0, 11)]
     assert "nli_scratch_line" in surfaces_of_kind(DEFAULT, "line").split("|")

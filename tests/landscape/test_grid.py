@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 
 from workflow_scripts.landscape.grid import (
+    CELLS,
     Point,
     SurfaceSpec,
     axis,
+    cell_centres,
     points_in,
     points_of,
     shards,
@@ -14,27 +16,50 @@ from workflow_scripts.landscape.grid import (
 
 def test_the_papers_grid_misses_both_checkpoints_and_gets_them_as_extra_points():
     points = surface_points("plane", -4, 4, 40)
-    assert len(points) == 40 * 40 + 2
-    assert not points["on_grid"].iloc[-2:].any()
-    assert points["on_grid"].iloc[:-2].all()
-    extra = points.iloc[-2:]
+    assert len(points) == 40 * 40 + 2 + CELLS
+    assert not points["on_grid"].iloc[1600:].any()
+    assert points["on_grid"].iloc[:1600].all()
+    extra = points.iloc[1600:1602]
     assert list(zip(extra["alpha"], extra["beta"], strict=True)) == [(0, 0), (1, 0)]
     assert list(extra["anchor"]) == ["start", "end"]
     assert np.abs(axis(-4, 4, 40)).min() == pytest.approx(0.1026, abs=1e-4)
 
 
 @pytest.mark.parametrize("points", [17, 41])
-def test_a_grid_that_holds_the_checkpoints_gets_no_extra_points(points):
+def test_a_grid_that_holds_the_checkpoints_gets_them_once(points):
     table = surface_points("plane", -4, 4, points)
-    assert len(table) == points**2
-    assert table["on_grid"].all()
+    assert table["on_grid"].sum() == points**2
+    assert sorted(table.loc[table["anchor"] != "", "anchor"]) == ["end", "start"]
+    assert table.loc[table["anchor"] != "", "on_grid"].all()
+
+
+@pytest.mark.parametrize("points", [2, 3, 4, 11, 40])
+def test_cell_centres_are_centres_of_cells_of_their_own_all_over_the_grid(points):
+    alphas = axis(-2.5, 2.5, points)
+    cells = [
+        (np.searchsorted(alphas, a), np.searchsorted(alphas, b)) for a, b in cell_centres(alphas)
+    ]
+    assert len(set(cells)) == len(cells) <= CELLS
+    for center, (across, along) in zip(cell_centres(alphas), cells, strict=True):
+        assert center.alpha == pytest.approx(alphas[across - 1 : across + 1].mean())
+        assert center.beta == pytest.approx(alphas[along - 1 : along + 1].mean())
+    if points > 10:
+        quarters = {(a > 0, b > 0) for a, b in cell_centres(alphas)}
+        assert len(cells) == CELLS
+        assert len(quarters) == 4
+
+
+def test_a_checkpoint_at_the_centre_of_a_cell_stays_one_point():
+    table = surface_points("plane", -1.5, 2.5, 5)  # 0 and 1 lie between points
+    assert not table.duplicated(["alpha", "beta"]).any()
     assert sorted(table.loc[table["anchor"] != "", "anchor"]) == ["end", "start"]
 
 
 def test_rows_run_along_beta_and_points_along_alpha():
     table = surface_points("group", -2, 2, 5)
-    assert table["beta"].is_monotonic_increasing
-    assert table.groupby("row")["alpha"].apply(lambda a: a.is_monotonic_increasing).all()
+    assert table.loc[table["on_grid"], "beta"].is_monotonic_increasing
+    rows = table[table["on_grid"]].groupby("row")["alpha"]
+    assert rows.apply(lambda alphas: alphas.is_monotonic_increasing).all()
     rollback = table[table["anchor"] == "rollback"]
     assert (rollback["alpha"].item(), rollback["beta"].item()) == (-1, 0)
 
@@ -70,5 +95,6 @@ def test_a_rules_surface_is_read_whole_and_other_keys_are_ignored():
 def test_points_are_pairs_of_alpha_and_beta_in_the_tables_order():
     table = surface_points("plane", -1, 1, 2)
     points = points_of(table)
+    # The centre of the only cell is the start.
     assert points == [(-1, -1), (1, -1), (-1, 1), (1, 1), (0, 0), (1, 0)]
     assert points[-1] == Point(alpha=1.0, beta=0.0)

@@ -16,7 +16,7 @@ from workflow_scripts.landscape.calibrate_precision import (
     differences,
 )
 from workflow_scripts.landscape.engine import Evaluator, Outcome
-from workflow_scripts.landscape.grid import Point, surface_points
+from workflow_scripts.landscape.grid import Point, points_of, surface_points
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,9 @@ def test_corners_checkpoints_and_twenty_others_are_calibrated(kind, points, expe
     assert kind == "line" or len(rows) >= 10
 
 
-def test_a_small_surface_is_calibrated_at_every_point():
+def test_a_small_surface_is_calibrated_at_every_point_of_its_grid():
     table = surface_points("group", -1, 1, 3)
-    assert calibration_points(table) == list(zip(table["alpha"], table["beta"], strict=True))
+    assert calibration_points(table) == points_of(table.query("on_grid"))
 
 
 def fake(*means):

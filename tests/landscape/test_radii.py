@@ -8,7 +8,6 @@ from workflow_scripts.landscape.radii import (
     Bound,
     Measured,
     crossing,
-    lowest_on_ray,
     radius_error,
     width_level,
 )
@@ -55,11 +54,6 @@ def test_the_level_of_a_width_is_below_the_loss_of_a_constant_answer(end):
     level = width_level(end, LN2, WIDTH_LEVEL)
     assert end < level < LN2
     assert level == pytest.approx(0.8 * end + 0.2 * LN2)
-
-
-def test_the_lowest_point_of_a_ray():
-    assert lowest_on_ray(lambda t: np.nan, 1.0) == (0.0, np.inf)
-    assert lowest_on_ray(lambda t: (t - 0.5) ** 2, 1.0, 4) == (0.5, 0.0)
 
 
 def test_the_error_of_a_radius_is_its_spread_over_samples_of_examples():

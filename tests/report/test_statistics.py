@@ -3,7 +3,6 @@ import pytest
 from scipy import stats
 
 from workflow_scripts.common import thresholds
-from workflow_scripts.landscape import radii
 from workflow_scripts.landscape.radii import Bound, Measured
 from workflow_scripts.report import statistics
 from workflow_scripts.report.statistics import Verdict, verdict
@@ -88,60 +87,14 @@ def test_a_summary_counts_tasks_by_verdict():
 # --- runs and examples --------------------------------------------------------------------------
 
 
-def test_the_hierarchical_bootstrap_of_a_mean_adds_the_variances_of_runs_and_examples():
-    values = np.random.default_rng(0).normal(size=(6, 40))
-    result = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
-    parts = values.mean(1).var(ddof=1) / 6, values.mean(0).var(ddof=1) / 40
-    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 5 + parts[1] ** 2 / 39)
-    half = stats.t.ppf(0.975, freedom) * sum(parts) ** 0.5
-    assert result.value == pytest.approx(values.mean())
-    assert result.high - result.value == pytest.approx(half, rel=0.03)
-    assert result.value - result.low == pytest.approx(result.high - result.value)
-
-
-def test_few_examples_widen_the_interval_as_they_should():
-    values = np.random.default_rng(0).normal(size=(1, 5))
-    result = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
-    expected = of_mean(values[0])
-    assert result.high - result.value == pytest.approx(expected.high - expected.value, rel=0.03)
-
-
-def test_one_or_two_runs_have_an_interval_over_examples():
-    values = np.random.default_rng(0).normal(size=(2, 40)) + np.array([[0.0], [9.0]])
-    result = statistics.hierarchical_bootstrap(values, np.mean, resamples=20_000)
-    expected = of_mean(values.mean(0))
-    assert (result.low, result.high) == pytest.approx((expected.low, expected.high), abs=0.02)
-    assert not statistics.hierarchical_bootstrap(values[:, :1], np.mean).known
-
-
-def test_starts_are_paired_by_run_and_example():
-    shared = np.random.default_rng(0).normal(size=(4, 30, 1))
-    both = np.concatenate([shared + 0.5, shared], axis=2)  # runs, examples, starts
-
-    def gap(values: np.ndarray) -> float:
-        return float((values[..., 0] - values[..., 1]).mean())
-
-    result = statistics.hierarchical_bootstrap(both, gap, resamples=100)
-    assert (result.low, result.high) == pytest.approx((0.5, 0.5))
-
-
-def test_positive_numbers_have_positive_limits_and_draws_repeat_to_the_bit():
-    values = np.random.default_rng(0).exponential(size=(3, 5))
-    result = statistics.hierarchical_bootstrap(values, np.mean, log=True)
-    assert 0 < result.low < result.value < result.high
-    assert result.high / result.value == pytest.approx(result.value / result.low)
-    assert result == statistics.hierarchical_bootstrap(values, np.mean, log=True)
-    assert not statistics.hierarchical_bootstrap(-values, np.mean, log=True).known
-
-
 def test_second_seeds_that_lie_outside_the_firsts_interval_do_not_decide():
     # 16.8 half widths apart, as measured for one task: examples alone would have decided.
     rng = np.random.default_rng(0)
     runs = np.array([[0.02], [-0.03], [0.05]]) + rng.normal(0, 0.005, (3, 300))
-    alone = statistics.hierarchical_bootstrap(runs[:1], np.mean)
+    alone = statistics.across_runs([of_mean(runs[0])])
     assert alone.low > 0
     assert verdict(alone, "above", 0, 1).word == "agrees"
-    together = statistics.hierarchical_bootstrap(runs, np.mean)
+    together = statistics.across_runs([of_mean(run) for run in runs])
     assert verdict(together, "above", 0, 3).word == "inconclusive"
 
 
@@ -290,8 +243,7 @@ def test_random_walks_of_different_length_decide_nothing(short, long):
         def loss(t: float) -> float:
             return float(((t * unit - end) ** 2).sum())
 
-        place, best = radii.lowest_on_ray(loss, 4 * norms[0], 40)
-        assert 0 < place < 4 * norms[0]
+        best = min(loss(float(t)) for t in 4 * norms[0] * np.arange(1, 41) / 40)
         closed = statistics.share_closed(float(end @ end), 0.0, best)
         return statistics.share_beyond_walk(closed, norms)
 

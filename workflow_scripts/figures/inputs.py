@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import RegularGridInterpolator
 
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.tables import read_json, read_table
+from workflow_scripts.figures.maps import Quantity
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,28 @@ class Surface:
         values = table.to_numpy(dtype=float)
         values = np.where(np.isfinite(values), values, np.nan)
         return table.columns.to_numpy(dtype=float), table.index.to_numpy(dtype=float), values
+
+    def interpolation_errors(self, column: str) -> np.ndarray:
+        """How far bilinear interpolation on the grid is off at the exact points beside it.
+
+        Parameters
+        ----------
+        column : str
+            Of the points.
+
+        Returns
+        -------
+        ndarray of shape (P,)
+            Absolute differences, in the column's unit; those that are not finite left out.
+        """
+        alpha, beta, values = self.grid(column)
+        beside = self.points[~self.points["on_grid"]]
+        if beside.empty:
+            return np.empty(0)
+        interpolated = RegularGridInterpolator((beta, alpha), values, bounds_error=False)
+        found = interpolated(beside[["beta", "alpha"]].to_numpy(dtype=float))
+        errors = np.abs(found - beside[column].to_numpy(dtype=float))
+        return errors[np.isfinite(errors)]
 
     def anchor(self, name: str) -> pd.Series:
         """The row of an exact point: ``start``, ``end``, ``fine_tuned`` or ``rollback``.
@@ -131,6 +155,28 @@ def precision_note(surfaces: Iterable[Surface]) -> str:
     if np.isfinite(gap):
         return f" Computed in {names}{some}: mean losses within {gap:.1e} nats of float32."
     return f" Computed in {names}{some}: some mean losses that were compared are not finite."
+
+
+def interpolation_note(surfaces: Iterable[Surface], quantity: Quantity) -> str:
+    """How far colours between evaluated points may be off, for a caption, after a space.
+
+    Empty where the surfaces have no points beside their grids.
+
+    Parameters
+    ----------
+    surfaces : iterable of Surface
+        Of one figure.
+    quantity : Quantity
+        What its colours show.
+    """
+    errors = np.concatenate([s.interpolation_errors(quantity.column) for s in surfaces])
+    if not len(errors):
+        return ""
+    mean, most = (quantity.difference(value) for value in (errors.mean(), errors.max()))
+    return (
+        f" Interpolated between evaluated points: off by {mean} on average and {most} at most "
+        f"at {len(errors)} other points."
+    )
 
 
 def second_note(surfaces: Iterable[Surface]) -> str:

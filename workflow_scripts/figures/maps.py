@@ -32,6 +32,8 @@ class Quantity:
         quantity's unit.
     text : callable
         From a value to its text.
+    difference : callable
+        From a difference of values to its text, with the unit.
     """
 
     column: str
@@ -39,10 +41,25 @@ class Quantity:
     label: str
     margin: float
     text: Callable[[float], str]
+    difference: Callable[[float], str]
 
 
-LOSS = Quantity("train_loss", style.LOSS_MAP, "training loss (nats)", 0.004, lambda v: f"{v:.2f}")
-ERROR = Quantity("dev_error", style.ERROR_MAP, "dev error (%)", 0.012, lambda v: f"{100 * v:.0f} %")
+LOSS = Quantity(
+    "train_loss",
+    style.LOSS_MAP,
+    "training loss (nats)",
+    0.004,
+    lambda v: f"{v:.2f}",
+    lambda v: f"{v:.2f} nats",
+)
+ERROR = Quantity(
+    "dev_error",
+    style.ERROR_MAP,
+    "dev error (%)",
+    0.012,
+    lambda v: f"{100 * v:.0f} %",
+    lambda v: f"{100 * v:.1f} percentage points",
+)
 QUANTITIES = {"loss": LOSS, "error": ERROR}
 
 

@@ -42,6 +42,7 @@ from workflow_scripts.figures.pairs import (
 FRAME = {"left": 0.58, "bar": 0.98, "widest": 1.75}
 LOWEST = 1.2  # inches, least height of a single row of panels: room for the colour bar's label
 DECADES = 5  # of a logarithmic colour scale at most; smaller values have the lowest colour
+UNCHANGED = 0.02  # share of the heads, those that change least, that its scale need not reach
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,12 @@ def attention_by_head(
         ignore_index=True,
     )
     values = numbers["js"].to_numpy(float)
-    scale = LogNorm(*scales.log_ends(values, DECADES))
+    scale = LogNorm(*scales.log_ends(values, DECADES, UNCHANGED))
     lost = bool(np.isnan(values).any())
     caption = (
         f"Jensen–Shannon divergence between the attention of {compared(pairs)}: mean over tokens "
-        f"and {counted(numbers['examples'], 'examples')}, on one logarithmic colour scale."
+        f"and {counted(numbers['examples'], 'examples')}, on one logarithmic colour scale: the "
+        "lighter, the more a head's attention differs."
         f"{outcome_note(pairs)}"
     )
     page = _sheet(

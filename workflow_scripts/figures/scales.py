@@ -86,7 +86,9 @@ def readable_lines(
     ]
 
 
-def log_ends(values: np.ndarray, most: int | None = None) -> tuple[float, float]:
+def log_ends(
+    values: np.ndarray, most: int | None = None, ignored: float = 0.0
+) -> tuple[float, float]:
     """Ends of a logarithmic scale: 1, 2 or 5 times a power of ten around the positive values.
 
     Parameters
@@ -95,6 +97,8 @@ def log_ends(values: np.ndarray, most: int | None = None) -> tuple[float, float]
         Zeros and values that are not finite are left out.
     most : int, optional
         Largest number of decades; the highest are kept.
+    ignored : float
+        Share of the positive values, the smallest, that the scale need not reach; 0 to 1.
 
     Returns
     -------
@@ -104,8 +108,9 @@ def log_ends(values: np.ndarray, most: int | None = None) -> tuple[float, float]
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size == 0:
         return 1e-3, 1.0
-    rounds = _rounds(float(positive.min()) / 10, float(positive.max()) * 10)
-    low = max(r for r in rounds if r <= positive.min())
+    least = float(np.quantile(positive, ignored, method="lower"))
+    rounds = _rounds(least / 10, float(positive.max()) * 10)
+    low = max(r for r in rounds if r <= least)
     high = min(r for r in rounds if r > positive.max())
     return (low if most is None else max(low, high / 10**most)), high
 

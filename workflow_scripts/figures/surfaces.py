@@ -13,6 +13,7 @@ from workflow_scripts.figures import scales, style
 from workflow_scripts.figures.inputs import (
     Surface,
     find,
+    interpolation_note,
     labelled,
     precision_note,
     second_note,
@@ -93,7 +94,8 @@ def start_and_end_surfaces(
             f"{second_note(chosen.values())}, with the head of θ₁; lines at every 10 %, but not "
             f"along plateaus; in the corner, error at the end{_all_dev(tasks)}."
         )
-    caption += precision_note(chosen.values()) + outcome_note(tasks)
+    caption += interpolation_note(chosen.values(), quantity) + precision_note(chosen.values())
+    caption += outcome_note(tasks)
     keys += _point_keys(chosen.values())
     if gaps:
         keys.append(style.missing_key())
@@ -210,8 +212,8 @@ def group_surfaces(
     caption = (
         f"Mean loss on {_examples(chosen.values(), 'train')} at θ₁ + αδ₁ᴳ + βδ₂ᴳ, where only the "
         f"layers of group G move; lines at {_words(lines)} nats; in the corner, loss fine-tuned → "
-        f"rolled back{_other_second(chosen.values())}.{precision_note(chosen.values())}"
-        f"{outcome_note(tasks)}"
+        f"rolled back{_other_second(chosen.values())}.{interpolation_note(chosen.values(), LOSS)}"
+        f"{precision_note(chosen.values())}{outcome_note(tasks)}"
     )
     sides = broken_titles([task.heading for task in tasks], FRAME["widest"])
     frame = {"left": row_margin(sides, "−4"), **FRAME}

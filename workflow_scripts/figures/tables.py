@@ -229,7 +229,7 @@ def _cells(numbers: pd.DataFrame) -> tuple[list[str], list[list[list[str]]], lis
             )
             body.append(
                 [["  here − paper"]]
-                + [[_signed(rows.loc[group, "from_paper"], 2)] for group in ("none", *groups)]
+                + [[_signed(rows.loc[group, "from_paper"], 1)] for group in ("none", *groups)]
             )
             if note:
                 notes.append(f"* {note.rstrip('.')}.")
@@ -251,9 +251,9 @@ def _group_head(numbers: pd.DataFrame, group: str) -> str:
 
 def _measured(row: pd.Series, group: str) -> list[str]:
     if group == "none":
-        return [_number(row["accuracy"], 2)]
+        return [_number(row["accuracy"], 1)]
     interval = f"[{_signed(row['low'], 1)}, {_signed(row['high'], 1)}]"
-    return [_number(row["accuracy"], 2), f"{_signed(row['difference'], 2)} {interval}"]
+    return [_number(row["accuracy"], 1), f"{_signed(row['difference'], 1)} {interval}"]
 
 
 def _printed(row: pd.Series, group: str) -> list[str]:

@@ -16,7 +16,13 @@ from matplotlib.ticker import MaxNLocator
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures import scales, style
-from workflow_scripts.figures.inputs import Surface, find, labelled, precision_note
+from workflow_scripts.figures.inputs import (
+    Surface,
+    find,
+    interpolation_note,
+    labelled,
+    precision_note,
+)
 from workflow_scripts.figures.layout import (
     Footer,
     blocks_of,
@@ -103,7 +109,8 @@ def loss_trajectories(
         f"Numbers are {word}s. The fill of a marker is the training loss of the checkpoint itself: "
         "where it differs from the surface around it, the checkpoint lies far from the plane. In "
         "the corner, how much of the distance from θ₀ is outside the plane (before the last "
-        f"{word}). dᵝ is a distance, not a coordinate.{precision_note(every)}{outcome_note(tasks)}"
+        f"{word}). dᵝ is a distance, not a coordinate."
+        f"{interpolation_note(every, LOSS)}{precision_note(every)}{outcome_note(tasks)}"
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]
     frame = {"left": row_margin(sides, "−0.5"), **FRAME}
@@ -216,6 +223,7 @@ def overfitting(
         "checkpoint's encoder under θ₁'s head. Right: error of each checkpoint with its own head "
         f"on {whole_dev:,} dev examples, with its 95 % interval."
         + (f" {note.rstrip('.')}." if note else "")
+        + interpolation_note([surface], ERROR)
         + precision_note([surface])
         + outcome_note([task])
     )

@@ -102,14 +102,13 @@ def calibration_points(points: pd.DataFrame) -> list[Point]:
     points : DataFrame
         From ``grid.surface_points``.
     """
-    grid = points[points["on_grid"]]
+    grid, anchored = points[points["on_grid"]], points["anchor"] != ""
     extreme = [grid[axis].isin([grid[axis].min(), grid[axis].max()]) for axis in ("alpha", "beta")]
     chosen = (extreme[0] & extreme[1]) | (grid["anchor"] != "")
     others = np.flatnonzero(~chosen)
     spread = np.linspace(0, len(others) - 1, min(POINTS, len(others))).round().astype(int)
     chosen.iloc[others[spread]] = True
-    chosen = chosen.reindex(points.index, fill_value=True)
-    return points_of(points[chosen])
+    return points_of(points[chosen.reindex(points.index, fill_value=False) | anchored])
 
 
 def differences(plane, evaluators: list, places: list[Point]) -> list[dict[str, float]]:

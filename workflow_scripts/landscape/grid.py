@@ -28,6 +28,10 @@ ANCHORS = {
     "group": {(0.0, 0.0): "fine_tuned", (-1.0, 0.0): "rollback"},
 }
 
+# Cells of a grid at whose centres a surface is evaluated too, to measure how far linear
+# interpolation between its points is off.
+CELLS = 12
+
 
 @dataclass(frozen=True)
 class SurfaceSpec:
@@ -113,8 +117,9 @@ def surface_points(kind: str, low: float, high: float, points: int) -> pd.DataFr
     Returns
     -------
     DataFrame
-        ``row`` (of the grid, from 0; the checkpoints that the grid misses form one more row),
-        ``alpha``, ``beta``, ``on_grid``, ``anchor`` (name of the checkpoint, or empty).
+        ``row`` (of the grid, from 0; the checkpoints that the grid misses and, except on a line,
+        ``cell_centres`` form one more row), ``alpha``, ``beta``, ``on_grid``, ``anchor`` (name of
+        the checkpoint, or empty).
 
     Raises
     ------
@@ -135,19 +140,30 @@ def surface_points(kind: str, low: float, high: float, points: int) -> pd.DataFr
             "on_grid": True,
         }
     )
+    beside = [*ANCHORS[kind], *([] if kind == "line" else cell_centres(alphas))]
     on_grid = set(points_of(table))
-    missing = [point for point in ANCHORS[kind] if point not in on_grid]
-    extra = pd.DataFrame(
-        {
-            "row": len(betas),
-            "alpha": [alpha for alpha, _ in missing],
-            "beta": [beta for _, beta in missing],
-            "on_grid": False,
-        }
-    )
+    missing = [point for point in dict.fromkeys(beside) if point not in on_grid]
+    extra = pd.DataFrame(missing, columns=["alpha", "beta"], dtype=float)
+    extra = extra.assign(row=len(betas), on_grid=False)
     table = pd.concat([table, extra], ignore_index=True) if missing else table
     table["anchor"] = [ANCHORS[kind].get(point, "") for point in points_of(table)]
     return table
+
+
+def cell_centres(alphas: np.ndarray) -> list[Point]:
+    """Centres of up to ``CELLS`` cells, spread evenly over a square grid (a rank-1 lattice).
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (A,)
+        Coordinates of either axis.
+    """
+    centres = np.round((alphas[:-1] + alphas[1:]) / 2, 12) + 0.0
+    count = min(CELLS, len(centres) ** 2)
+    steps = np.arange(count)
+    across = centres[(steps * len(centres) // count)]
+    along = centres[(steps * (np.sqrt(5) - 1) / 2 % 1 * len(centres)).astype(int)]
+    return list(dict.fromkeys(Point(*map(float, pair)) for pair in zip(across, along, strict=True)))
 
 
 def points_in(surface: SurfaceSpec) -> pd.DataFrame:
@@ -159,9 +175,6 @@ def shards(
     kind: str, low: float, high: float, points: int, rows_per_shard: int
 ) -> list[tuple[int, int]]:
     """First and last row of every shard, from 0, both included.
-
-    The rows are those of ``surface_points``: a line has one, a surface ``points``, and either has
-    one more, the last, where the grid misses a checkpoint.
 
     Parameters
     ----------
@@ -175,11 +188,7 @@ def shards(
     KeyError
         For another kind.
     """
-    alphas = set(axis(low, high, points))
-    rows = 1 if kind == "line" else points
-    missed = any(a not in alphas or b not in alphas | {0.0} for a, b in ANCHORS[kind])
-    missed = missed or (kind != "line" and 0.0 not in alphas)
-    total = rows + missed
+    total = int(surface_points(kind, low, high, points)["row"].max()) + 1
     return [
         (first, min(first + rows_per_shard, total) - 1) for first in range(0, total, rows_per_shard)
     ]

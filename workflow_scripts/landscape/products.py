@@ -71,7 +71,12 @@ PRODUCTS = (
         "both increasing; then the exact points that the grid misses.",
         (
             Column("alpha, beta", "coordinates; `beta` is 0 on a line"),
-            Column("on_grid", "false: an exact point beside the grid", "true, false"),
+            Column(
+                "on_grid",
+                "false: a checkpoint that the grid misses, or the centre of one of about a dozen "
+                "cells (planes and groups), where interpolation is compared with the exact value",
+                "true, false",
+            ),
             Column(
                 "anchor",
                 "`start` and `end` (planes, lines), `fine_tuned` and `rollback` (groups),"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from math import inf, isfinite, nan
+from math import isfinite, nan
 
 import numpy as np
 
@@ -156,25 +156,3 @@ def radius_error(
 def width_level(end: float, chance: float, share: float) -> float:
     """Loss at which an optimum ends: ``end + share (chance - end)``, nats."""
     return end + share * (chance - end)
-
-
-def lowest_on_ray(
-    loss: Callable[[float], float], longest: float, points: int = 12
-) -> tuple[float, float]:
-    """Place and loss of the lowest of equidistant points in (0, longest]; 0, inf if none is finite.
-
-    Parameters
-    ----------
-    loss : callable
-        From a place on the ray to the loss, nats.
-    longest : float
-        Two over the share of the way that the first epoch makes, for instance.
-    points : int
-        Losses computed.
-    """
-    places = longest * np.arange(1, points + 1) / points
-    losses = np.array([loss(float(t)) for t in places])
-    if not np.isfinite(losses).any():
-        return 0.0, inf
-    lowest = int(np.nanargmin(np.where(np.isfinite(losses), losses, np.nan)))
-    return float(places[lowest]), float(losses[lowest])

@@ -4,7 +4,7 @@ Intervals are over runs, or over runs and examples where both are sampled. Their
 by simulation; ``benchmarks/coverage.py`` prints it beside that of the usual alternatives.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan, sqrt
 
@@ -132,72 +132,6 @@ def unmet_optimum(losses: Mapping[str, float], chance: float, share: float = OPT
 
 
 # --- runs and examples --------------------------------------------------------------------------
-
-
-def hierarchical_bootstrap(
-    values: np.ndarray,
-    statistic: Callable[[np.ndarray], float],
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = LEVEL,
-    log: bool = False,
-) -> Interval:
-    """Interval of a number over runs and the examples that all of them share.
-
-    Runs and examples are drawn with replacement, each in draws of its own. Both variances, with
-    the factor n / (n - 1) that a bootstrap variance lacks, are added; the limits are Student's t
-    with Satterthwaite's degrees of freedom. The percentiles of joint draws cover far too little
-    with the few runs of an experiment: with 3, all but a tenth of the draws repeat a run. The
-    interaction of runs and examples enters both variances, which makes the interval a little wide.
-
-    With fewer than 3 runs the interval is over examples alone (``verdict`` then only ``agrees``
-    or ``disagrees``).
-
-    Parameters
-    ----------
-    values : ndarray of shape (runs, examples, ...)
-        What every run gives for every example.
-    statistic : callable
-        From such an array, of any number of runs and examples, to the number.
-    resamples : int
-        Draws of the runs, and of the examples.
-    seed : int
-        Of the draws: the same examples are drawn for every number of one seed and size.
-    level : float
-        Nominal coverage, 0 to 1.
-    log : bool
-        Compute on the log scale: for numbers that are positive.
-
-    References
-    ----------
-    Efron and Tibshirani (1993), sections 5.3 and 8.4; Owen (2007), Annals of Applied Statistics
-    1, 386-411, for runs and examples that are crossed.
-    """
-    values = np.asarray(values)
-    runs, examples = values.shape[:2]
-    value = float(statistic(values))
-    if log and not value > 0:
-        return Interval(value, nan, nan)
-
-    def number(drawn: np.ndarray) -> float:
-        drawn_number = statistic(drawn)
-        return np.log(drawn_number) if log else drawn_number
-
-    rng = np.random.default_rng(seed)
-    parts = []
-    if examples > 1:
-        draws = rng.integers(0, examples, size=(resamples, examples))
-        variance = np.var([number(values[:, chosen]) for chosen in draws])
-        parts.append((float(variance) * examples / (examples - 1), examples - 1))
-    if runs >= LEAST_RUNS:
-        draws = rng.integers(0, runs, size=(resamples, runs))
-        variance = np.var([number(values[chosen]) for chosen in draws])
-        parts.append((float(variance) * runs / (runs - 1), runs - 1))
-    if not parts:
-        return Interval(value, nan, nan)
-    if not log:
-        return combined(value, parts, level)
-    return combined(np.log(value), parts, level).map(lambda limit: float(np.exp(limit)))
 
 
 def across_runs(intervals: Sequence[Interval], level: float = LEVEL) -> Interval:
