@@ -105,7 +105,8 @@ def learning_curves(
         _chance_key(),
     ]
     if lost:
-        keys.append(style.lost_key("loss not finite"))
+        lost_words = "loss not finite" if word == "epoch" else "loss not finite, or not logged"
+        keys.append(style.lost_key(lost_words))
     span = _epochs(smoothing)
     if word == "epoch":
         caption = f"Faint: loss of each batch; strong: its mean over {span}, centred."
