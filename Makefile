@@ -13,6 +13,8 @@
 #   TASK=/data/reviews MODEL=/models/bert NAME=mine OWN="--label stars"
 #                             `make own`: your task, your model (default: the embedded one), a name
 #                             for the experiment (default: the task's), and more arguments
+#   RUN=/models/reviews-run   `make own`: a finished run of Hugging Face's Trainer on the task, which is
+#                             looked at in place of training (MODEL: its base, if its files name none)
 #   OUTPUT=results/figures/minilm/figure1.pdf
 #                             the file that `make explain` is about
 #   EXPERIMENTS="runs/a runs/b"
@@ -29,6 +31,7 @@ PROFILE ?=
 VERBOSE ?=
 TASK ?=
 MODEL ?=
+RUN ?=
 NAME ?=
 OWN ?=
 OUTPUT ?=
@@ -82,10 +85,11 @@ check = $(if $(EXPERIMENT),@test -f $(experiment) || \
 	{ echo $(call quote,$(call no_file,$(1))) >&2; exit 1; })
 need = $(if $($(2)),,@echo "$(1): expected $(2), such as: make $(1) $(2)=$(3)" >&2; exit 1)
 
-own: $(STAMP) ## write an experiment for your own task (TASK=..., MODEL=..., NAME=..., OWN=...)
+own: $(STAMP) ## write an experiment for your own task (TASK=..., MODEL=..., RUN=..., NAME=..., OWN=...)
 	$(call need,own,TASK,/data/reviews)
 	@$(BIN)/python -m workflow_scripts.plan.own --task $(call quote,$(TASK)) \
-	    $(if $(MODEL),--model $(call quote,$(MODEL))) $(if $(NAME),--name $(call quote,$(NAME))) $(OWN)
+	    $(if $(MODEL),--model $(call quote,$(MODEL))) $(if $(RUN),--run $(call quote,$(RUN))) \
+	    $(if $(NAME),--name $(call quote,$(NAME))) $(OWN)
 
 # The target comes first: options such as --configfile take every word that follows.
 plan: $(STAMP) ## jobs, hours, disk and memory before a run (EXPERIMENT=..., CORES=..., PLAN=...)

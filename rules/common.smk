@@ -29,7 +29,7 @@ from workflow_scripts.rebuilds import tracking
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.rebuilds.explain import keep_sources
 from workflow_scripts.rebuilds.recover import remember
-from workflow_scripts.rebuilds.records import source_digests
+from workflow_scripts.rebuilds.records import folder_digests, source_digests
 from workflow_scripts.rebuilds.warnings import trigger_warning
 from workflow_scripts.stages import STAGES
 
@@ -45,8 +45,8 @@ def checked(function, *arguments):
 checked(check_configfiles, workflow.overwrite_configfiles)
 checked(start.check_checkout, workflow.basedir)
 SETTINGS = checked(validated, config, workflow.config_settings.overwrite_config)
-# Files on this machine that tasks and models are read from.
-TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
+# Files on this machine that tasks, models and imported runs are read from.
+TASK_FILES, MODEL_FILES, RUN_FILES = checked(check_inputs, SETTINGS)
 CACHE = checked(cache_folder, SETTINGS)
 GPUS = gpus_of_a_job(SETTINGS.compute.device)
 LIMITS = Limits(SETTINGS, GPUS)

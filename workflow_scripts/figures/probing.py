@@ -24,7 +24,7 @@ from workflow_scripts.figures.layout import (
     text_width,
     width_of_panels,
 )
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import point_word, run_note
 from workflow_scripts.figures.pairs import layer_name
 from workflow_scripts.figures.tables import MINUS
 
@@ -279,7 +279,7 @@ def label_distances(
         "Distance of a label's convex hull to that of the nearest other label, in the last layer; "
         "0 where they overlap. Each panel has the labels whose distance grows most among training "
         f"examples and those whose grows least, {SHOWN} of either; two that are nearest to each "
-        f"other share a curve.{failed_note(titles)}"
+        f"other share a curve.{run_note(titles)}"
     )
     widest = max(text_width(_short(name)) for names in labels for name in names)
     frame = {"left": 0.68, "gap": 0.95 + widest, "right": 0.3 + widest, "widest": 1.8}
@@ -317,7 +317,7 @@ def label_distances(
             labelspacing=0.3,
         )
         set_title(axes, head)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(point_word(titles))
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
@@ -397,7 +397,7 @@ def centroid_paths(paths: pd.DataFrame, titles: list[TaskTitle]) -> tuple[Figure
         "the paths of one layer from the pre-trained model (dot) over the epochs to the fine-tuned "
         "one (star), at one scale. Right: what fine-tuning adds to a label's centroid, from the "
         "embeddings (dot) over the layers to the last one (star). Each row has the labels that "
-        f"move farthest in the last layer, {2 * SHOWN} at most.{failed_note(titles)}"
+        f"move farthest in the last layer, {2 * SHOWN} at most.{run_note(titles)}"
     )
     keys = [
         style.dot_key("pre-trained, or embeddings"),
@@ -521,7 +521,7 @@ def geometry_similarity(
         "each epoch (training examples). Right: of training and dev examples. Hatched: not "
         "defined, for labels overlap or are fewer than three; the numbers have each reason. emb.: "
         "the embeddings. Correlations below 0 have the colour of 0."
-        f"{absent}{failed_note(titles)}"
+        f"{absent}{run_note(titles)}"
     )
     page = sheet(
         2,
@@ -548,7 +548,7 @@ def geometry_similarity(
         for axes in row:
             axes.tick_params(labelbottom=False)
     for axes in page.panels[-1]:
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(point_word(titles))
     below = any((table["value"] < 0).any() for table in tables)
     page.figure.colorbar(
         drawn, cax=page.bar, label="Pearson correlation", extend="min" if below else "neither"
@@ -603,7 +603,7 @@ def cross_tasks(cross: pd.DataFrame, titles: list[TaskTitle]) -> tuple[Figure, p
     caption = (
         "Change of each label's distance to the nearest other label, in the last layer, from the "
         "pre-trained model to one fine-tuned on the task of the row: each label, and the mean of "
-        f"all (line).{failed_note(titles)}"
+        f"all (line).{run_note(titles)}"
     )
     keys = [
         Line2D([], [], marker=mark, color=colour, linestyle="none", markersize=4, label=label)
