@@ -13,8 +13,12 @@
 #   TASK=/data/reviews MODEL=/models/bert NAME=mine OWN="--label stars"
 #                             `make own`: your task, your model (default: the embedded one), a name
 #                             for the experiment (default: the task's), and more arguments
+#   RUN=/models/reviews-run   `make own`: a finished run of Hugging Face's Trainer on the task, which is
+#                             looked at in place of training (MODEL: its base, if its files name none)
 #   OUTPUT=results/figures/minilm/figure1.pdf
 #                             the file that `make explain` is about
+#   EXPERIMENTS="runs/a runs/b"
+#                             folders that `make compare` compares; a path with blanks is quoted in it
 #   PLAN="--gpu h100 --gpus 4"
 #                             more arguments for `make plan`: another machine than this one
 #   BENCH=name                `make bench` for benchmarks/name.py alone
@@ -27,9 +31,11 @@ PROFILE ?=
 VERBOSE ?=
 TASK ?=
 MODEL ?=
+RUN ?=
 NAME ?=
 OWN ?=
 OUTPUT ?=
+EXPERIMENTS ?=
 BENCH ?= *
 PLAN ?=
 PYTEST ?=
@@ -47,7 +53,7 @@ STAMP := $(VENV)/tunescape-setup
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup own plan figures explain import recover test pytest lint format bench clean
+.PHONY: help setup own plan figures compare explain import recover docs test pytest lint format bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -79,10 +85,11 @@ check = $(if $(EXPERIMENT),@test -f $(experiment) || \
 	{ echo $(call quote,$(call no_file,$(1))) >&2; exit 1; })
 need = $(if $($(2)),,@echo "$(1): expected $(2), such as: make $(1) $(2)=$(3)" >&2; exit 1)
 
-own: $(STAMP) ## write an experiment for your own task (TASK=..., MODEL=..., NAME=..., OWN=...)
+own: $(STAMP) ## write an experiment for your own task (TASK=..., MODEL=..., RUN=..., NAME=..., OWN=...)
 	$(call need,own,TASK,/data/reviews)
 	@$(BIN)/python -m workflow_scripts.plan.own --task $(call quote,$(TASK)) \
-	    $(if $(MODEL),--model $(call quote,$(MODEL))) $(if $(NAME),--name $(call quote,$(NAME))) $(OWN)
+	    $(if $(MODEL),--model $(call quote,$(MODEL))) $(if $(RUN),--run $(call quote,$(RUN))) \
+	    $(if $(NAME),--name $(call quote,$(NAME))) $(OWN)
 
 # The target comes first: options such as --configfile take every word that follows.
 plan: $(STAMP) ## jobs, hours, disk and memory before a run (EXPERIMENT=..., CORES=..., PLAN=...)
@@ -98,6 +105,10 @@ figures: $(STAMP) ## every figure and table (EXPERIMENT=..., CORES=..., PROFILE=
 	$(call check,figures)
 	@PYTHONPATH=$(call quote,$(CURDIR)) $(BIN)/snakemake results/figures/all $(HOW) $(LOGGER) $(RUN_IN)
 
+compare: $(STAMP) ## finished experiments side by side, in runs/compare.html (EXPERIMENTS="runs/a runs/b")
+	$(call need,compare,EXPERIMENTS,'runs/a runs/b')
+	@$(BIN)/python -m workflow_scripts.compare --experiments $(call quote,$(EXPERIMENTS))
+
 explain: $(STAMP) ## why a result is stale or fresh (OUTPUT=..., EXPERIMENT=...)
 	$(call need,explain,OUTPUT,results/figures/minilm/figure1.pdf)
 	$(call check,explain)
@@ -108,6 +119,10 @@ import: $(STAMP) ## results that Snakemake has no record of, by their own record
 
 recover: $(STAMP) ## after a kill: end what is left of a run, and unlock it (EXPERIMENT=...)
 	@$(BIN)/python -m workflow_scripts.rebuilds.recover $(DIRECTORY)
+
+docs: $(STAMP) ## the documentation as a site, in site/
+	@$(BIN)/python -m sphinx -q -W --keep-going -E -b html -c docs . site
+	@echo "Open site/index.html in a browser; no server is needed."
 
 # Lint first: it takes seconds, and pytest's own last line then closes the output.
 test: lint pytest ## everything that has to pass: lint, then the tests
@@ -137,8 +152,8 @@ bench: $(STAMP) ## run the benchmarks (BENCH=name for one)
 	    found=yes; echo "== $$script"; PYTHONPATH="$(CURDIR)" $(BIN)/python "$$script"; \
 	done; test -n "$$found" || { echo "bench: no benchmarks/$(BENCH).py" >&2; exit 1; }
 
-clean: ## delete caches; results, runs and .venv stay
-	@rm -rf .pytest_cache .ruff_cache build dist *.egg-info
+clean: ## delete caches and site/; results, runs and .venv stay
+	@rm -rf .pytest_cache .ruff_cache build dist site *.egg-info
 	@find . -path ./$(VENV) -prune -o -path ./results -prune -o -path ./runs -prune \
 	    -o -type d -name __pycache__ -prune -exec rm -rf {} +
 	@echo "Caches deleted. Results stay: delete results/ or runs/NAME yourself to compute them again."

@@ -6,6 +6,9 @@ min_version("9.11")
 configfile: workflow.source_path("config.yaml")
 
 
+report: "rules/captions/workflow.rst"
+
+
 include: "rules/common.smk"
 
 

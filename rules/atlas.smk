@@ -7,7 +7,13 @@ rule write_atlas:
     input:
         **SHOWN,
     output:
-        atlas=report(atlas.atlas_file(), caption="captions/atlas.rst", category="Atlas"),
+        **in_report(
+            {"atlas": atlas.atlas_file()},
+            shown=["atlas"],
+            name="atlas",
+            shows="all results in one page",
+            category="Atlas",
+        ),
     log:
         log_file("atlas/write_atlas", "{model}"),
     benchmark:

@@ -8,7 +8,13 @@ from snakemake.logging import logger
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.gpus import gpus_of_a_job
 from workflow_scripts.common.paths import as_inputs
-from workflow_scripts.common.wiring import benchmark_file, log_file, needs, needs_of_job
+from workflow_scripts.common.wiring import (
+    benchmark_file,
+    in_report,
+    log_file,
+    needs,
+    needs_of_job,
+)
 from workflow_scripts.experiment import start
 from workflow_scripts.experiment.checks import (
     cache_folder,
@@ -23,7 +29,7 @@ from workflow_scripts.rebuilds import tracking
 from workflow_scripts.rebuilds.code_hashes import CodeHashes
 from workflow_scripts.rebuilds.explain import keep_sources
 from workflow_scripts.rebuilds.recover import remember
-from workflow_scripts.rebuilds.records import source_digests
+from workflow_scripts.rebuilds.records import folder_digests, source_digests
 from workflow_scripts.rebuilds.warnings import trigger_warning
 from workflow_scripts.stages import STAGES
 
@@ -39,8 +45,8 @@ def checked(function, *arguments):
 checked(check_configfiles, workflow.overwrite_configfiles)
 checked(start.check_checkout, workflow.basedir)
 SETTINGS = checked(validated, config, workflow.config_settings.overwrite_config)
-# Files on this machine that tasks and models are read from.
-TASK_FILES, MODEL_FILES = checked(check_inputs, SETTINGS)
+# Files on this machine that tasks, models and imported runs are read from.
+TASK_FILES, MODEL_FILES, RUN_FILES = checked(check_inputs, SETTINGS)
 CACHE = checked(cache_folder, SETTINGS)
 GPUS = gpus_of_a_job(SETTINGS.compute.device)
 LIMITS = Limits(SETTINGS, GPUS)

@@ -13,14 +13,13 @@ for drawn_stage in STAGES:
             input:
                 **needs(**report_files.figure_inputs(SETTINGS, figure)),
             output:
-                **{
-                    **figure.outputs(),
-                    "png": report(
-                        figure.outputs()["png"],
-                        caption=f"captions/{figure.name}.rst",
-                        category=drawn_stage.title,
-                    ),
-                },
+                **in_report(
+                    figure.outputs(),
+                    shown=["png"],
+                    name=figure.name,
+                    shows=figure.title,
+                    category=drawn_stage.title,
+                ),
             log:
                 log_file(f"figures/draw_{figure.name}", "{model}"),
             benchmark:

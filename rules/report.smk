@@ -10,7 +10,13 @@ rule evaluate_claims:
     input:
         **CLAIMED,
     output:
-        **reports.ledger_files("claims"),
+        **in_report(
+            reports.ledger_files("claims"),
+            shown=["csv", "markdown"],
+            name="claims",
+            shows="claims of Hao et al. (2019)",
+            category="Claims",
+        ),
     log:
         log_file("report/evaluate_claims", "{model}"),
     benchmark:
@@ -39,7 +45,13 @@ rule evaluate_dynamics_claims:
     input:
         **CLAIMED_OF_DYNAMICS,
     output:
-        **reports.ledger_files("dynamics_claims"),
+        **in_report(
+            reports.ledger_files("dynamics_claims"),
+            shown=["csv", "markdown"],
+            name="dynamics_claims",
+            shows="claims of Hao et al. (2020)",
+            category="Claims",
+        ),
     log:
         log_file("report/evaluate_dynamics_claims", "{model}"),
     benchmark:
@@ -68,7 +80,13 @@ rule evaluate_stability_claims:
     input:
         **CLAIMED_OF_STABILITY,
     output:
-        **reports.ledger_files("stability_claims"),
+        **in_report(
+            reports.ledger_files("stability_claims"),
+            shown=["csv", "markdown"],
+            name="stability_claims",
+            shows="claims of Mosbach et al. (2021)",
+            category="Claims",
+        ),
     log:
         log_file("report/evaluate_stability_claims", "{model}"),
     benchmark:
@@ -97,7 +115,13 @@ rule evaluate_probing_claims:
     input:
         **CLAIMED_OF_PROBING,
     output:
-        **reports.ledger_files("probing_claims"),
+        **in_report(
+            reports.ledger_files("probing_claims"),
+            shown=["csv", "markdown"],
+            name="probing_claims",
+            shows="claims of Zhou and Srikumar (2022)",
+            category="Claims",
+        ),
     log:
         log_file("report/evaluate_probing_claims", "{model}"),
     benchmark:

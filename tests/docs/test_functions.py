@@ -8,6 +8,7 @@ import pytest
 
 from tests.docs.pages import ROOT, examples, tracked_files
 from tests.figures.conftest import STARTS, Tables, task
+from tests.finetune.trained import train, write_base, write_data
 from workflow_scripts.common.tables import set_record, write_json
 
 # The examples of extend.md are files: test_extend.py carries them out.
@@ -30,13 +31,25 @@ PUBLIC = [
     "probing.direct_probe.cluster",
     "probing.direct_probe.separable",
     "probing.direct_probe.hull_distance",
+    "figures.notebook.landscape_of",
+    "finetune.callback.SaveTrajectory",
 ]
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A base model, a task and a finished run of the Trainer, as a user has them."""
+    folder = tmp_path_factory.mktemp("own")
+    base, data = write_base("bert", folder / "models/bert"), write_data(folder / "data/reviews")
+    train(base, data, folder / "models/reviews-run")
+    return folder
+
+
 @pytest.fixture
-def finished_run(tmp_path, monkeypatch):
+def finished_run(own, tmp_path, monkeypatch):
     """Working directory with invented surfaces where a finished default experiment has its own."""
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(own, tmp_path, dirs_exist_ok=True)
     nli = {**task(0), "name": "nli"}
     # A file that a rule has made carries its provenance.
     set_record({"rule": "merge_surface", "code": "0" * 16, "digests": {"data/nli": "0" * 64}})

@@ -10,8 +10,12 @@ import pytest
 
 from tests.figures.words import check_words, keep_figures, words_in
 from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.titles import TaskTitle, checkpoint_words
+from workflow_scripts.figures.curves import learning_curves
 from workflow_scripts.figures.inputs import Surface, interpolation_note, precision_note
 from workflow_scripts.figures.maps import ERROR, LOSS
+from workflow_scripts.figures.outcomes import outcome_note, point_word
+from workflow_scripts.finetune.trainer_log import history_of
 from workflow_scripts.landscape.grid import surface_points
 
 STARTS = ["scratch", "pretrained"]
@@ -408,3 +412,30 @@ def test_the_number_of_examples_is_the_tables_own(tables):
     found = tables(1).planes()
     for surface in read_surfaces(found["surfaces"], found["geometries"]):
         assert surface.examples("dev") == 64
+
+
+def test_captions_say_which_runs_are_imported_and_count_their_checkpoints():
+    words = checkpoint_words([0, 50, 1000], own_start=False)
+    title = TaskTitle(name="reviews", title="Reviews", imported=words)
+    other = TaskTitle(name="nli", title="NLI")
+    assert outcome_note([title, other]) == (
+        " Reviews is an imported run: checkpoints from 1 are at steps 50, 1,000; θ₀ is the base "
+        "model with the last head."
+    )
+    assert "θ₀ is its own step 0" in checkpoint_words([0, 50], own_start=True)
+    assert checkpoint_words(range(0, 200, 10), True).count(",") == 7
+    found = [point_word(titles) for titles in ([other], [title], [title, other])]
+    assert found == ["epoch", "checkpoint", "epoch or checkpoint"]
+    assert "imported" not in other.as_spec()
+    assert TaskTitle(**title.as_spec()).imported == words
+
+
+def test_a_run_without_logged_losses_has_marks_at_its_checkpoints():
+    history = history_of([], [0, 5, 10], train_examples=40)
+    title = TaskTitle(name="reviews", title="Reviews", imported=checkpoint_words([0, 5, 10], False))
+    figure, numbers = learning_curves(
+        {("reviews", "pretrained"): history}, {"reviews": 2}, [title], ["pretrained"]
+    )
+    assert numbers["step"].tolist() == [5, 10]
+    texts = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert {"checkpoint", "loss not finite, or not logged"} <= set(texts)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.data.conftest import singles, write_rows
+from tests.finetune.trained import edit, write_checkpoint
 from tests.workflow.conftest import ROOT
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.data.tasks import read_task
@@ -196,3 +197,77 @@ def test_it_runs_as_a_command(reviews, tmp_path):
     assert "plan of experiment mine" in done.stdout
     assert done.stdout.endswith(f"make figures {shlex.quote(f'EXPERIMENT={tmp_path}/mine.yaml')}\n")
     assert read_yaml(tmp_path / "mine.yaml").values["tasks"]
+
+
+@pytest.fixture
+def run(model, tmp_path):
+    """A finished run of the model, whose folder has a space and a quote in its name."""
+    folder = tmp_path / "my user's runs" / "reviews run"
+    for number, step in enumerate((5, 10, 15), 1):
+        write_checkpoint(model, folder / f"checkpoint-{step}", step, number)
+    return folder
+
+
+def test_a_finished_run_takes_the_place_of_training(reviews, model, run):
+    _, text = own_experiment(str(reviews), run=str(run))
+    assert yaml.safe_load(text) == {
+        "experiment": {
+            "name": "reviews",
+            "tasks": ["reviews"],
+            "models": ["tiny_bert"],
+            "runs": ["reviews_run"],
+        },
+        "tasks": {"reviews": {"source": f"dir:{reviews}"}},
+        "models": {"tiny_bert": {"source": f"dir:{model}"}},
+        "runs": {
+            "reviews_run": {"source": f"dir:{run}", "task": "reviews", "model": "tiny_bert"},
+        },
+        "landscape": {"second": "pca"},
+    }
+    assert "Run reviews_run: checkpoints at steps 5, 10, 15; step 0 is the model" in comments(text)
+    assert "entries of the Trainer's log: 3; its longest input is not known" in comments(text)
+
+
+def test_the_longest_input_of_a_run_is_that_of_its_tokenizer(reviews, run):
+    cut = {"max_length": 20, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+    edit(run / "checkpoint-15/tokenizer.json", truncation=cut)
+    values = yaml.safe_load(own_experiment(str(reviews), run=str(run))[1])
+    assert values["finetune"] == {"max_length": 20}
+
+
+def test_a_run_of_one_checkpoint_has_a_random_second_direction(reviews, run):
+    values = yaml.safe_load(own_experiment(str(reviews), run=str(run / "checkpoint-15"))[1])
+    assert "landscape" not in values
+    assert values["experiment"]["runs"] == ["checkpoint-15"]
+
+
+def test_a_run_without_a_base_needs_a_model(reviews, model, run):
+    for config in run.glob("*/config.json"):
+        edit(config, _name_or_path="bert-base-uncased")
+    with pytest.raises(UserError, match=r"RUN: .* its base model is 'bert-base-uncased'"):
+        own_experiment(str(reviews), run=str(run))
+    values = yaml.safe_load(own_experiment(str(reviews), str(model), run=str(run))[1])
+    assert values["runs"]["reviews_run"]["model"] == "tiny_bert"
+
+
+def test_a_run_of_another_task_is_refused(reviews, run):
+    write_rows(reviews / "train.tsv", singles(["good", "bad", "fair"] * 4))
+    with pytest.raises(UserError, match=r"RUN: .* got a head of 2 labels, task reviews has 3"):
+        own_experiment(str(reviews), run=str(run))
+
+
+def test_make_own_takes_a_run_whatever_characters_its_path_has(reviews, run):
+    command = ["make", "-n", "own", f"TASK={reviews}", f"RUN={run}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    words = shlex.split(said[said.index("-m workflow_scripts.plan.own") :])
+    assert words[words.index("--run") + 1] == str(run)
+    assert words[words.index("--task") + 1] == str(reviews)
+
+
+def test_a_planned_run_says_its_checkpoints_and_what_is_left_out(reviews, run, tmp_path, capfd):
+    enough(reviews)
+    main(["--task", str(reviews), "--run", str(run), "--name", str(tmp_path / "mine.yaml")])
+    out = capfd.readouterr().out
+    assert "note: run reviews_run of reviews: 3 checkpoints, steps 5, 10, 15; step 0 is tiny" in out
+    assert "note: left out: training on (figure 4), for the runs are imported" in out
+    assert "note: left out: runs from scratch" in out

@@ -54,8 +54,11 @@ def test_every_architecture_is_in_the_tables_once():
     assert set(architectures.MODELS) <= {*FAMILIES, *GENERAL}
     readme = DOCUMENTS["README.md"].split("<!-- generated: architectures -->")[1]
     names = re.findall(r"`([\w-]+)`", readme.split("<!-- end -->")[0])
-    kinds = (FAMILIES, GENERAL, ENCODER_DECODERS, DEPEND_ON_PADDING, NO_ATTENTION)
+    kinds = (FAMILIES, GENERAL, NO_ATTENTION)
     assert sorted(names) == sorted(name for kind in kinds for name in kind)
+    refused = page.split("<!-- generated: refused -->")[1].split("<!-- end -->")[0]
+    names = set(re.findall(r"`([\w-]+)`", refused))
+    assert names >= {*ENCODER_DECODERS, *DEPEND_ON_PADDING, *NO_ATTENTION}
 
 
 @pytest.mark.parametrize("kind", [*FAMILIES, *GENERAL])
@@ -66,3 +69,11 @@ def test_a_page_says_of_an_architecture_what_the_code_does(kind):
     assert cells[2] == ("fast" if known_architecture(facts) else "general")
     shared = shares_layers({"source": f"random:{kind}"})
     assert cells[4].startswith("no" if shared else "yes")
+
+
+def test_every_rule_that_asks_for_a_gpu_is_in_the_table_of_places():
+    page = DOCUMENTS["docs/howto/slurm.md"]
+    (row,) = re.findall(r"^\| the cluster, one GPU each \| (.*?) \|", page, re.MULTILINE)
+    asking = sum(text.read_text().count("gpu=GPUS") for text in (ROOT / "rules").glob("*.smk"))
+    assert row.count("`") / 2 == asking
+    assert {"`finetune_RECIPE`", "`sweep`", "`measure_run`"} <= set(row.split(", "))

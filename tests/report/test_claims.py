@@ -309,6 +309,18 @@ def test_a_one_sided_interval_is_printed_with_its_bound():
     assert "≤ 2.1 [0 to 2.2]" in claim_summary(table)
 
 
+def test_a_number_that_is_not_defined_is_said_to_be():
+    row = decided("r", Interval(np.nan, np.nan, np.nan), "above", 1, 3)
+    table = ledger_table(
+        [Claim("c", "s", "p", str, lambda word: [concluded(TITLE, {"r": row})])], ["t"]
+    )
+    assert ": r: not defined" in claim_summary(table)
+    outcomes = pd.DataFrame(columns=["name", "task", "start", "seeds", "accuracy", "majority"])
+    page = as_markdown(table, outcomes, "A ledger")
+    assert "| r | not defined | none | above 1 |" in page
+    assert "nan" not in page
+
+
 def test_names_of_claims_are_unique():
     for module in (claims, dynamics_claims):
         names = [claim.name for claim in module.CLAIMS]

@@ -13,8 +13,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TARGETS = [
-    *("help", "setup", "own", "plan", "figures", "explain", "import", "recover"),
-    *("test", "lint", "format", "bench", "clean"),
+    *("help", "setup", "own", "plan", "figures", "compare", "explain", "import", "recover"),
+    *("docs", "test", "lint", "format", "bench", "clean"),
 ]
 
 
@@ -40,7 +40,7 @@ def environment():
     """The environment without what a make above this one, or its user, hands down to it."""
     flags = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "TUNESCAPE_DATA"}
     settings = {"PYTHON", "TORCH_INDEX", "CORES", "EXPERIMENT", "BENCH", "PLAN", "PYTEST"}
-    settings |= {"PROFILE", "VERBOSE", "TASK", "MODEL", "NAME", "OWN", "OUTPUT"}
+    settings |= {"PROFILE", "VERBOSE", "TASK", "MODEL", "NAME", "OWN", "OUTPUT", "EXPERIMENTS"}
     return {k: v for k, v in os.environ.items() if k not in flags | settings}
 
 
@@ -202,7 +202,17 @@ def test_the_options_that_own_passes_on_exist():
         assert option in said
 
 
-@pytest.mark.parametrize(("target", "variable"), [("own", "TASK"), ("explain", "OUTPUT")])
+def test_compare_takes_folders_of_any_name(checkout):
+    folders = "runs/a 'runs/b c' $HOME \"it's\""
+    # What a person's shell hands to make; `$$` is make's own way to write a dollar.
+    words, _ = called(checkout, "compare", f"EXPERIMENTS={folders.replace('$', '$$')}")
+    assert words == ["python", "-m", "workflow_scripts.compare", "--experiments", folders]
+
+
+@pytest.mark.parametrize(
+    ("target", "variable"),
+    [("own", "TASK"), ("explain", "OUTPUT"), ("compare", "EXPERIMENTS")],
+)
 def test_what_a_target_needs_is_named_in_one_line(checkout, target, variable):
     result = make(checkout, target)
     assert result.returncode != 0
@@ -252,7 +262,7 @@ def test_bench_names_a_missing_benchmark(checkout):
 
 def test_clean_leaves_results_runs_and_the_environment(checkout):
     kept = ["results/a/__pycache__/x", "runs/b/__pycache__/x", ".venv/lib/__pycache__/x"]
-    gone = ["workflow_scripts/__pycache__/x", ".pytest_cache/x", ".ruff_cache/x"]
+    gone = ["workflow_scripts/__pycache__/x", ".pytest_cache/x", ".ruff_cache/x", "site/x"]
     for name in kept + gone:
         (checkout / name).parent.mkdir(parents=True)
         (checkout / name).touch()

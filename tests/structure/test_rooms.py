@@ -26,6 +26,7 @@ ORDER = (
     "stages",
     "experiment",
     "plan",
+    "compare",
     "reference",
 )
 MODULES = {

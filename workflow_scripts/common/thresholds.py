@@ -21,10 +21,10 @@ OPTIMUM = 0.3
 WIDTH_LEVEL = 0.2
 # Random directions of a radius (Li et al. 2018 draw one or two; 4 give an interval for one run).
 LEAST_DIRECTIONS = 4
-# Largest radius that is looked for, in units of the direction (noise as large as the weights in a
+# Largest radius that is searched, in units of the direction (noise as large as the weights in a
 # random one, the length of the run along its own). Ours.
 LONGEST = 8.0
-# Points between start and end on which a barrier is looked for, and on the first epoch's ray. Ours.
+# Points between start and end on which a barrier is searched, and on the first epoch's ray. Ours.
 PATH_POINTS = 41
 RAY_POINTS = 12
 # Cells of a grid below which an area is a bound. Ours: counting cells of a disc of 30 errs by up

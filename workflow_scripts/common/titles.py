@@ -1,6 +1,6 @@
 """Tasks and pairs of models as figures and ledgers name them, made from a rule's ``spec``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,6 +57,9 @@ class TaskTitle:
         Place in the experiment, which gives it the same colour and marker in all figures.
     outcomes : tuple of RunOutcome
         Of the runs that are shown, as far as they are known.
+    imported : str
+        Of a task whose first run was trained elsewhere, its checkpoints in words; see
+        ``checkpoint_words``.
     """
 
     name: str
@@ -64,6 +67,7 @@ class TaskTitle:
     synthetic: bool = False
     place: int | None = None
     outcomes: tuple[RunOutcome, ...] = ()
+    imported: str = ""
 
     @property
     def heading(self) -> str:
@@ -84,6 +88,8 @@ class TaskTitle:
         """Fields as a rule's ``spec`` has them: without outcomes, which files give."""
         fields = asdict(self)
         del fields["outcomes"]
+        if not self.imported:
+            del fields["imported"]
         return fields
 
 
@@ -137,6 +143,33 @@ def is_synthetic(settings: Any, *tasks: str) -> bool:
     return any(settings.tasks[task].source.startswith("synthetic:") for task in tasks)
 
 
+def _imported(settings: Any, task: str) -> dict[str, Any]:
+    """What titles say of the first run of a task, if it was trained elsewhere."""
+    runs = (settings.runs[name] for name in settings.experiment.runs)
+    found = next((run.found for run in runs if run.task == task), None)
+    if found is None:
+        return {}
+    return {"imported": checkpoint_words(found.steps, found.start is not None)}
+
+
+def checkpoint_words(steps: Sequence[int], own_start: bool) -> str:
+    """Checkpoints of a run that was trained elsewhere, in words for captions.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        Steps of the checkpoints, from 0.
+    own_start : bool
+        Whether step 0 has a head of its own; else it has that of the last checkpoint.
+    """
+    shown = [f"{step:,}" for step in steps[1:]]
+    if len(shown) > 8:
+        shown = [*shown[:6], "…", shown[-1]]
+    words = "checkpoint 1 is at step" if len(steps) == 2 else "checkpoints from 1 are at steps"
+    start = "its own step 0" if own_start else "the base model with the last head"
+    return f"{words} {', '.join(shown)}; θ₀ is {start}"
+
+
 def place_of(settings: Any, task: str) -> int:
     """Place of a task among those of the experiment; after them for another."""
     tasks = list(settings.experiment.tasks)
@@ -151,6 +184,7 @@ def task_titles(settings: Any, tasks: Iterable[str] | None = None) -> list[dict[
             title=title_of(settings, task),
             synthetic=is_synthetic(settings, task),
             place=place_of(settings, task),
+            **_imported(settings, task),
         ).as_spec()
         for task in (settings.experiment.tasks if tasks is None else tasks)
     ]

@@ -47,6 +47,34 @@ def needs_of_job(function: Callable[..., Files], *arguments: Any) -> Callable[[A
     return lambda wildcards: needs(**function(*arguments, wildcards))
 
 
+def in_report(
+    files: dict[str, File], shown: Iterable[str], name: str, shows: str, category: str
+) -> Files:
+    """Outputs of a rule, some of which Snakemake's report shows with a caption and labels.
+
+    Parameters
+    ----------
+    files : dict of str to File
+        Outputs by name, with the wildcard ``{model}``.
+    shown : iterable of str
+        Names of those that the report shows.
+    name : str
+        Of the figure, table or page; its caption is ``rules/captions/NAME.rst``.
+    shows : str
+        What it shows, in a few words.
+    category : str
+        Of the report.
+    """
+    from snakemake.io import report
+
+    def marked(file: File) -> Any:
+        kind = file.rpartition(".")[2]
+        labels = {"name": name, "shows": shows, "model": "{model}", "format": kind}
+        return report(file, caption=f"captions/{name}.rst", category=category, labels=labels)
+
+    return {key: marked(file) if key in shown else file for key, file in files.items()}
+
+
 def is_bookkeeping(name: str) -> bool:
     """Whether an input or output is no argument of a script: digests, and records."""
     return name == "digest" or name.endswith(("_digest", "_record"))

@@ -77,6 +77,31 @@ def check_task(
     return list(files)
 
 
+def known_labels(definition: Mapping[str, Any]) -> list[str] | None:
+    """Labels of a task of sentences in their order, as far as they are known before a job.
+
+    Parameters
+    ----------
+    definition : mapping
+        The task's section, which ``check_task`` accepts.
+
+    Returns
+    -------
+    list of str or None
+        None of a hub source, and of files above ``WHOLE_BYTES``.
+    """
+    source = sources.parse_source(definition["source"])
+    if isinstance(source, sources.Synthetic):
+        return list(synthetic.GRAMMARS[source.task].labels)
+    if not isinstance(source, sources.Files):
+        return None
+    files = sources.find_files(source, definition.get("dev_split"))
+    if any(path.stat().st_size > WHOLE_BYTES for path in files):
+        return None
+    train, dev = (_read(path, definition, None) for path in files)
+    return examples.classes(train, dev, definition.get("label") or "label")[0]
+
+
 def _check_words(
     source: sources.Synthetic | sources.Hub | sources.Files, definition: Mapping[str, Any]
 ) -> list[Path]:

@@ -5,12 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.errors import UserError
+from workflow_scripts.common.errors import UserError, in_one_line
 from workflow_scripts.common.paths import expanded
-from workflow_scripts.data.checks import check_task
+from workflow_scripts.data.checks import check_task, known_labels
 from workflow_scripts.experiment.products import all_tasks
 from workflow_scripts.experiment.yaml_file import read_yaml
-from workflow_scripts.model.checks import NoGroups, check_groups, check_model
+from workflow_scripts.finetune.checkpoints import check_base, check_checkpoints, label_order
+from workflow_scripts.model.checks import (
+    NoGroups,
+    check_groups,
+    check_model,
+    local_folder,
+    parse_source,
+)
 
 Files = dict[str, list[Path]]
 
@@ -28,26 +35,28 @@ def check_configfiles(paths: list[Path]) -> None:
             read_yaml(Path(path))
 
 
-def check_inputs(settings: Any) -> tuple[Files, Files]:
-    """Check the tasks and models of an experiment.
+def check_inputs(settings: Any) -> tuple[Files, Files, Files]:
+    """Check the tasks, the models and the imported runs of an experiment.
 
     Returns
     -------
-    tuple of two dicts of str to list of Path
-        Files on this machine that each task, and each model, is read from.
+    tuple of three dicts of str to list of Path
+        Files on this machine that each task, each model, and each imported run, is read from.
 
     Raises
     ------
     UserError
-        With a line for each task and model that cannot work.
+        With a line for each task, model and run that cannot work.
     """
     mistakes: list[str] = []
     tasks = _checked(all_tasks(settings), lambda task: _task_files(settings, task), mistakes)
     models = settings.experiment.models
     models = _checked(models, lambda model: _model_files(settings, model), mistakes)
+    runs = settings.experiment.runs
+    runs = {} if mistakes else _checked(runs, lambda run: _run_files(settings, run), mistakes)
     if mistakes:
         raise UserError("\n".join(mistakes))
-    return tasks, models
+    return tasks, models, runs
 
 
 def _checked(
@@ -80,6 +89,17 @@ def _model_files(settings: Any, model: str) -> list[Path]:
             check_groups(model, definition, settings.landscape.groups)
         except NoGroups as error:
             raise UserError(f"{error}; leave them out with figures.group_tasks: []") from None
+    return files
+
+
+def _run_files(settings: Any, name: str) -> list[Path]:
+    run = settings.runs[name]
+    with in_one_line(f"runs.{name}.source: "):
+        files = check_checkpoints(run.found)
+        folder = local_folder(parse_source(settings.models[run.model].source))
+        if folder is not None:
+            check_base(run.found, folder)
+        label_order(run.found.last, known_labels(settings.tasks[run.task].model_dump()), run.task)
     return files
 
 

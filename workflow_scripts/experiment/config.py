@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, create_model, model_validator
 from workflow_scripts.common.errors import MOST_CHARACTERS, UserError, cut, listed, nearest
 from workflow_scripts.common.settings import Count, Name, Section, is_section
 from workflow_scripts.common.stage import Reference, duplicates
+from workflow_scripts.finetune.imported import resolve_runs
 from workflow_scripts.finetune.runs import STARTS
 from workflow_scripts.stages import STAGES
 
@@ -40,7 +41,13 @@ class Experiment(Section):
     starts: list[Literal["pretrained", "scratch"]] = Field(
         ["pretrained", "scratch"],
         min_length=1,
-        description="starts of the runs; without `scratch` nothing is trained from scratch",
+        description="starts of the runs; without `scratch` nothing is trained from scratch; with "
+        "`runs` it is left out unless the experiment's own file names it",
+    )
+    runs: list[Name] = Field(
+        default_factory=list,
+        description="runs that were trained elsewhere, out of `runs`; they take the place of "
+        "fine-tuning their tasks",
     )
 
 
@@ -80,6 +87,10 @@ class _Checked(Section):
     @model_validator(mode="after")
     def _names_refer_and_values_fit(self) -> "_Checked":
         experiment = self.experiment
+        imported = Reference("experiment.runs", experiment.runs, self.runs)
+        if mistakes := [*duplicates(imported.key, imported.names), *_unknown(imported)]:
+            raise ValueError("\n".join(mistakes))
+        resolve_runs(self)
         if experiment.models is None:
             experiment.models = list(self.models)
         chosen = [
@@ -184,7 +195,11 @@ def _composed(config: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str
     composed = copy.deepcopy(dict(config))
     experiment = composed.get("experiment")
     models = written.get("models")
-    if isinstance(experiment, dict) and experiment.get("models") is None and models:
+    if _value(written, "experiment.runs"):
+        # The models are those of the runs.
+        if _value(written, "experiment.starts") is None and isinstance(experiment, dict):
+            experiment["starts"] = ["pretrained"]
+    elif isinstance(experiment, dict) and experiment.get("models") is None and models:
         experiment["models"] = list(models)
     if _value(written, "experiment.tasks") is None or _has_embedded_tasks(written):
         return composed
@@ -213,8 +228,10 @@ def _value(config: Any, key: str) -> Any:
 
 def _key_of(problem: Mapping[str, Any]) -> tuple[str, ...]:
     """Parts of a key; those that say which of several types was tried are left out."""
-    parts = map(str, problem["loc"])
-    return tuple(part for part in parts if not re.match(r"(dict|literal)?\[", part))
+    parts = list(map(str, problem["loc"]))
+    if parts[-1:] == ["str"] and problem["type"] == "string_type":
+        parts.pop()
+    return tuple(part for part in parts if not re.match(r"(dict|list|literal)?\[", part))
 
 
 def _explain(path: tuple[str, ...], problems: list[Any]) -> str:

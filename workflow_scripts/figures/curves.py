@@ -22,7 +22,7 @@ from workflow_scripts.figures.layout import (
     sheet,
     width_of_panels,
 )
-from workflow_scripts.figures.outcomes import outcome_note
+from workflow_scripts.figures.outcomes import outcome_note, point_word
 
 FRAME = {"left": 0.5, "right": 0.12, "gap": 0.16, "widest": 2.6}
 
@@ -87,6 +87,7 @@ def learning_curves(
         ],
         ignore_index=True,
     )
+    word = point_word(tasks)
     top = _top(numbers, max(np.log(labels[task.name]) for task in tasks))
     above = int((numbers["loss"] > top).sum())
     lost = int((~np.isfinite(numbers["loss"])).sum())
@@ -99,13 +100,19 @@ def learning_curves(
             marker="o",
             markersize=3,
             linestyle="none",
-            label="end of an epoch",
+            label="checkpoint" if word == "checkpoint" else "end of an epoch",
         ),
         _chance_key(),
     ]
     if lost:
-        keys.append(style.lost_key("loss not finite"))
-    caption = f"Faint: loss of each batch; strong: its mean over {_epochs(smoothing)}, centred."
+        lost_words = "loss not finite" if word == "epoch" else "loss not finite, or not logged"
+        keys.append(style.lost_key(lost_words))
+    span = _epochs(smoothing)
+    if word == "epoch":
+        caption = f"Faint: loss of each batch; strong: its mean over {span}, centred."
+    else:
+        span = span.replace("an epoch", "the steps between checkpoints")
+        caption = f"Faint: each loss of the log; strong: its mean over {span}, centred."
     if above:
         are = "is" if above == 1 else "are"
         caption += f" {above:,} of {len(numbers):,} batches {are} above the panels."

@@ -8,7 +8,7 @@ import pandas as pd
 
 from workflow_scripts.common.tables import read_json, read_table, write_text
 from workflow_scripts.common.titles import TaskTitle
-from workflow_scripts.figures.outcomes import failed_note, majority_note, with_outcomes
+from workflow_scripts.figures.outcomes import majority_note, run_note, with_outcomes
 from workflow_scripts.figures.probing import HEADS, table_cells, table_rows
 from workflow_scripts.figures.results import result_of
 from workflow_scripts.figures.save import save_figure
@@ -85,7 +85,7 @@ def draw_probing_table(
     )
     firsts = numbers.drop_duplicates(["task", "state"])
     body, notes = table_cells(firsts, titles)
-    notes += [note for note in (majority_note(titles), failed_note(titles).strip()) if note]
+    notes += [note for note in (majority_note(titles), run_note(titles).strip()) if note]
     save_figure(
         drawn_table(list(HEADS), body, notes), numbers, pdf, png, csv, result_of(ledger, claims)
     )

@@ -231,7 +231,7 @@ def layers_by_layers(
     caption = (
         f"{shown.words} between the layers of {compared(pairs)} "
         f"({counted(numbers['n'], 'tokens')}); darker is more similar"
-        + ("; emb.: the embeddings." if layers[0] < 0 else ".")
+        + ("; E: the embeddings." if layers[0] < 0 else ".")
         + few_words(pairs, by_name)
         + outcome_note(pairs)
     )
@@ -297,8 +297,8 @@ def _cells(
     axes.set_xlim(columns[0] - 0.5, columns[-1] + 0.5)
     axes.set_ylim(rows[0] - 0.5, rows[-1] + 0.5)
     wide, high = axes.figure.get_size_inches() * axes.get_position().size
-    set_ticks(axes.xaxis, columns, wide)
-    set_ticks(axes.yaxis, rows, high, upright=True)
+    set_ticks(axes.xaxis, columns, wide, embeddings="E")
+    set_ticks(axes.yaxis, rows, high, upright=True, embeddings="E")
 
 
 def _hatch(

@@ -65,18 +65,37 @@ def score_tables(scores: Sequence[Path]) -> list[Path]:
 
 
 def outcome_note(titles: Sequence[TaskTitle]) -> str:
-    """Sentences for a caption, after a space each: on failed runs, and on runs with a head start.
+    """Sentences for a caption, after a space each: on imported and failed runs, on head starts.
 
-    A model that was trained on NLI pairs before has one on tasks of pairs.
+    A model that was trained on NLI pairs before has a head start on tasks of pairs.
     """
     ahead = {title.title: one.seen for title in titles for one in title.outcomes if one.seen}
     if not ahead:
-        return failed_note(titles)
+        return run_note(titles)
     names = " and ".join(dict.fromkeys(name for seen in ahead.values() for name in seen))
     return (
-        f"{failed_note(titles)} The pre-trained model had been trained on NLI pairs ({names}) "
+        f"{run_note(titles)} The pre-trained model had been trained on NLI pairs ({names}) "
         f"before: it has a head start on {', '.join(ahead)}."
     )
+
+
+def run_note(titles: Sequence[TaskTitle]) -> str:
+    """Sentences for a caption, after a space each: on imported runs, and on failed ones."""
+    return f"{_imported_note(titles)}{failed_note(titles)}"
+
+
+def point_word(titles: Sequence[TaskTitle]) -> str:
+    """What a checkpoint's number counts: epochs, or the checkpoints of imported runs."""
+    imported = {bool(title.imported) for title in titles}
+    return {frozenset({True}): "checkpoint", frozenset({True, False}): "epoch or checkpoint"}.get(
+        frozenset(imported), "epoch"
+    )
+
+
+def _imported_note(titles: Sequence[TaskTitle]) -> str:
+    """Sentences for a caption, after a space each, on runs trained elsewhere."""
+    imported = {title.title: title.imported for title in titles if title.imported}
+    return "".join(f" {name} is an imported run: {words}." for name, words in imported.items())
 
 
 def failed_note(titles: Sequence[TaskTitle]) -> str:

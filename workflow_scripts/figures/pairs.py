@@ -150,7 +150,9 @@ def layer_name(layer: int) -> str:
     return "emb." if layer == EMBEDDINGS else str(layer)
 
 
-def set_ticks(axis: Axis, numbers: range, room: float, upright: bool = False) -> None:
+def set_ticks(
+    axis: Axis, numbers: range, room: float, upright: bool = False, embeddings: str = "emb."
+) -> None:
     """Label layers or heads on an axis: all of them, or every second, third ... to keep room.
 
     Parameters
@@ -163,9 +165,12 @@ def set_ticks(axis: Axis, numbers: range, room: float, upright: bool = False) ->
         Length of the axis, inches.
     upright : bool
         Whether the axis is vertical.
+    embeddings : str
+        Label of the embeddings.
     """
     unit = room / len(numbers)
-    size = {n: 0.1 if upright else text_width(layer_name(n)) + 0.06 for n in numbers}
+    names = {n: embeddings if n == EMBEDDINGS else layer_name(n) for n in numbers}
+    size = {n: 0.1 if upright else text_width(name) + 0.06 for n, name in names.items()}
     for step in (1, 2, 3, 4, 5, 6, 8, 10, 12, 20, 50):
         ticks = [n for n in numbers if n >= 0 and n % step == 0]
         if all((b - a) * unit >= (size[a] + size[b]) / 2 for a, b in pairwise(ticks)):
@@ -174,7 +179,7 @@ def set_ticks(axis: Axis, numbers: range, room: float, upright: bool = False) ->
         # The embeddings are always labelled; the layers next to them where there is room.
         far = [n for n in ticks if (n + 1) * unit >= (size[EMBEDDINGS] + size[n]) / 2]
         ticks = [EMBEDDINGS, *far]
-    axis.set_ticks(ticks, labels=[layer_name(n) for n in ticks])
+    axis.set_ticks(ticks, labels=[names[n] for n in ticks])
 
 
 def _span(layers: list[int]) -> str:

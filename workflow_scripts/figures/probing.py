@@ -24,11 +24,12 @@ from workflow_scripts.figures.layout import (
     text_width,
     width_of_panels,
 )
-from workflow_scripts.figures.outcomes import failed_note
+from workflow_scripts.figures.outcomes import point_word, run_note
+from workflow_scripts.figures.pairs import layer_name
+from workflow_scripts.figures.tables import MINUS
 
 # Labels that a panel shows: those whose distance grows most, and least.
 SHOWN = 3
-EMBEDDINGS = -1
 
 
 # probing_table
@@ -217,7 +218,7 @@ def _percent(value: float, deviation: float = np.nan) -> list[str]:
 
 
 def _similar(value: Any) -> str:
-    return f"{value:.2f}" if value is not None and np.isfinite(value) else "–"
+    return f"{value:.2f}".replace("-", MINUS) if value is not None and np.isfinite(value) else "–"
 
 
 def _linear(row: pd.Series, split: str) -> list[str]:
@@ -277,7 +278,8 @@ def label_distances(
     caption = (
         "Distance of a label's convex hull to that of the nearest other label, in the last layer; "
         "0 where they overlap. Each panel has the labels whose distance grows most among training "
-        f"examples and those whose grows least, {SHOWN} of either.{failed_note(titles)}"
+        f"examples and those whose grows least, {SHOWN} of either; two that are nearest to each "
+        f"other share a curve.{run_note(titles)}"
     )
     widest = max(text_width(_short(name)) for names in labels for name in names)
     frame = {"left": 0.68, "gap": 0.95 + widest, "right": 0.3 + widest, "widest": 1.8}
@@ -315,7 +317,7 @@ def label_distances(
             labelspacing=0.3,
         )
         set_title(axes, head)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(point_word(titles))
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
@@ -395,7 +397,7 @@ def centroid_paths(paths: pd.DataFrame, titles: list[TaskTitle]) -> tuple[Figure
         "the paths of one layer from the pre-trained model (dot) over the epochs to the fine-tuned "
         "one (star), at one scale. Right: what fine-tuning adds to a label's centroid, from the "
         "embeddings (dot) over the layers to the last one (star). Each row has the labels that "
-        f"move farthest in the last layer, {2 * SHOWN} at most.{failed_note(titles)}"
+        f"move farthest in the last layer, {2 * SHOWN} at most.{run_note(titles)}"
     )
     keys = [
         style.dot_key("pre-trained, or embeddings"),
@@ -417,7 +419,7 @@ def centroid_paths(paths: pd.DataFrame, titles: list[TaskTitle]) -> tuple[Figure
         low, last = trained["layer"][trained["layer"] >= 0].min(), trained["layer"].max()
         panels = [trained[trained["layer"] == layer] for layer in (low, last)]
         panels.append(table[table["kind"] == "layers"])
-        heads = [f"{title.title}:\nlayer {low + 1}", f"layer {last + 1}", "change by layer"]
+        heads = [f"{title.title}:\nlayer {low}", f"layer {last}", "change by layer"]
         spans = [_span(panel[panel["shown"]]) for panel in panels]
         spans = [max(spans[:2]), max(spans[:2]), spans[2]]
         for axes, panel, head, span in zip(row, panels, heads, spans, strict=True):
@@ -517,8 +519,9 @@ def geometry_similarity(
     caption = (
         "Pearson correlation of the distances of labels. Left: in the pre-trained model and after "
         "each epoch (training examples). Right: of training and dev examples. Hatched: not "
-        "defined, for labels overlap or are fewer than three; the numbers have each reason."
-        f"{absent}{failed_note(titles)}"
+        "defined, for labels overlap or are fewer than three; the numbers have each reason. emb.: "
+        "the embeddings. Correlations below 0 have the colour of 0."
+        f"{absent}{run_note(titles)}"
     )
     page = sheet(
         2,
@@ -545,8 +548,11 @@ def geometry_similarity(
         for axes in row:
             axes.tick_params(labelbottom=False)
     for axes in page.panels[-1]:
-        axes.set_xlabel("epoch")
-    page.figure.colorbar(drawn, cax=page.bar, label="Pearson correlation")
+        axes.set_xlabel(point_word(titles))
+    below = any((table["value"] < 0).any() for table in tables)
+    page.figure.colorbar(
+        drawn, cax=page.bar, label="Pearson correlation", extend="min" if below else "neither"
+    )
     return page.figure, pd.concat(numbers, ignore_index=True)
 
 
@@ -564,17 +570,10 @@ def _matrix(axes: Axes, table: pd.DataFrame):
         aspect="auto",
     )
     some = range(0, len(layers), max(1, -(-len(layers) // 5)))
-    axes.set_yticks(list(some), [_layer_name(layers[k]) for k in some])
+    axes.set_yticks(list(some), [layer_name(layers[k]) for k in some])
     some = range(0, len(epochs), max(1, -(-len(epochs) // 6)))
     axes.set_xticks(list(some), [str(epochs[k]) for k in some])
     return shown
-
-
-def _layer_name(layer: int) -> str:
-    return "embeddings" if layer == EMBEDDINGS else str(layer + 1)
-
-
-# probing4
 
 
 @style.paper_style()
@@ -604,7 +603,7 @@ def cross_tasks(cross: pd.DataFrame, titles: list[TaskTitle]) -> tuple[Figure, p
     caption = (
         "Change of each label's distance to the nearest other label, in the last layer, from the "
         "pre-trained model to one fine-tuned on the task of the row: each label, and the mean of "
-        f"all (line).{failed_note(titles)}"
+        f"all (line).{run_note(titles)}"
     )
     keys = [
         Line2D([], [], marker=mark, color=colour, linestyle="none", markersize=4, label=label)

@@ -10,7 +10,7 @@ from pydantic import Field
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.settings import Name, Section
 from workflow_scripts.common.stage import Reference, Stage, duplicates
-from workflow_scripts.finetune.runs import recipe_of
+from workflow_scripts.finetune.runs import imported_runs, recipe_of
 from workflow_scripts.model.checks import NoGroups, check_groups
 
 
@@ -23,7 +23,8 @@ class Figures(Section):
     overfitting_task: Name | None = Field(
         None,
         description="task of figure 4; if null the one with the smallest `tasks.NAME.train`, or "
-        "the first if all take all examples",
+        "the first if all take all examples, out of those that are trained here; without such a "
+        "task figure 4 is left out",
     )
     overfitting_recipe: Name = Field(
         description="recipe of figure 4 that continues the task's training"
@@ -35,7 +36,7 @@ class Figures(Section):
     )
     paper_values: dict[Name, Literal["MNLI", "RTE", "SST-2", "MRPC"]] = Field(
         default_factory=dict,
-        description="task: the row of the paper's table 1 to print beside; only where the "
+        description="task: the row of the paper's table 1 to compare with; only where the "
         "experiment is the paper's",
     )
 
@@ -72,15 +73,18 @@ def _no_thirds(settings: Any) -> str:
     return ""
 
 
-def _overfitting_task(settings: Any) -> str:
+def _overfitting_task(settings: Any) -> str | None:
     def size(task: str) -> float:
         train = settings.tasks[task].train
         return inf if train is None else train
 
-    return settings.figures.overfitting_task or min(settings.experiment.tasks, key=size)
+    tasks = [task for task in settings.experiment.tasks if not imported_runs(settings, task)]
+    return settings.figures.overfitting_task or min(tasks, key=size, default=None)
 
 
 def _left_out(settings: Any) -> Iterator[str]:
+    if settings.figures.overfitting_task is None:
+        yield "training on (figure 4), for the runs are imported (experiment.runs)"
     if not settings.figures.group_tasks:
         why = _no_thirds(settings) or "figures.group_tasks"
         yield f"layer groups, in surfaces and rolled back ({why})"
@@ -90,7 +94,8 @@ def _references(settings: Any) -> Iterator[Reference]:
     figures, tasks = settings.figures, settings.experiment.tasks
     recipes = settings.finetune.recipes
     yield Reference("figures.trajectory_tasks", figures.trajectory_tasks, tasks)
-    yield Reference("figures.overfitting_task", [figures.overfitting_task], tasks)
+    if figures.overfitting_task is not None:
+        yield Reference("figures.overfitting_task", [figures.overfitting_task], tasks)
     yield Reference("figures.overfitting_recipe", [figures.overfitting_recipe], recipes)
     yield Reference("figures.group_tasks", figures.group_tasks, tasks)
     yield Reference("figures.paper_values", figures.paper_values, settings.tasks)
@@ -101,6 +106,11 @@ def _problems(settings: Any) -> Iterator[str]:
     for key in ("trajectory_tasks", "group_tasks"):
         yield from duplicates(f"figures.{key}", getattr(figures, key))
     recipe, task = figures.overfitting_recipe, figures.overfitting_task
+    if task is None:
+        return
+    if imported_runs(settings, task):
+        yield f"figures.overfitting_task: got {task!r}, whose run is imported; it cannot train on"
+        return
     base = recipe_of(settings, task, "pretrained")
     continues = settings.finetune.recipes[recipe].continues
     if continues != base:

@@ -37,7 +37,7 @@ from workflow_scripts.figures.layout import (
     width_of_panels,
 )
 from workflow_scripts.figures.maps import ERROR, LOSS, Quantity, draw_bar, draw_map, draw_note
-from workflow_scripts.figures.outcomes import outcome_note
+from workflow_scripts.figures.outcomes import outcome_note, point_word
 from workflow_scripts.figures.surfaces import ALPHA, BETA
 from workflow_scripts.stability.intervals import Interval, of_rate
 
@@ -95,20 +95,21 @@ def loss_trajectories(
     seen += [run["true_train_loss"].to_numpy(float) for run in runs.values()]
     scale = scales.loss_scale(seen)
     lines = scales.loss_lines(scale)
+    word = point_word(tasks)
     keys = [
         style.dot_key("start θ₀"),
         style.star_key("end θ₁"),
-        _path_key("nearest point of the plane, marker per epoch"),
+        _path_key(f"nearest point of the plane, marker per {word}"),
         _plain_key("the paper's dᵅ, dᵝ"),
         style.chance_key("chance, ln K"),
         style.point_key("evaluated point"),
         *([style.missing_key()] if any(np.isnan(s).any() for s in seen) else []),
     ]
     caption = (
-        "Numbers are epochs. The fill of a marker is the training loss of the checkpoint itself: "
+        f"Numbers are {word}s. The fill of a marker is the training loss of the checkpoint itself: "
         "where it differs from the surface around it, the checkpoint lies far from the plane. In "
         "the corner, how much of the distance from θ₀ is outside the plane (before the last "
-        "epoch). dᵝ is a distance, not a coordinate."
+        f"{word}). dᵝ is a distance, not a coordinate."
         f"{interpolation_note(every, LOSS)}{precision_note(every)}{outcome_note(tasks)}"
     )
     sides = [[style.START_TITLE.get(start, start)] for start in starts]

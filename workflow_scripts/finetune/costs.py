@@ -55,6 +55,17 @@ def training(pricing: Pricing, job: Job) -> Cost:
     return pricing.model_cost(seconds, 5, activations, kept * pricing.weights + 60 * steps)
 
 
+def importing(pricing: Pricing, job: Job) -> Cost:
+    """Costs of an imported run: each checkpoint is read, evaluated on the dev set and written."""
+    run = pricing.settings.runs[job.rule.removeprefix("import_run_")]
+    lengths = pricing.lengths[run.task]
+    of_dev = pricing.engine_flops if _trains_packed(pricing) else pricing.forward_flops
+    dev = pricing.compute(of_dev(lengths.dev), "forward")
+    points = len(run.found.steps)
+    seconds = START["model"] + points * (dev + 4 * pricing.weights / HASHING)
+    return pricing.model_cost(seconds, 5, disk=points * pricing.weights)
+
+
 def _activations(pricing: Pricing, tokens: float, longest: float) -> float:
     """Bytes that a training step keeps for its backward pass.
 

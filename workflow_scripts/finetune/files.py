@@ -6,7 +6,13 @@ from typing import Any
 
 from workflow_scripts.common.files import File, Files
 from workflow_scripts.data.files import task_digest, task_file
-from workflow_scripts.finetune.runs import Checkpoint, Run, run_pattern
+from workflow_scripts.finetune.runs import (
+    Checkpoint,
+    Run,
+    imported_runs,
+    run_of,
+    run_pattern,
+)
 from workflow_scripts.model.files import (
     architecture_files,
     model_digest,
@@ -124,11 +130,42 @@ def training_spec(settings: Any, recipe: str, wildcards: Any) -> dict[str, Any]:
     }
 
 
+def imported_run(settings: Any, name: str) -> Run:
+    """A run of ``experiment.runs``."""
+    task, model = settings.runs[name].task, settings.runs[name].model
+    place = imported_runs(settings, task).index(name)
+    return run_of(settings, model, task, "pretrained", seeds=place)
+
+
+def import_inputs(settings: Any, name: str) -> Files:
+    """What an imported run takes besides its own files: dev examples, and the base model."""
+    run = imported_run(settings, name)
+    return {
+        **architecture_files(run.model),
+        "dev": task_file(run.task, "dev.parquet"),
+        "card": task_file(run.task, "card.json"),
+        "weights": model_file(run.model, "model.safetensors"),
+        "model_record": model_file(run.model, "card.json"),
+    }
+
+
+def import_spec(settings: Any, name: str) -> dict[str, Any]:
+    """What an imported run depends on, besides its files."""
+    found = settings.runs[name].found
+    return {
+        "folders": [str(saved.folder) for saved in found.every],
+        "steps": found.steps,
+        "starts_at_zero": found.start is not None,
+        "gradients": str(found.gradients) if found.gradients else None,
+        "max_length": settings.finetune.max_length,
+    }
+
+
 JOB = "{model}_{task}_{start}_init{init}_order{order}"
 
 
 def training_outputs(settings: Any, recipe: str) -> dict[str, Any]:
-    """What a run of a recipe makes."""
+    """What a run of a recipe, or an imported run, makes."""
     run = run_pattern(settings, recipe)
     return {
         "checkpoints": kept_checkpoints(settings, recipe),

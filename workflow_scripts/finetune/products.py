@@ -64,6 +64,10 @@ PRODUCTS = (
             ),
         ),
         notes="While a run is not complete, its folder also holds `state/`; see "
-        "[resume](../howto/resume.md).",
+        "[resume](../howto/resume.md).\n\nOf a run that was [trained elsewhere]"
+        "(../howto/own_run.md) RECIPE is its name in `runs`, and the seeds its place among those of "
+        "its task; `epoch` counts its checkpoints, `step` has their steps. A row of its history is "
+        "an entry of the Trainer's log, whose loss is the mean of the steps since the row before; "
+        "what the log lacks is NaN.",
     ),
 )

@@ -9,16 +9,18 @@ STARTS = ("scratch", "pretrained")
 
 @dataclass(frozen=True)
 class Run:
-    """One training. A name in braces is a wildcard of Snakemake.
+    """One training, here or elsewhere. A name in braces is a wildcard of Snakemake.
 
     Parameters
     ----------
     model, task, start, recipe : str
-        Names in the configuration; ``start`` is ``scratch`` or ``pretrained``.
+        Names in the configuration; ``start`` is ``scratch`` or ``pretrained``. The recipe of a run
+        that was trained elsewhere is its name in ``runs``.
     init, order : int or str
         Seeds of the weights that are drawn, and of the order of the examples.
     epochs : int
-        The last one; its checkpoint is the end.
+        The last one; its checkpoint is the end. Of a run that was trained elsewhere the number of
+        its last checkpoint.
     base : Run, optional
         The run that this one continues.
     """
@@ -59,6 +61,20 @@ class Run:
 
 
 @dataclass(frozen=True)
+class SeedPair:
+    """Seeds of an imported run, which are not known: its place among those of its task.
+
+    Parameters
+    ----------
+    init, order : int
+        In place of the seeds of ``finetune.seeds``.
+    """
+
+    init: int
+    order: int
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """Weights of a run after an epoch; epoch 0 is its start."""
 
@@ -71,8 +87,15 @@ def starts_of(settings: Any) -> list[str]:
     return [start for start in STARTS if start in settings.experiment.starts]
 
 
+def imported_runs(settings: Any, task: str) -> list[str]:
+    """Names of the runs of a task that were trained elsewhere (``experiment.runs``)."""
+    return [name for name in settings.experiment.runs if settings.runs[name].task == task]
+
+
 def recipe_of(settings: Any, task: str, start: str) -> str:
-    """Name of the recipe that a task's run with this start follows."""
+    """Name of the recipe that a task's run with this start follows, or of the imported run."""
+    if start == "pretrained" and (imported := imported_runs(settings, task)):
+        return imported[0]
     exception = settings.finetune.exceptions.get(task)
     return (exception and getattr(exception, start)) or getattr(settings.finetune.runs, start)
 
@@ -84,6 +107,8 @@ def recipe_difference(settings: Any, task: str) -> str:
     """
     if len(starts_of(settings)) < 2:
         return ""
+    if imported := imported_runs(settings, task):
+        return f"imported run {imported[0]} / recipe {recipe_of(settings, task, 'scratch')}"
     recipes = settings.finetune.recipes
     scratch, tuned = (recipes[recipe_of(settings, task, start)] for start in STARTS)
     names = ("learning_rate", "batch_size", "dropout", "schedule", "optimizer", "weight_decay")
@@ -96,7 +121,9 @@ def recipe_difference(settings: Any, task: str) -> str:
 
 
 def seeds_of(settings: Any, task: str) -> list[Any]:
-    """Seeds of a task's runs, the first those of the surfaces."""
+    """Seeds of a task's runs, the first those of the surfaces; of imported runs, their places."""
+    if imported := imported_runs(settings, task):
+        return [SeedPair(place, place) for place in range(len(imported))]
     exception = settings.finetune.exceptions.get(task)
     return (exception and exception.seeds) or settings.finetune.seeds
 
@@ -130,6 +157,8 @@ def run_of(
         Place in ``seeds_of`` the task.
     """
     chosen = seeds_of(settings, task)[seeds]
+    if recipe is None and start == "pretrained" and (imported := imported_runs(settings, task)):
+        recipe = imported[seeds]
     recipe = recipe or recipe_of(settings, task, start)
     return _run(settings, model, task, start, recipe, chosen.init, chosen.order)
 
@@ -152,6 +181,9 @@ def _run(
     init: int | str,
     order: int | str,
 ) -> Run:
+    if recipe in settings.experiment.runs:
+        points = settings.runs[recipe].found.steps
+        return Run(model, task, start, recipe, init, order, len(points) - 1)
     followed = settings.finetune.recipes[recipe]
     base = followed.continues
     base = base and _run(settings, model, task, start, base, init, order)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from workflow_scripts.common.errors import listed
 from workflow_scripts.common.settings import (
     BelowOne,
     Count,
@@ -16,8 +17,10 @@ from workflow_scripts.common.settings import (
     Share,
 )
 from workflow_scripts.common.stage import Reference, Stage, duplicates
-from workflow_scripts.finetune.costs import training
+from workflow_scripts.finetune.costs import importing, training
+from workflow_scripts.finetune.imported import ImportedRun
 from workflow_scripts.finetune.products import PRODUCTS
+from workflow_scripts.finetune.runs import imported_runs, starts_of
 
 
 class Seeds(Section):
@@ -134,9 +137,12 @@ def _references(settings: Any) -> Iterator[Reference]:
     yield Reference("finetune.exceptions", finetune.exceptions, settings.tasks)
     yield Reference("finetune.runs", named, recipes)
     yield Reference("finetune.recipes.*.continues", continued, recipes)
+    for name in settings.experiment.runs:
+        yield Reference(f"runs.{name}.task", [settings.runs[name].task], settings.experiment.tasks)
 
 
 def _problems(settings: Any) -> Iterator[str]:
+    yield from _problems_of_imports(settings)
     recipes = settings.finetune.recipes
     for name, recipe in recipes.items():
         base, seen = recipe.continues, [name]
@@ -156,11 +162,68 @@ def _problems(settings: Any) -> Iterator[str]:
         yield from duplicates(key, [f"init {one.init}, order {one.order}" for one in seeds])
 
 
+def _problems_of_imports(settings: Any) -> Iterator[str]:
+    experiment, recipes = settings.experiment, settings.finetune.recipes
+    for name in experiment.runs:
+        run = settings.runs[name]
+        if name in recipes:
+            yield f"runs: got the name {name!r}, which is that of a recipe (finetune.recipes)"
+        if experiment.models != [run.model]:
+            yield (
+                f"experiment.models: got {listed(experiment.models)}, but run {name} is of model "
+                f"{run.model}; expected [{run.model}], the base model of all runs of an experiment"
+            )
+        if settings.tasks[run.task].unit != "sentence":
+            yield (
+                f"runs.{name}.task: got {run.task!r}, whose labels belong to words; expected a "
+                "task of sentences or pairs of them"
+            )
+    for task in experiment.tasks:
+        exception = settings.finetune.exceptions.get(task)
+        if not imported_runs(settings, task):
+            continue
+        if "scratch" in starts_of(settings) and not (exception and exception.scratch):
+            yield (
+                f"experiment.starts: got 'scratch', but the run of {task} is imported: name the "
+                f"recipe of its runs from scratch with finetune.exceptions.{task}.scratch"
+            )
+        for key in ("pretrained", "seeds"):
+            if exception and getattr(exception, key):
+                yield (
+                    f"finetune.exceptions.{task}.{key}: the run of {task} is imported "
+                    "(experiment.runs)"
+                )
+
+
+def _planned(settings: Any) -> Iterator[str]:
+    for name in settings.experiment.runs:
+        run = settings.runs[name]
+        start = "its own step 0" if run.found.start else f"step 0 is {run.model}"
+        yield (
+            f"note: run {name} of {run.task}: {len(run.found.checkpoints)} checkpoints, steps "
+            f"{listed(run.found.steps[1:])}; {start}"
+        )
+
+
+def _left_out(settings: Any) -> Iterator[str]:
+    for name in settings.experiment.runs:
+        if len(settings.runs[name].found.checkpoints) == 1:
+            yield f"points between start and end of run {name}, for it has one checkpoint"
+
+
 STAGE = Stage(
     "finetune",
-    sections={"finetune": (Finetune, Field(description="training runs"))},
+    sections={
+        "runs": (
+            dict[Name, ImportedRun],
+            Field(default_factory=dict, description="runs that were trained elsewhere, by name"),
+        ),
+        "finetune": (Finetune, Field(description="training runs")),
+    },
+    left_out=_left_out,
+    planned=_planned,
     references=_references,
     problems=_problems,
     products=PRODUCTS,
-    costs={"finetune": training},
+    costs={"finetune": training, "import_run": importing},
 )

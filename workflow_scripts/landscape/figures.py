@@ -147,6 +147,7 @@ FIGURES = (
         spec=_overfitting_spec,
         numbers="as figure 3; the continuing run without its epoch 0, which is the end of the "
         "first | as figure 3, with `dev_error`, `dev_error_se`",
+        drawn=lambda settings: settings.figures.overfitting_task is not None,
         claims=("robust_to_overfitting",),
     ),
     Figure(

@@ -69,7 +69,7 @@ def measure_run(
     level : float
         Share of the way from the end's loss to that of chance at which an optimum ends.
     longest : float
-        Largest radius that is looked for.
+        Largest radius that is searched.
     path_points, ray_points : int
         Points between start and end, and on the ray.
     rolled_back : bool

@@ -123,7 +123,7 @@ PRODUCTS = (
         (
             Column(
                 "row",
-                "row of the grid, 0-based; the exact points beside the grid form one more row",
+                "row of the grid, 0-based; exact points that the grid lacks form one more row",
             ),
             Column("alpha, beta, on_grid, anchor", "as above"),
             Column(

@@ -15,7 +15,6 @@ from workflow_scripts.landscape.files import surface_files
 from workflow_scripts.landscape.products import PRODUCTS
 from workflow_scripts.landscape.surfaces import (
     COMPUTED,
-    continued_run,
     continued_runs,
     measured_runs,
     planes,
@@ -151,7 +150,7 @@ def _runs(settings: Any, model: str) -> list[Run]:
 
 def _projected_runs(settings: Any, model: str) -> list[Run]:
     own = [surface.run for surface in planes(settings, model)]
-    return [*own, *measured_runs(settings, model), continued_run(settings, model)]
+    return [*own, *measured_runs(settings, model), *continued_runs(settings, model)[:1]]
 
 
 STAGE = Stage(

@@ -121,13 +121,18 @@ def measured_runs(settings: Any, model: str) -> list[Run]:
 
 
 def continued_run(settings: Any, model: str) -> Run:
-    """The run of figure 4 that trains on."""
+    """The run of figure 4 that trains on, where the experiment has one."""
     return continued_runs(settings, model)[0]
 
 
 def continued_runs(settings: Any, model: str) -> list[Run]:
-    """The runs that train on, with all seeds of the task; the first is that of figure 4."""
+    """The runs that train on, with all seeds of the task; the first is that of figure 4.
+
+    There are none where all runs are imported.
+    """
     figures = settings.figures
+    if figures.overfitting_task is None:
+        return []
     return runs_of(
         settings, model, figures.overfitting_task, "pretrained", figures.overfitting_recipe
     )

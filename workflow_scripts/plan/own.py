@@ -1,6 +1,7 @@
-"""Write an experiment for your own task, and model, after a look at their files.
+"""Write an experiment for your own task, and model or finished run, after a look at their files.
 
 python -m workflow_scripts.plan.own --task /data/reviews --model /models/bert
+python -m workflow_scripts.plan.own --task /data/reviews --run /models/reviews-run
 """
 
 import argparse
@@ -15,12 +16,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from workflow_scripts.common.errors import UserError, cut, listed
+from workflow_scripts.common.errors import UserError, cut, in_one_line, listed
 from workflow_scripts.data.checks import check_task
 from workflow_scripts.data.examples import Examples, classes, examples_of
 from workflow_scripts.data.table_files import read_table_file
 from workflow_scripts.experiment.yaml_file import read_yaml
-from workflow_scripts.model.checks import check_model, layers_of, read_config_file
+from workflow_scripts.finetune.checkpoints import (
+    TrainerRun,
+    base_folder,
+    check_base,
+    check_checkpoints,
+    find_run,
+    label_order,
+    log_of,
+    longest_input,
+)
+from workflow_scripts.model.checks import (
+    check_model,
+    layers_of,
+    local_folder,
+    parse_source,
+    read_config_file,
+)
 from workflow_scripts.plan import report
 from workflow_scripts.plan.__main__ import parser, plan
 
@@ -60,6 +77,7 @@ def own_experiment(
     model: str | None = None,
     name: str | None = None,
     columns: dict[str, object] | None = None,
+    run: str | None = None,
 ) -> tuple[str, str]:
     """The text of an experiment.
 
@@ -68,12 +86,15 @@ def own_experiment(
     task : str
         Folder with a training and a dev file, or the two files, joined by a comma.
     model : str, optional
-        Folder of a pre-trained model; by default the experiment takes the embedded one.
+        Folder of a pre-trained model, or its source (``hub:…``, ``package:…``); by default the
+        experiment takes the embedded one, or that which the files of ``run`` name.
     name : str, optional
         Of the experiment; by default that of the task's folder.
     columns : dict, optional
         Keys of the task that are not at their defaults: ``label``, ``text``, ``dev_split``,
         ``unlabeled``.
+    run : str, optional
+        Folder of a run of Hugging Face's Trainer on this task, which takes the place of training.
 
     Returns
     -------
@@ -85,7 +106,7 @@ def own_experiment(
     Raises
     ------
     UserError
-        If the task or the model cannot work.
+        If the task, the model or the run cannot work.
     """
     read = read_splits(task, columns or {})
     place = task.partition(",")[0] if "," in task and not Path(task).is_dir() else task
@@ -99,12 +120,20 @@ def own_experiment(
         "#",
         *(f"# {line}" for line in _described(task_name, read)),
     ]
+    found = _run(run, model, task_name, read.names) if run else None
+    model = model or (str(found.base) if found else None)
     if model:
-        source = {"source": f"dir:{_absolute(model)}"}
-        model_name = _name(Path(_absolute(model)), "model", "models")
+        source = {"source": model if _is_source(model) else f"dir:{_absolute(model)}"}
+        place = source["source"].partition(":")[2].partition("@")[0]
+        place = place.partition("/")[0] if model.startswith("package:") else place
+        model_name = _name(Path(place), "model", "models")
         check_model(model_name, source)
         experiment["models"] = [model_name]
         lines += [f"# {line}" for line in _model_described(model_name, source)]
+    if found:
+        run_name = _name(Path(_absolute(run)), "run", "runs")
+        experiment["runs"] = [run_name]
+        lines += [f"# {line}" for line in found.described(run_name)]
     lines += [
         "",
         f"experiment: {_flow(experiment)}",
@@ -112,7 +141,57 @@ def own_experiment(
     ]
     if model:
         lines.append(f"models: {_flow({model_name: source})}")
+    if found:
+        definition = {"source": f"dir:{_absolute(run)}", "task": task_name, "model": model_name}
+        lines.append(f"runs: {_flow({run_name: definition})}")
+        if len(found.run.checkpoints) > 1:
+            # A random direction would not show the way between the checkpoints.
+            lines.append("landscape: {second: pca}")
+        if found.max_length:
+            lines.append(f"finetune: {_flow({'max_length': found.max_length})}")
     return name, "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A finished run, as its files say."""
+
+    run: TrainerRun
+    base: Path | None
+    max_length: int | None
+
+    def described(self, name: str) -> list[str]:
+        """What was found, for the comments of the experiment."""
+        kind = "adapters" if self.run.last.adapter else "checkpoints"
+        start = "kept by SaveTrajectory" if self.run.start else "the model with the last head"
+        entries = len(log_of(self.run.last))
+        length = (
+            f"the longest input of its tokenizer is {self.max_length} tokens"
+            if self.max_length
+            else "its longest input is not known: finetune.max_length must be that of the training"
+        )
+        return [
+            f"Run {name}: {kind} at steps {listed(self.run.steps[1:])}; step 0 is {start}",
+            f"  entries of the Trainer's log: {entries}; {length}",
+        ]
+
+
+def _run(run: str, model: str | None, task: str, labels: list[str]) -> _Run:
+    """Find a finished run and check it against its task and base model."""
+    with in_one_line("RUN: "):
+        found = find_run(f"dir:{_absolute(run)}")
+        base = None if model else base_folder(found)
+        check_checkpoints(found)
+        folder = base or (None if _is_source(model) else Path(_absolute(model)))
+        if folder is not None:
+            check_model("base", {"source": f"dir:{folder}"})
+            check_base(found, folder)
+        label_order(found.last, labels, task)
+        return _Run(found, base, longest_input(found.last))
+
+
+def _is_source(model: str) -> bool:
+    return model.startswith(("hub:", "package:"))
 
 
 def read_splits(task: str, columns: dict[str, object]) -> Splits:
@@ -139,9 +218,11 @@ def read_splits(task: str, columns: dict[str, object]) -> Splits:
 
 def _label(definition: dict[str, object]) -> dict[str, str]:
     """``label``, if the training file has one of ``LABEL_NAMES`` in place of it."""
-    from workflow_scripts.data.sources import find_files, parse_source
+    from workflow_scripts.data import sources
 
-    path, _ = find_files(parse_source(definition["source"]), definition.get("dev_split"))
+    path, _ = sources.find_files(
+        sources.parse_source(definition["source"]), definition.get("dev_split")
+    )
     columns = read_table_file(path, 1).columns
     usual = [name for name in LABEL_NAMES if name in columns]
     return {"label": usual[0]} if "label" not in columns and len(usual) == 1 else {}
@@ -158,7 +239,9 @@ def _name(folder: Path, otherwise: str, section: str) -> str:
     The keys that config.yaml sets for its own would stay.
     """
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", folder.name).strip("_.-") or otherwise
-    taken = read_yaml(_ROOT / "config.yaml").values[section]
+    taken = read_yaml(_ROOT / "config.yaml").values.get(section, {})
+    if section == "runs":
+        taken = read_yaml(_ROOT / "config.yaml").values["finetune"]["recipes"]
     return f"my_{name}" if name in taken else name
 
 
@@ -201,7 +284,10 @@ def _described(name: str, read: Splits) -> list[str]:
 
 
 def _model_described(name: str, definition: dict[str, str]) -> list[str]:
-    config = read_config_file(Path(definition["source"].removeprefix("dir:")) / "config.json")
+    folder = local_folder(parse_source(definition["source"]))
+    if folder is None:
+        return [f"Model {name}: {definition['source']}"]
+    config = read_config_file(folder / "config.json")
     facts = [config["model_type"], f"{layers_of(definition)} layers"]
     facts += [f"width {config[key]}" for key in ("hidden_size", "dim") if key in config]
     return [f"Model {name}: {', '.join(facts)}"]
@@ -253,7 +339,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add = options.add_argument
     add("--task", required=True, help="folder with train and dev files, or TRAIN,DEV")
-    add("--model", help="folder of a pre-trained model (default: the embedded one)")
+    add("--model", help="folder of a pre-trained model (default: the embedded one, or the run's)")
+    add("--run", help="folder of a finished run of Hugging Face's Trainer, in place of training")
     add("--name", help="name of the experiment, or path of its file (default: the task's)")
     add("--label", help="column of the label")
     add("--text", nargs="+", help="columns of the text, one or two")
@@ -271,7 +358,7 @@ def main(arguments: list[str] | None = None) -> None:
         name = path.stem if path else given.name
         if name and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
             raise UserError(f"NAME: got {name!r}, allowed: letters, digits, '-', '_' and '.'")
-        name, text = own_experiment(given.task, given.model, name, columns)
+        name, text = own_experiment(given.task, given.model, name, columns, given.run)
         path = path or Path("experiments", f"{name}.yaml")
         planned, problem = None, ""
         try:

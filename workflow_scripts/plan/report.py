@@ -51,8 +51,13 @@ class Plan:
 
 def summary(plan: Plan) -> str:
     """Jobs, time, disk and memory in one line."""
-    _, jobs, *_, after, disk, memory = _row("total", plan.jobs, plan.ends)
+    _, jobs, *_, after, disk, memory = totals(plan)
     return f"{jobs} jobs, {after}, {disk} of disk, {memory} of memory"
+
+
+def totals(plan: Plan) -> list[str]:
+    """The last row of the table: jobs, core hours, GPU hours, done after, disk, memory."""
+    return _row("total", plan.jobs, plan.ends)
 
 
 def text(plan: Plan) -> str:

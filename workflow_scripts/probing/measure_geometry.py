@@ -42,13 +42,13 @@ def measure_geometry(
     controls : Path
         To write: fields of ``geometry.Control``, with ``epoch``, ``layer`` and ``split``.
     seed : int
-        Of the shuffles, and of the dev examples whose nearest cluster is looked for.
+        Of the shuffles, and of the dev examples whose nearest cluster is determined.
     shuffles : int
         Of the labels of each pair; 0 for no controls.
     clusters_too : bool
         Whether to look for clusters.
     predicted : int
-        Dev examples whose nearest cluster is looked for, at most.
+        Dev examples whose nearest cluster is determined, at most.
 
     References
     ----------

@@ -29,8 +29,7 @@ class Probing(Section):
     )
     seeds: Count = Field(
         1,
-        description="runs of each task, with the first of its seeds, as far as it has them; "
-        "figures show one",
+        description="runs of each task that are probed, the first of its seeds; figures show one",
     )
     examples: Count | None = Field(
         2000,
@@ -47,7 +46,7 @@ class Probing(Section):
         True, description="whether clusters are looked for; long where labels overlap"
     )
     predicted: Count = Field(
-        200, description="dev examples whose nearest cluster is looked for, at most"
+        200, description="dev examples whose nearest cluster is determined, at most"
     )
     shuffles: Count = Field(
         2, description="shuffles of the labels of each pair, the control of each `linear`"
@@ -65,10 +64,10 @@ class Probing(Section):
     )
     seed: Seed = Field(0, description="seed of subsets, shuffles and probes")
     paper_models: dict[Name, Literal["tiny", "mini", "small", "medium", "base"]] = Field(
-        default_factory=dict, description="model: the one of the paper's table 7 to print beside"
+        default_factory=dict, description="model: that of the paper's table 7 to compare with"
     )
     paper_values: dict[Name, Literal["POS", "DEP", "PS-fxn", "PS-role", "TREC-50"]] = Field(
-        default_factory=dict, description="task: the one of the paper's table 7 to print beside"
+        default_factory=dict, description="task: that of the paper's table 7 to compare with"
     )
 
 

@@ -158,6 +158,15 @@ def versions() -> dict[str, str]:
     return found
 
 
+def folder_digests(paths: list[Path]) -> dict[str, dict[str, str]]:
+    """``source_digests`` of files of several folders, by the folder."""
+    folders = sorted({path.parent for path in paths})
+    return {
+        str(folder): source_digests([path for path in paths if path.parent == folder])
+        for folder in folders
+    }
+
+
 def source_digests(paths: list[str]) -> dict[str, str]:
     """Digests of source files from outside, which may be large and may keep old time stamps.
 

@@ -26,14 +26,12 @@ _DECODERS = [name for name, record in GENERAL.items() if record.decoder]
 
 
 def summary() -> str:
-    """The README's table: a row for each way in which an architecture is computed, or refused."""
+    """The README's table: a row for each way in which an architecture is computed."""
     rows = [
         ("fast: trained on a CPU and evaluated without padding", _named(FAMILIES)),
         ("general: its own forward pass in transformers", _named(_ENCODERS)),
         ("general, decoders: the head reads the last token", _named(_DECODERS)),
         ("general, without attention (`dynamics.attention: false`)", _listed(NO_ATTENTION)),
-        ("refused: encoder-decoders", _listed(ENCODER_DECODERS)),
-        ("refused: the logits depend on padding", _listed(DEPEND_ON_PADDING)),
     ]
     return "\n".join(["| path | architectures |", "|---|---|", *map(_row, rows)])
 

@@ -68,24 +68,32 @@ def _type_words(shape: dict[str, Any]) -> str:
     if "enum" in shape:
         return ", ".join(f"`{value}`" for value in shape["enum"])
     if shape.get("type") == "array":
-        return f"list of {_type_words(shape.get('items', {}))}"
+        items = _type_words(shape.get("items", {}))
+        return (
+            f"list of {items}s"
+            if items in ("name", "number", "integer", "text")
+            else f"list of {items}"
+        )
     if shape.get("type") == "object":
         of = shape.get("additionalProperties") or next(iter(shape["patternProperties"].values()))
         return f"mapping from names to {_type_words(of)}"
     if "pattern" in shape and shape["pattern"].startswith("^[A-Za-z"):
         return "name"
     words = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}
+    kind = words.get(shape.get("type", ""), shape.get("type", ""))
+    if kind == "integer" and {"minimum", "exclusiveMaximum"} <= set(shape):
+        return f"integer from {shape['minimum']} to {shape['exclusiveMaximum'] - 1}"
     limits = [
         f"{sign} {shape[key]:g}"
         for key, sign in (
-            ("minimum", ">="),
+            ("minimum", "≥"),
             ("exclusiveMinimum", ">"),
-            ("maximum", "<="),
+            ("maximum", "≤"),
             ("exclusiveMaximum", "<"),
         )
         if key in shape
     ]
-    return " ".join([words.get(shape.get("type", ""), shape.get("type", "")), *limits])
+    return " ".join([kind, *limits])
 
 
 _HEADER = """\

@@ -36,8 +36,6 @@ def evaluate_claims(
     planes: list[Path],
     examples: list[Path],
     cards: list[Path],
-    dev: Path,
-    continued: list[Path],
     ledger: Path,
     csv: Path,
     markdown: Path,
@@ -45,7 +43,9 @@ def evaluate_claims(
     starts: list[str],
     scored: list[dict],
     differences: dict[str, str],
-    overfitting_task: str,
+    dev: Path | None = None,
+    continued: list[Path] | None = None,
+    overfitting_task: str | None = None,
     rollbacks: list[Path] | None = None,
     rolled_back: list[str] | None = None,
 ) -> None:
@@ -61,10 +61,6 @@ def evaluate_claims(
         ``geometry.json`` and ``examples.parquet`` of the planes: for each task of each start.
     examples, cards : list of Path
         The surfaces' examples and the card of each task.
-    dev : Path
-        Dev examples of ``overfitting_task``.
-    continued : list of Path
-        Scores of the runs that continue those of ``overfitting_task``, in the order of its seeds.
     ledger, csv, markdown : Path
         Parquet, CSV and Markdown files to write.
     tasks : list of dict
@@ -75,8 +71,12 @@ def evaluate_claims(
         Which runs those of ``scores`` are; see ``ledger.read_outcomes``.
     differences : dict of str to str
         By task, what else differs between the recipes of its two starts.
-    overfitting_task : str
-        Name of the task whose runs are continued.
+    dev : Path, optional
+        Dev examples of ``overfitting_task``.
+    continued : list of Path, optional
+        Scores of the runs that continue those of ``overfitting_task``, in the order of its seeds.
+    overfitting_task : str, optional
+        Name of the task whose runs are continued; without it the claim about that is left out.
     rollbacks : list of Path, optional
         Tables of ``roll_back_groups``; without them their claim is left out.
     rolled_back : list of str, optional
@@ -113,16 +113,17 @@ def evaluate_claims(
                 read_json(card)["train"] < SMALL_TASK,
                 differences[task],
             )
-        first = runs[overfitting_task, "pretrained"]
-        chance = facts[overfitting_task, "pretrained"]["chance_loss"]
-        before = [
-            path
-            for path, which in zip(scores, scored, strict=True)
-            if (which["task"], which["start"]) == (overfitting_task, "pretrained")
-        ]
-        labels = read_table(dev, columns=["label"])["label"].to_numpy()
-        unmet = no_optimum({"pre-trained": first}, chance)
-        yield read_continuation(titles[overfitting_task], before, continued, labels, unmet)
+        if overfitting_task is not None:
+            first = runs[overfitting_task, "pretrained"]
+            chance = facts[overfitting_task, "pretrained"]["chance_loss"]
+            before = [
+                path
+                for path, which in zip(scores, scored, strict=True)
+                if (which["task"], which["start"]) == (overfitting_task, "pretrained")
+            ]
+            labels = read_table(dev, columns=["label"])["label"].to_numpy()
+            unmet = no_optimum({"pre-trained": first}, chance)
+            yield read_continuation(titles[overfitting_task], before, continued, labels, unmet)
         for task in dict.fromkeys(rolled_back or []):
             pairs = zip(rollbacks or [], rolled_back or [], strict=True)
             tables = [read_table(path) for path, of in pairs if of == task]

@@ -54,6 +54,10 @@ def claim_inputs(settings: Any, model: str = "{model}") -> Files:
     """What the claims of Hao et al. (2019) are evaluated on."""
     every, measured = planes(settings, model), measured_runs(settings, model)
     overfitting = settings.figures.overfitting_task
+    training_on = {
+        "dev": task_file(overfitting, "dev.parquet"),
+        "continued": score_files(continued_runs(settings, model)),
+    }
     rollbacks = [rollback_file(run, "groups") for run in group_runs(settings, model)]
     along = {"trajectories": "trajectory", "paths": "path", "rays": "ray", "radii": "radii"}
     return {
@@ -64,8 +68,7 @@ def claim_inputs(settings: Any, model: str = "{model}") -> Files:
         "planes": surface_files(every, "examples.parquet"),
         "examples": [examples_file(task) for task in settings.experiment.tasks],
         "cards": [task_file(task, "card.json") for task in settings.experiment.tasks],
-        "dev": task_file(overfitting, "dev.parquet"),
-        "continued": score_files(continued_runs(settings, model)),
+        **(training_on if overfitting else {}),
         **({"rollbacks": rollbacks} if rollbacks else {}),
     }
 
@@ -74,12 +77,13 @@ def claim_spec(settings: Any) -> dict[str, Any]:
     """Settings of ``evaluate_claims``."""
     tasks = settings.experiment.tasks
     rolled_back = [run.task for run in group_runs(settings)]
+    overfitting = settings.figures.overfitting_task
     return {
         "tasks": task_titles(settings),
         "starts": starts_of(settings),
         "scored": scored((run.task, run) for run in measured_runs(settings, "{model}")),
         "differences": {task: recipe_difference(settings, task) for task in tasks},
-        "overfitting_task": settings.figures.overfitting_task,
+        **({"overfitting_task": overfitting} if overfitting else {}),
         **({"rolled_back": rolled_back} if rolled_back else {}),
     }
 

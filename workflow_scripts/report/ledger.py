@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, isinf
+from math import isfinite, isinf, isnan
 from pathlib import Path
 from typing import Any
 
@@ -291,8 +291,15 @@ def _capital(words: str) -> str:
 def number_in_words(row: Any) -> str:
     """A value of a ledger with its interval, as one phrase."""
     interval = _interval(row["low"], row["high"])
-    said = f"{row['limit']} {row['value']:.3g}".strip()
+    said = _value(row)
     return f"{said} [{interval}]" if interval else said
+
+
+def _value(row: Any) -> str:
+    """A value, with a sign in front if it is a bound."""
+    if isnan(row["value"]):
+        return "not defined"
+    return f"{row['limit']} {row['value']:.3g}".strip()
 
 
 def _interval(low: float, high: float) -> str:
@@ -344,7 +351,7 @@ def as_markdown(
         for r in rows.to_dict("records"):
             task = f"{r['task']} (synthetic)" if r["synthetic"] else r["task"]
             claimed = f"{r['claimed']} {r['bound']:.3g}" if r["claimed"] else ""
-            value = f"{r['limit']} {r['value']:.3g}".strip()
+            value = _value(r)
             whole = str(Verdict(r["conclusion"], r["why"]))
             own = str(Verdict(r["verdict"], r["reason"]))
             lines.append(

@@ -19,7 +19,7 @@ from workflow_scripts.model.families import ACTIVATIONS
 from workflow_scripts.model.running import hidden_states
 from workflow_scripts.model.text import Encoded, Tokenizer, encode, token_batches
 
-MASKED, AS_MASK, AS_RANDOM = 0.15, 0.8, 0.1  # Devlin et al. (2019), section 3.1
+MASKED, AS_MASK, AS_RANDOM = 0.15, 0.8, 0.1  # Devlin et al. (2018), section 3.1
 # Names in checkpoints of BERT, RoBERTa and ALBERT, those of TensorFlow too.
 _OWN = {
     "dense.weight": r"(cls\.predictions\.transform|lm_head|predictions)\.dense\.weight",
@@ -103,7 +103,7 @@ def mask(
 
     References
     ----------
-    Devlin et al. (2019), section 3.1.
+    Devlin et al. (2018), section 3.1.
     """
     encoded = encode(tokenizer, pd.DataFrame({"sentence": list(sentences), "label": 0}), max_length)
     special = [

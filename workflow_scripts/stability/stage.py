@@ -99,7 +99,7 @@ class Stability(Section):
     )
     paper_values: dict[Name, Literal["RTE", "MRPC", "CoLA"]] = Field(
         default_factory=dict,
-        description="task: the column of the paper's table 1 to print beside; only where the "
+        description="task: the column of the paper's table 1 to compare with; only where the "
         "recipes are the paper's, by their names",
     )
 
