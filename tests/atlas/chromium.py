@@ -75,7 +75,7 @@ def ready() -> dict[str, str]:
     return {"CHROMIUM": str(_chromium()), "MODULES": str(FOLDER / "node_modules")}
 
 
-def visited(script: str, given: dict[str, Any], timeout: float = 240) -> dict[str, Any]:
+def visited(script: str, given: dict[str, Any], timeout: float = 600) -> dict[str, Any]:
     """What a script of ``browser`` says, as JSON, of the page that ``given`` names.
 
     Raises

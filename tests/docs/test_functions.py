@@ -9,7 +9,8 @@ import pytest
 from tests.docs.pages import ROOT, examples, tracked_files
 from tests.figures.conftest import STARTS, Tables, task
 from tests.finetune.trained import train, write_base, write_data
-from workflow_scripts.common.tables import set_record, write_json
+from workflow_scripts.common.tables import set_record, write_json, write_text
+from workflow_scripts.report.embedded import compressed
 
 # The examples of extend.md are files: test_extend.py carries them out.
 PAGES = [page for page in tracked_files("*.md") if examples(page) and page.name != "extend.md"]
@@ -62,6 +63,11 @@ def finished_run(own, tmp_path, monkeypatch):
             tmp_path / "made" / f"nli_{start}", tmp_path / f"results/landscape/minilm/nli_{start}"
         )
     write_json({"labels": ["a", "b", "c"]}, tmp_path / "results/data/nli/card.json")
+    block = compressed('{"ledgers": {"claims": {"claim": ["wider_optimum"], "value": [1.5]}}}')
+    write_text(
+        f'<script id="data" type="application/octet-stream">{block}</script>',
+        tmp_path / "results/report/minilm/atlas.html",
+    )
     yield tmp_path
     plt.close("all")
 

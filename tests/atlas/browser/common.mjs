@@ -18,18 +18,19 @@ export function launch(webgl = true) {
 export async function opened(browser, path, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(120000);
   const errors = [], requests = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("request", (request) => requests.push(request.url().slice(0, 200)));
   await page.goto(`file://${path}`);
-  await page.waitForSelector("html[data-ready]", { state: "attached", timeout: 30000 });
+  await page.waitForSelector("html[data-ready]", { state: "attached", timeout: 120000 });
   return { page, context, errors, requests };
 }
 
 /** Bring the 3-D view into sight and wait for it. */
 export async function solid(page) {
   await page.locator("#explorer .solid .stage").scrollIntoViewIfNeeded();
-  await page.waitForSelector("#explorer[data-solid]", { timeout: 60000 });
+  await page.waitForSelector("#explorer[data-solid]", { timeout: 120000 });
   return page.getAttribute("#explorer", "data-solid");
 }

@@ -98,7 +98,8 @@ const browser = await launch();
   seen.solidHovered = [];
   for (const [across, down] of [[0.5, 0.5], [0.55, 0.55], [0.45, 0.6], [0.5, 0.65], [0.6, 0.5]]) {
     await page.mouse.move(box.x + across * box.width, box.y + down * box.height);
-    await page.waitForTimeout(350);
+    // Plotly looks for the point in its next frame, which a busy machine draws late.
+    await page.waitForSelector("#explorer .solid .hovertext", { state: "attached", timeout: 2500 }).catch(() => null);
     seen.solidHovered.push(await page.evaluate(() => [...document.querySelectorAll("#explorer .solid .hovertext")].map((one) => one.textContent).join(" ")));
   }
   const eye = () => page.evaluate(() => ({ ...document.querySelector("#explorer .solid .stage")._fullLayout.scene.camera.eye }));
