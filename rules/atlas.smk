@@ -31,7 +31,10 @@ rule write_atlas:
             atlas.atlas_file(),
             atlas.atlas_spec(SETTINGS, STAGES),
         ),
-        context=context,
+        context=lambda wildcards, threads: {
+            **context(wildcards, threads),
+            **atlas.atlas_context(SETTINGS),
+        },
     message:
         "Writing the atlas of {wildcards.model}"
     script:

@@ -255,7 +255,6 @@ class Invented:
             ],
             "images": [self.image(f"figures/{name}.png") for name in names],
             "numbers": [self.csv(f"figures/{name}.csv", numbers_of(name)) for name in names],
-            "experiment": "invented",
             "tasks": titles,
             "pairs": [
                 {**one, "name": f"change_{one['name']}", "comparison": "change"} for one in titles
@@ -276,9 +275,12 @@ class Invented:
                 for name in names
             ],
             "left_out": [],
-            "settings": {"experiment": {"name": "invented"}, "title": MARKUP},
             "deviations": [["BERT", "MiniLM", "speed"]],
-            "docs": "",
+            "context": {
+                "experiment": "invented",
+                "settings": {"experiment": {"name": "invented"}, "title": MARKUP},
+                "docs": "",
+            },
         }
         return self
 

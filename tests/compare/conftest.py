@@ -1,5 +1,6 @@
 """Invented experiments: ledgers, the tables behind them, and their records."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from workflow_scripts.common.tables import set_record, write_table
 from workflow_scripts.common.titles import PairTitle, TaskTitle
 from workflow_scripts.rebuilds.records import write_output_record
+from workflow_scripts.report.embedded import compressed
 from workflow_scripts.report.files import ledger_files
 from workflow_scripts.report.ledger import COLUMNS
 
@@ -154,4 +156,5 @@ def _results(made: Made, settings: dict | None, sweeps: bool) -> None:
         made.ledger("stability_claims", rows, {"runs": [runs]}, spec)
     if settings:
         page = f"results/report/{made.model}/atlas.html"
-        write_output_record(page, {"spec": {"settings": settings}})
+        data = compressed(json.dumps({"settings": settings}))
+        Path(page).write_text(f'<script id="data" type="text/plain">{data}</script>')

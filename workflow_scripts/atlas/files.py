@@ -74,7 +74,6 @@ def atlas_spec(settings: Any, stages: Iterable[Stage]) -> dict[str, Any]:
     tasks = settings.experiment.tasks
     others = [task for task in (settings.probing.tasks or []) if task not in tasks]
     return {
-        "experiment": settings.experiment.name,
         "tasks": task_titles(settings, [*tasks, *others]),
         "pairs": pair_titles(settings, every_pair(settings, model)),
         "scored": scored((run.task, run) for run in measured_runs(settings, model)),
@@ -100,10 +99,17 @@ def atlas_spec(settings: Any, stages: Iterable[Stage]) -> dict[str, Any]:
             for stage, figure in drawn(stages, settings)
         ],
         "left_out": [line for stage in stages for line in stage.left_out(settings)],
-        "settings": settings.model_dump(mode="json", exclude={"compute", "rebuild"}),
         "deviations": deviations(),
-        "docs": docs(),
     }
+
+
+def atlas_context(settings: Any) -> dict[str, Any]:
+    """What the page says of its run; none of it makes the page stale.
+
+    Where a setting changes a number, a file of ``atlas_inputs`` changes too.
+    """
+    shown = settings.model_dump(mode="json", exclude={"compute", "rebuild"})
+    return {"experiment": settings.experiment.name, "settings": shown, "docs": docs()}
 
 
 def docs() -> str:

@@ -96,7 +96,6 @@ def write_atlas(
     images: list[Path],
     numbers: list[Path],
     atlas: Path,
-    experiment: str,
     tasks: list[dict],
     pairs: list[dict],
     scored: list[dict],
@@ -106,9 +105,8 @@ def write_atlas(
     sections: list[dict],
     figures: list[dict],
     left_out: list[str],
-    settings: dict[str, Any],
     deviations: list[list[str]],
-    docs: str,
+    context: dict[str, Any],
 ) -> None:
     """Write the page; it names files that are missing or damaged, and shows the rest.
 
@@ -130,8 +128,6 @@ def write_atlas(
         PNG and CSV files of the ``figures``.
     atlas : Path
         HTML file to write.
-    experiment : str
-        Its name.
     tasks, pairs : list of dict
         Fields of a ``TaskTitle`` or ``PairTitle`` each.
     scored : list of dict
@@ -148,12 +144,11 @@ def write_atlas(
         ``name``, ``title``, ``section``, ``claims`` and ``caption`` of each.
     left_out : list of str
         What the experiment leaves out, a line each.
-    settings : dict
-        Of the experiment, without those that never change a number.
     deviations : list of list of str
         What the papers did, what is done here, and why.
-    docs : str
-        Path from the page to the documentation; empty if there is none beside it.
+    context : dict
+        ``experiment``, its name; ``settings`` of it, without those that never change a number;
+        ``docs``, path from the page to the documentation, empty if there is none beside it.
     """
     reader = Reader()
     model_card = reader.read(card, read_json) or {"name": card.parts[-2]}
@@ -172,7 +167,8 @@ def write_atlas(
     flat, surface_data = explorer(drawn, titles)
     data = {
         "model": model_card["name"],
-        "experiment": experiment,
+        "experiment": context["experiment"],
+        "settings": context["settings"],
         "ledgers": {name: as_columns(table) for name, table in tables.items()},
         "tables": {one["name"]: one.pop("table") for one in shown},
         "views": {one["name"]: one.pop("views") for one in shown},
@@ -182,7 +178,7 @@ def write_atlas(
     }
     content = {
         "model": model_card,
-        "experiment": experiment,
+        "experiment": context["experiment"],
         "tasks": tasks,
         "task_cards": [one for one in task_cards if one],
         "runs": outcomes(reader, scores, scored, titles),
@@ -200,9 +196,11 @@ def write_atlas(
         "machine": facts.machine(),
         "versions": versions(),
         "codes": facts.codes([*ledgers, *surfaces, *scores, *numbers, card, *cards]),
-        "settings": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100),
+        "settings": yaml.safe_dump(
+            context["settings"], sort_keys=False, allow_unicode=True, width=100
+        ),
         "deviations": deviations,
-        "docs": docs,
+        "docs": context["docs"],
     }
     write_text(page.written(data, content), atlas)
 

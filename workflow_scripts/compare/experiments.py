@@ -1,6 +1,6 @@
 """Finished experiments: their ledgers, the curves behind them, and what they were made with.
 
-The records of the ledgers name the files that they were made from; that of the atlas holds the
+The records of the ledgers name the files that they were made from; the atlas holds the
 experiment's settings.
 """
 
@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.atlas.files import atlas_file
 from workflow_scripts.common.errors import UserError, listed, nearest, one_line
 from workflow_scripts.common.tables import read_json, read_record, read_table
 from workflow_scripts.rebuilds.records import record_path
+from workflow_scripts.report.embedded import embedded
 from workflow_scripts.report.files import ledger_files
 from workflow_scripts.report.ledger import COLUMNS, read_outcomes
 
@@ -375,13 +377,13 @@ def read_runs(source: Source) -> pd.DataFrame:
 
 
 def settings_of(source: Source) -> dict[str, str]:
-    """Settings by key, as texts; empty if the experiment has no atlas, whose record holds them."""
-    spec = source.record(f"results/report/{source.model}/atlas.html").get("spec", {})
-    return {
-        key: value
-        for name, of in spec.get("settings", {}).items()
-        for key, value in _flat(name, of)
-    }
+    """Settings by key, as texts; empty without an atlas that holds them."""
+    page = source.folder / atlas_file(source.model)
+    try:
+        settings = embedded(page.read_text(encoding="utf-8"))["settings"]
+    except (OSError, KeyError, UserError):
+        return {}
+    return {key: value for name, of in settings.items() for key, value in _flat(name, of)}
 
 
 def _flat(key: str, value: Any) -> Iterator[tuple[str, str]]:

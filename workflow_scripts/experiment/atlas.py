@@ -8,7 +8,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from workflow_scripts.atlas.files import atlas_file, atlas_inputs, atlas_spec
+from workflow_scripts.atlas.files import atlas_context, atlas_file, atlas_inputs, atlas_spec
 from workflow_scripts.atlas.write_atlas import write_atlas
 from workflow_scripts.common.errors import UserError, listed, nearest
 from workflow_scripts.common.files import Files
@@ -51,7 +51,8 @@ def write(settings: Config, folder: Path, model: str, output: Path | None = None
     page = output.resolve() if output else folder.resolve() / atlas_file(model)
     with contextlib.chdir(folder):
         files = as_paths(atlas_inputs(settings, STAGES, model))
-        write_atlas(**files, atlas=page, **atlas_spec(settings, STAGES))
+        spec, context = atlas_spec(settings, STAGES), atlas_context(settings)
+        write_atlas(**files, atlas=page, **spec, context=context)
     return page
 
 
