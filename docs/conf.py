@@ -41,11 +41,13 @@ pygments_style = "friendly"
 # A pattern stands for the pages that are not listed above it.
 CONTENTS = {
     "Start": ["docs/tutorial", "docs/explanation/what_to_expect"],
-    "How to": [
-        "docs/howto/plan",
-        "docs/howto/seeds",
-        "docs/howto/words",
-        "docs/howto/hub",
+    "How to": [        "docs/howto/plan",
+        "docs/howto/own_run",
+        "docs/howto/seeds",        "docs/howto/words",
+        "docs/howto/atlas",
+        "docs/howto/verify",
+        "docs/howto/compare",
+"docs/howto/hub",
         "docs/howto/gpu",
         "docs/howto/slurm",
         "docs/howto/containers",

@@ -113,7 +113,7 @@ def test_every_curve_is_drawn_in_the_colours_of_the_experiments(experiment):
         assert "var(--c1)" in drawing
         assert "currentColor" in drawing
     accuracy = next(label for label in labels if label.startswith("Accuracy on the dev set, NLI"))
-    assert "b: pretrained 81 at 2, scratch 81 at 2" in accuracy
+    assert "b: fine-tuned 80.5 at 2, from scratch 80.5 at 2" in accuracy
 
 
 def test_the_downloads_hold_all_numbers(experiment):
@@ -160,7 +160,7 @@ def test_numbers_that_are_missing_or_infinite_are_shown(experiment):
     write_table(table, path)
     (claim,) = claim_rows(read_experiments(folders), "claims")
     values = [one.cells[0].numbers[0].value for one in claim.rows]
-    assert values == ["no value", "2 [1.5 to …]"]
+    assert values == ["not defined", "2 [1.5 to …]"]
 
 
 def test_the_command_of_the_howto_writes_the_page(experiment, capsys):

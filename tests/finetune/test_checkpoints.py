@@ -10,13 +10,16 @@ from safetensors.torch import load_file, save_file
 from tests.data.conftest import singles, write_rows
 from tests.experiment.settings import DEFAULT
 from tests.finetune.trained import edit, write_base, write_checkpoint
+from workflow_scripts.atlas.files import atlas_inputs
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.experiment.checks import check_inputs
 from workflow_scripts.experiment.config import validated
-from workflow_scripts.experiment.products import left_out, runs
+from workflow_scripts.experiment.products import all_targets, left_out, runs
 from workflow_scripts.finetune.checkpoints import find_run
 from workflow_scripts.finetune.files import checkpoint_files, import_spec
 from workflow_scripts.finetune.runs import recipe_difference, run_of, runs_of, seeds_of
+from workflow_scripts.report.files import claim_inputs, claim_spec
+from workflow_scripts.stages import STAGES
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,17 @@ def test_what_needs_training_is_left_out_and_said(copy):
         shutil.rmtree(copy / f"run/checkpoint-{step}")
     lines = left_out(experiment(copy))
     assert "points between start and end of run mine, for it has one checkpoint" in lines
+
+
+def test_every_stage_knows_its_files_where_nothing_is_trained(made):
+    settings = experiment(made)
+    paths = set(map(str, all_targets(settings)))
+    assert "results/report/base/atlas.html" in paths
+    assert "results/figures/base/figure3.png" in paths
+    assert "results/figures/base/figure4.png" not in paths
+    assert len(atlas_inputs(settings, STAGES)["trajectories"]) == 1
+    assert set(claim_inputs(settings)).isdisjoint({"dev", "continued"})
+    assert "overfitting_task" not in claim_spec(settings)
 
 
 def test_final_weights_count_where_the_run_went_on_after_its_last_checkpoint(copy):

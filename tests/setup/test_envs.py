@@ -17,7 +17,7 @@ PINS = setup_venv.pins(ROOT / "constraints.txt")
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 # Where conda-forge or an import says it differently from the package index.
 CONDA = {"pytorch": "torch"}
-IMPORTS = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+IMPORTS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
 
 
 def dependencies(env):

@@ -43,8 +43,10 @@ def _surfaces(settings: Any, model: str) -> list[Surface]:
 def _traced(settings: Any, model: str) -> list[tuple[Surface, str]]:
     """Planes and the runs of which figures 3 and 4 show trajectories on them."""
     figures = settings.figures
-    continued = plane(settings, model, figures.overfitting_task, "pretrained")
     traced = [(one, "target") for one in planes(settings, model, figures.trajectory_tasks)]
+    if figures.overfitting_task is None:
+        return traced
+    continued = plane(settings, model, figures.overfitting_task, "pretrained")
     more = [(continued, run) for run in ("target", figures.overfitting_recipe)]
     return list(dict.fromkeys([*traced, *more]))
 

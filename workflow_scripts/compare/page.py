@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from math import isnan
 from pathlib import Path
 
 import pandas as pd
@@ -161,11 +160,7 @@ def _cell(rows: pd.DataFrame) -> Cell:
     """The numbers that decide; where none does, all."""
     deciding = rows[rows["claimed"] != ""]
     numbers = (
-        Number(
-            row["measure"],
-            "no value" if isnan(row["value"]) else number_in_words(row),
-            int(row["runs"]),
-        )
+        Number(row["measure"], number_in_words(row), int(row["runs"]))
         for row in (rows if deciding.empty else deciding).to_dict("records")
     )
     return Cell(rows["conclusion"].iloc[0], rows["why"].iloc[0], tuple(numbers))
@@ -228,11 +223,12 @@ def chart(curve: Curve, experiments: Sequence[Experiment]) -> Chart:
 
 
 def _in_words(label: str, rows: pd.DataFrame) -> str:
-    """The last value of each line, for those who do not see it."""
-    ends = [
-        f"{series} {of['y'].iloc[-1]:.3g} at {of['x'].iloc[-1]}"
-        for series, of in rows.groupby("series", sort=False)
-    ]
+    """The mean at the end of each line, for those who do not see it."""
+    ends = []
+    for series, of in rows.groupby("series", sort=False):
+        last = of["x"].iloc[-1]
+        mean = of[of["x"] == last]["y"].mean()
+        ends.append(f"{START_TITLE.get(series, series).lower()} {mean:.3g} at {last}")
     return f"{label}: {', '.join(ends)}"
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.stage import Figure
 from workflow_scripts.common.tables import read_json, read_record, read_table
+from workflow_scripts.report import claims, dynamics_claims, probing_claims, stability_claims
 from workflow_scripts.report.ledger import claim_summary
 from workflow_scripts.stages import STAGES
 
@@ -125,7 +126,15 @@ def _figure(results: Path, model: str, figure: Figure, ledgers: dict[str, pd.Dat
 
 
 def _text(rows: pd.DataFrame) -> str:
-    return rows["text"].iloc[0]
+    """A claim in the words that the code has now; in those of the ledger if it has none."""
+    return sentences().get(rows["claim"].iloc[0], rows["text"].iloc[0])
+
+
+def sentences() -> dict[str, str]:
+    """All claims in words, with their sections, by name."""
+    listed = (*claims.CLAIMS, *dynamics_claims.CLAIMS, *probing_claims.CLAIMS)
+    said = {claim.name: f"{claim.sentence} ({claim.source})" for claim in listed}
+    return {**said, **stability_claims.CLAIMS}
 
 
 def _claims(ledgers: dict[str, pd.DataFrame]) -> str:
