@@ -96,10 +96,13 @@ const browser = await launch();
   seen.solidPicture = (await stage.screenshot()).toString("base64");
   const box = await stage.boundingBox();
   seen.solidHovered = [];
-  for (const [across, down] of [[0.5, 0.5], [0.55, 0.55], [0.45, 0.6], [0.5, 0.65], [0.6, 0.5]]) {
-    await page.mouse.move(box.x + across * box.width, box.y + down * box.height);
+  for (const [across, down] of [[0.4, 0.5], [0.6, 0.5], [0.45, 0.4], [0.35, 0.45], [0.65, 0.45], [0.5, 0.4], [0.55, 0.6], [0.6, 0.55]]) {
+    if (seen.solidHovered.filter((text) => text.startsWith("α")).length === 2) break;
+    const [x, y] = [box.x + across * box.width, box.y + down * box.height];
+    await page.mouse.move(x, y);
+    await page.mouse.move(x + 1, y);
     // Plotly looks for the point in its next frame, which a busy machine draws late.
-    await page.waitForSelector("#explorer .solid .hovertext", { state: "attached", timeout: 2500 }).catch(() => null);
+    await page.waitForSelector("#explorer .solid .hovertext", { state: "attached", timeout: 4000 }).catch(() => null);
     seen.solidHovered.push(await page.evaluate(() => [...document.querySelectorAll("#explorer .solid .hovertext")].map((one) => one.textContent).join(" ")));
   }
   const eye = () => page.evaluate(() => ({ ...document.querySelector("#explorer .solid .stage")._fullLayout.scene.camera.eye }));
