@@ -380,7 +380,7 @@ def test_table1_shows_the_papers_values_next_to_its_own(tables):
     assert np.isnan(numbers.loc[("entailment", "high"), "paper_accuracy"])
     text = paths["md"].read_text(encoding="utf-8")
     assert "32.85 (−53.69)" in text
-    assert "| 56.80 −35.20 [−37.3, −33.3] |" in text
+    assert "| 56.8 −35.2 [−37.3, −33.3] |" in text
     assert "* Misprint." in text
 
 
