@@ -19,6 +19,10 @@ def test_where_the_figures_are_is_said_once_all_are_made(tmp_path, monkeypatch):
     assert line == "every figure and table is in runs/mine/results/figures"
     (line,) = start.where_results_are(targets, str(tmp_path / "elsewhere"))
     assert line == f"every figure and table is in {run}/results/figures"
+    (run / "results/report/minilm/atlas.html").touch()
+    targets.append("results/report/minilm/atlas.html")
+    _, line = start.where_results_are(targets, str(tmp_path))
+    assert line == "all of it in one page: runs/mine/results/report/minilm/atlas.html"
 
 
 @pytest.mark.parametrize(

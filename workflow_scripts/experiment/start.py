@@ -145,7 +145,7 @@ def disable_job_rate_limiter(workflow: Any) -> None:
 
 
 def where_results_are(targets: Iterable[str], started_in: str) -> Iterator[str]:
-    """A line that says where the figures are, once all of them are made.
+    """Lines that say where the figures and the atlas are, once all files are made.
 
     Parameters
     ----------
@@ -154,10 +154,18 @@ def where_results_are(targets: Iterable[str], started_in: str) -> Iterator[str]:
     started_in : str
         Folder in which Snakemake was started.
     """
-    if all(map(os.path.exists, targets)):
-        folder = os.path.abspath("results/figures")
-        near = os.path.relpath(folder, started_in)
-        yield f"every figure and table is in {folder if near.startswith('..') else near}"
+    targets = list(targets)
+    if not all(map(os.path.exists, targets)):
+        return
+
+    def near(path: str) -> str:
+        relative = os.path.relpath(path, started_in)
+        return os.path.abspath(path) if relative.startswith("..") else relative
+
+    yield f"every figure and table is in {near('results/figures')}"
+    for page in targets:
+        if page.endswith("/atlas.html"):
+            yield f"all of it in one page: {near(page)}"
 
 
 def delete_unneeded_checkpoints(settings: Any) -> None:
