@@ -160,6 +160,19 @@ def test_the_data_are_the_results(invented, page):
                     np.testing.assert_allclose(got, written[column], rtol=5.1e-5)
 
 
+def test_points_of_imported_runs_are_called_checkpoints(invented, page):
+    def axes(page: Path) -> set[str]:
+        data = embedded(page.read_text(encoding="utf-8"))
+        assert {one["point"] for one in data["surfaces"]} <= {"epoch", "checkpoint"}
+        return {view["x_title"] for views in data["views"].values() for view in views}
+
+    assert "epoch" in axes(page)
+    tasks = [{**task, "imported": [0, 40, 80]} for task in invented.arguments["tasks"]]
+    imported = axes(invented.write("imported.html", tasks=tasks))
+    assert "checkpoint" in imported
+    assert "epoch" not in imported
+
+
 def test_the_same_results_give_the_same_bytes(invented, page):
     assert invented.write("again.html").read_bytes() == page.read_bytes()
 

@@ -14,7 +14,9 @@ from workflow_scripts.atlas import facts, page, twins
 from workflow_scripts.atlas.views import EXPLORED, shown_rows, views_of
 from workflow_scripts.common.errors import UserError, one_line
 from workflow_scripts.common.tables import read_json, read_table, write_text
+from workflow_scripts.common.titles import TaskTitle
 from workflow_scripts.figures.inputs import Surface
+from workflow_scripts.figures.outcomes import point_word
 from workflow_scripts.figures.style import START_TITLE
 from workflow_scripts.rebuilds.records import is_damaged, versions
 from workflow_scripts.rebuilds.step import run
@@ -165,13 +167,20 @@ def write_atlas(
     ]
     titles = {one["name"]: one for one in [*tasks, *pairs]}
     flat, surface_data = explorer(drawn, titles)
+    word = point_word([TaskTitle(**task) for task in tasks])
     data = {
         "model": model_card["name"],
         "experiment": context["experiment"],
         "settings": context["settings"],
         "ledgers": {name: as_columns(table) for name, table in tables.items()},
         "tables": {one["name"]: one.pop("table") for one in shown},
-        "views": {one["name"]: one.pop("views") for one in shown},
+        "views": {
+            one["name"]: [
+                {**view, "x_title": view["x_title"].replace("epoch", word)}
+                for view in one.pop("views")
+            ]
+            for one in shown
+        },
         "labels": {"": {name: one["title"] for name, one in titles.items()}, **WORDS},
         "places": {**{name: one["place"] for name, one in titles.items()}, **PLACES},
         **surface_data,
@@ -337,7 +346,13 @@ def explorer(
         for quantity in twins.QUANTITIES
     ]
     data = {
-        "surfaces": [twins.surface_record(*one) for one in drawn],
+        "surfaces": [
+            {
+                **twins.surface_record(*one),
+                "point": point_word([TaskTitle(**titles[one[1]["task"]])]),
+            }
+            for one in drawn
+        ],
         "scales": {
             one.column: twins.scale_record(one, scale[one.column]) for one in twins.QUANTITIES
         },

@@ -4,6 +4,7 @@ import { nearestPoint, placed, pointText, steppedPoint, surfaceTable } from "../
 import { moved, traces } from "../../../workflow_scripts/atlas/js/solid.mjs";
 
 const SURFACE = {
+  point: "checkpoint",
   alpha: [-1, 0, 1], beta: [-2, 2],
   train_loss: [1, 2, 3, 4, null, 6], train_error: [0, 0.5, 1, 0, 0.5, 1], dev_error: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
   anchors: [{ name: "end θ₁", end: true, alpha: 1, beta: 0, train_loss: 0.25, train_error: 0, dev_error: 0.1 }],
@@ -42,7 +43,7 @@ test("heights in 3-D are places on the colour scale, a hole where a value is mis
   assert.deepEqual(surface.z, [[0.25, 0.5, 0.75], [1, null, 1]]);
   assert.equal(surface.text[0][2], pointText(SURFACE, 0, 2));
   assert.deepEqual(path.x, [0, 1]);
-  assert.match(path.text[1], /^epoch 1: α 1, β 0, on the plane 0.25$/);
+  assert.match(path.text[1], /^checkpoint 1: α 1, β 0, on the plane 0.25$/);
   assert.match(end.text[0], /end θ₁: 0.25/);
   assert.equal(traces(SURFACE, "train_error", SCALE).length, 2);
 });

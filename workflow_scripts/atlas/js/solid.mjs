@@ -49,7 +49,7 @@ export function traces(surface, quantity, scale) {
     found.push({
       type: "scatter3d", mode: "lines+markers", x: path.alpha, y: path.beta,
       z: values.map((value) => (value === null ? null : height(value) + lift)), hoverinfo: "text",
-      text: path.epoch.map((epoch, i) => `epoch ${epoch}: α ${shown(path.alpha[i])}, β ${shown(path.beta[i])}, on the plane ${shown(values[i])}`),
+      text: path.epoch.map((epoch, i) => `${surface.point} ${epoch}: α ${shown(path.alpha[i])}, β ${shown(path.beta[i])}, on the plane ${shown(values[i])}`),
       line: { color: "#ffffff", width: 5 }, marker: { color: "#111111", size: 2.5 },
     });
   }
