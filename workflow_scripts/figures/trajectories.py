@@ -471,8 +471,8 @@ def _zoom(
     bottom: bool,
     left: bool,
 ) -> None:
-    """Show a region of a map with the points that were evaluated in it."""
-    points = surface.points
+    """Show a region of a map with the points that it is drawn from."""
+    points = surface.points[surface.points["on_grid"]]
     axes.plot(
         points["alpha"],
         points["beta"],
