@@ -57,6 +57,8 @@ OTHER: dict[str, Any] = {
     "finetune.scratch_weights": "truncated_normal",
     "finetune.exceptions.*.pretrained": "scratch",
     "finetune.exceptions.*.scratch": "finetune",
+    "experiment.runs": ["mine"],
+    "runs": {"mine": {"source": "dir:/nowhere", "task": "entailment"}},
     "finetune.exceptions.*.seeds": [{"init": 0, "order": 0}],
     "finetune.exceptions": {"entailment": {"scratch": "finetune"}},
     "landscape.second.*": "paraphrase",
