@@ -21,11 +21,11 @@ PAGE = (ROOT / "docs/howto/extend.md").read_text(encoding="utf-8")
 # The stage that each example belongs to, and the rules that it makes run: no others.
 STAGE_OF = {"figure": "finetune", "claim": "report", "stage": "lengths", "model family": "model"}
 STALE = {
-    "figure": {"draw_gradient_norms"},
+    "figure": {"draw_gradient_norms", "write_atlas"},
     # Figures with a line of result below them follow the ledger.
-    "claim": {"evaluate_claims", "draw_radii", "draw_table1"}
+    "claim": {"evaluate_claims", "draw_radii", "draw_table1", "write_atlas"}
     | {f"draw_figure{number}" for number in range(1, 8)},
-    "stage": {"count_tokens", "draw_lengths"},
+    "stage": {"count_tokens", "draw_lengths", "write_atlas"},
 }
 _BLOCK = re.compile(
     r"^(?:`(?P<path>[\w./]+)`:\n\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S
