@@ -151,7 +151,8 @@ def extended(repository) -> dict[str, tuple[set[str], set[str]]]:
 def test_an_example_makes_stale_what_it_adds_and_nothing_else(extended, name):
     before, after = extended[name]
     assert before == STALE[name]
-    assert after == set()
+    # The commands make the figure; the page with all results waits for the whole run.
+    assert after <= {"write_atlas"}
 
 
 @pytest.mark.parametrize("figure", ["gradient_norms", "lengths"])
@@ -179,8 +180,8 @@ def test_the_stage_counts_the_tokens_of_every_example(extended, repository):
 def test_all_documents_and_checks_of_the_structure_hold(extended, repository):
     shell(
         repository,
-        f"{sys.executable} -m pytest -q -p no:cacheprovider tests/structure tests/reference "
-        "tests/plan/test_plan.py::"
+        f"{sys.executable} -m pytest -q -p no:cacheprovider -m 'not slow' tests/structure "
+        "tests/reference tests/plan/test_plan.py::"
         "test_every_rule_is_priced_by_one_stage_and_every_price_is_used",
     )
     page = (repository / "docs/reference/outputs.md").read_text(encoding="utf-8")
