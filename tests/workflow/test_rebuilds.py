@@ -106,11 +106,12 @@ class Edit:
 
 
 RUNNER = "workflow_scripts/model/running.py"
-# The first ledger, and the figures that have a line of result from it.
+# The first ledger, the figures that have a line of result from it, and the page with all results.
 CLAIMED = {f"draw_figure{n}" for n in range(1, 8)} | {
     "evaluate_claims",
     "draw_table1",
     "draw_radii",
+    "write_atlas",
 }
 AFTER_ROWS = {"merge_surface", "measure_width", *CLAIMED}
 AFTER_RUNS = {"measure_run", "measure_plane", "draw_stability6"}
@@ -131,7 +132,7 @@ AFTER_RUNS = {"measure_run", "measure_plane", "draw_stability6"}
             "workflow_scripts/figures/draw_loss_curves.py",
             'if __name__ == "__main__":',
             'if __name__ == "__main__" and True:',
-            {"draw_figure2"},
+            {"draw_figure2", "write_atlas"},
         ),
     ],
 )
@@ -153,8 +154,10 @@ def test_a_stage_that_comes_out_the_same_reruns_nothing_after_it(finished):
         before = figure.stat().st_mtime_ns
         done = snakemake(repository, run, "results/figures/all")
         assert done.returncode == 0, done.stderr[-2000:]
-        # Figures may follow a ledger that is about to be made until it turns out that it is not.
-        assert started_by(done.stdout + done.stderr) - {"Drawing"} == {"Preparing"}
+        # Figures, and the page that shows them, may follow a ledger that is about to be made until
+        # it turns out that it is not.
+        started = started_by(done.stdout + done.stderr)
+        assert started - {"Drawing", "Writing"} == {"Preparing"}
         assert figure.stat().st_mtime_ns == before
         assert planned(repository, run) == set()
     # Back to the code before: prepared once more, and again nothing follows.
@@ -204,7 +207,7 @@ def test_results_without_snakemakes_records_stop_the_run_until_import(finished, 
     done = provenance(repository, "import", "--directory", str(copy))
     assert "left alone, its content is not that of its record: results/figures" in done.stdout
     shown.unlink()
-    assert planned(repository, copy) == {"draw_figure3"}
+    assert planned(repository, copy) == {"draw_figure3", "write_atlas"}
     with Edit(repository / "experiments/smoke.yaml", "resamples: 100", "resamples: 101"):
         again = planned(repository, copy)
     assert again == {"measure_width", "roll_back_groups", *CLAIMED}
@@ -257,7 +260,7 @@ def test_results_made_again_with_todays_torch_are_fresh(finished, tmp_path):
         said = done.stdout + done.stderr
         assert done.returncode == 0, said[-2000:]
         assert re.search(r"results were made with torch 0\.1 .*; they are made again", said)
-        assert started_by(said) == {"Fetching", "Drawing"}
+        assert started_by(said) - {"Writing"} == {"Fetching", "Drawing"}
         assert planned(repository, tmp_path) == set()
     done = snakemake(repository, tmp_path, "results/figures/all", "--dry-run")
     assert "Nothing to be done" in done.stdout + done.stderr

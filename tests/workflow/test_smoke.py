@@ -10,6 +10,7 @@ import pytest
 
 from tests.workflow.conftest import ROOT, run_snakemake
 from workflow_scripts.common.tables import read_record, read_table
+from workflow_scripts.landscape.grid import CELLS
 from workflow_scripts.rebuilds.records import content_digest
 from workflow_scripts.stages import STAGES
 
@@ -161,7 +162,7 @@ def test_group_surfaces_hold_the_fine_tuned_and_the_rolled_back_model(smoke):
 def test_rows_are_the_same_to_the_bit_for_any_number_of_rows_a_job(smoke):
     rows = smoke / f"results/landscape/{MODEL}/sentiment_pretrained/rows"
     blocks = pd.concat([read_table(path) for path in sorted(rows.iterdir())])
-    assert len(blocks) == 7 * 7 + 1  # 7 points miss alpha = 1
+    assert len(blocks) == 7 * 7 + 1 + CELLS  # 7 points miss alpha = 1
     for path in rows.iterdir():
         path.unlink()
     target = f"results/landscape/{MODEL}/sentiment_pretrained/surface.parquet"
