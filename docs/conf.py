@@ -38,7 +38,7 @@ html_copy_source = False
 html_math_renderer = "mathml"
 pygments_style = "friendly"
 
-# A pattern stands for the pages that are not listed above it.
+# A glob matches the remaining pages: those not listed explicitly above it.
 CONTENTS = {
     "Start": ["docs/tutorial", "docs/explanation/what_to_expect"],
     "How to": [
