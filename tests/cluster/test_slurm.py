@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from workflow_scripts.experiment.products import local_rules
 from workflow_scripts.plan.__main__ import read_settings
 from workflow_scripts.plan.jobs import planned_jobs
 from workflow_scripts.rebuilds.records import content_digest
+from workflow_scripts.report.embedded import embedded
 
 pytestmark = pytest.mark.slow
 
@@ -138,13 +140,25 @@ def jobs_in(folder: Path) -> list[str]:
 
 
 def digests(folder: Path, under: str = "results") -> dict[str, str]:
-    """Digest of what each result holds; logs and records of the runs left out."""
+    """Digest of what each result holds; logs, records of the runs and the atlas left out.
+
+    The atlas says how long its run took and with which settings: see ``page_data``.
+    """
     own = {"logs", "benchmarks", "provenance", "code"}
     return {
         str(path.relative_to(folder)): content_digest(path)
         for path in sorted((folder / under).rglob("*"))
-        if path.is_file() and path.relative_to(folder).parts[1] not in own
+        if path.is_file()
+        and path.suffix != ".html"
+        and path.relative_to(folder).parts[1] not in own
     }
+
+
+def page_data(folder: Path) -> dict[str, Any]:
+    """Data of the atlas of a run, without its settings."""
+    data = embedded((folder / "results/report/tiny/atlas.html").read_text(encoding="utf-8"))
+    data.pop("settings")
+    return data
 
 
 def test_the_smoke_experiment_gives_the_same_bits_as_on_this_machine(
@@ -155,6 +169,7 @@ def test_the_smoke_experiment_gives_the_same_bits_as_on_this_machine(
     snakemake = start(tmp_path / "run", "results/figures/all", configs=(overlay,))
     snakemake.finish()
     assert digests(tmp_path / "run") == digests(smoke_run)
+    assert page_data(tmp_path / "run") == page_data(smoke_run)
     assert set(snakemake.jobs("%T")) == {"COMPLETED"}
     rules = [comment.split("_wildcards_")[0] for comment in snakemake.jobs("%k")]
     planned = planned_jobs([ROOT / "experiments/smoke.yaml", overlay])
