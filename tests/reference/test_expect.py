@@ -61,7 +61,7 @@ def results(tmp_path):
     )
     set_record({"versions": {"python": "3.1", "torch": "2.2", "transformers": "5.5"}})
     paths = [report / f"claims.{kind}" for kind in ("parquet", "csv", "md")]
-    write_ledger(ledger_table([claim], ["t"]), outcomes, "Claims", *paths)
+    write_ledger(ledger_table([claim], ["t"]), outcomes, *paths)
     set_record({})
     write_json({"source": "random:bert"}, _made(folder / "model/tiny/card.json"))
     for name, seconds in (("a", 100.0), ("b", 200.5)):

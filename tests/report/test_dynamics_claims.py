@@ -204,7 +204,7 @@ def test_the_ledger_has_every_claim_for_which_there_are_tables(tmp_path, with_at
     }
     if not with_attention:
         files.pop("attention")
-    targets = [tmp_path / f"ledger.{kind}" for kind in ("parquet", "csv", "md")]
+    targets = [tmp_path / f"dynamics_claims.{kind}" for kind in ("parquet", "csv", "md")]
     end = {"accuracy": [0.5, 0.75], "majority": 0.5}
     learned = written(tmp_path, "learned.parquet", pd.DataFrame(end | {"failed": [True, False]}))
     failed = written(tmp_path, "failed.parquet", pd.DataFrame(end | {"failed": True}))

@@ -39,7 +39,7 @@ def ledger(folder, failures):
     ]
     write_json({"labels": ["no", "yes"]}, folder / "card.json")
     runs, predictions = map(list, zip(*files, strict=True))
-    outputs = [folder / f"ledger.{kind}" for kind in ("parquet", "csv", "md")]
+    outputs = [folder / f"stability_claims.{kind}" for kind in ("parquet", "csv", "md")]
     title = {"name": "rte", "title": "RTE", "synthetic": False}
     task = {"task": title, "sweeps": names, "recipes": names[:2], "small": names[2:]}
     evaluate_stability_claims(runs, predictions, [folder / "card.json"], *outputs, [task])

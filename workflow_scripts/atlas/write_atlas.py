@@ -21,7 +21,7 @@ from workflow_scripts.figures.style import START_TITLE
 from workflow_scripts.rebuilds.records import is_damaged, versions
 from workflow_scripts.rebuilds.step import run
 from workflow_scripts.report.embedded import as_columns
-from workflow_scripts.report.ledger import claim_summary, number_in_words
+from workflow_scripts.report.ledger import PAPERS, claim_summary, number_in_words
 
 log = logging.getLogger("tunescape")
 
@@ -48,12 +48,6 @@ VERDICTS = (
     *("supported", "agrees", "inconclusive", "disagrees", "contradicted"),
     *("not applicable", "reported only"),
 )  # in the order in which they are shown
-PAPERS = {
-    "claims": "Hao et al. (2019)",
-    "dynamics_claims": "Hao et al. (2020)",
-    "stability_claims": "Mosbach et al. (2021)",
-    "probing_claims": "Zhou and Srikumar (2022)",
-}
 
 
 @dataclass(frozen=True)
@@ -418,7 +412,7 @@ def summarised(name: str, table: pd.DataFrame) -> dict[str, Any]:
                 ],
             }
         )
-    return {"name": name, "paper": PAPERS[name], "claims": claims}
+    return {"name": name, "paper": PAPERS[name][0], "claims": claims}
 
 
 if __name__ == "__main__":

@@ -19,14 +19,8 @@ from workflow_scripts.common.tables import read_json, read_record, read_table
 from workflow_scripts.rebuilds.records import record_path
 from workflow_scripts.report.embedded import embedded
 from workflow_scripts.report.files import ledger_files
-from workflow_scripts.report.ledger import COLUMNS, read_outcomes
+from workflow_scripts.report.ledger import COLUMNS, PAPERS, read_outcomes
 
-PAPERS = {
-    "claims": "Hao et al. (2019): loss landscapes",
-    "dynamics_claims": "Hao et al. (2020): learning dynamics",
-    "stability_claims": "Mosbach et al. (2021): stability over seeds",
-    "probing_claims": "Zhou and Srikumar (2022): geometry of labels",
-}
 # Every finished experiment has these; the others belong to stages that may be left out.
 REQUIRED = ("claims", "dynamics_claims")
 

@@ -11,9 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from workflow_scripts.compare.charts import css_colour, panel
-from workflow_scripts.compare.experiments import CURVES, PAPERS, Curve, Experiment
+from workflow_scripts.compare.experiments import CURVES, Curve, Experiment
 from workflow_scripts.figures.style import START_TITLE, curve_look
-from workflow_scripts.report.ledger import number_in_words, verdict_line
+from workflow_scripts.report.ledger import PAPERS, number_in_words, verdict_line
 
 MARKS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "p": "⬟", ">": "▶"}
 
@@ -92,8 +92,8 @@ def comparison(experiments: Sequence[Experiment]) -> str:
         settings=differing_settings(experiments),
         unknown=[one.label for one in experiments if not one.settings],
         papers=[
-            (title, claim_rows(experiments, name))
-            for name, title in PAPERS.items()
+            (f"{paper}: {subject}", claim_rows(experiments, name))
+            for name, (paper, subject) in PAPERS.items()
             if any(name in one.ledgers for one in experiments)
         ],
         ledgers_csv=_data_link(ledgers_table(experiments)),

@@ -20,6 +20,7 @@ from workflow_scripts.model.checks import (
     check_architecture,
     check_whole,
     read_config_file,
+    read_object,
     weight_files,
 )
 
@@ -241,7 +242,7 @@ def state_of(saved: Saved) -> dict[str, Any]:
         If the file is no JSON object.
     """
     path = saved.folder / STATE
-    return _read_object(path) if path.is_file() else {}
+    return read_object(path) if path.is_file() else {}
 
 
 def log_of(saved: Saved) -> list[dict[str, Any]]:
@@ -252,23 +253,10 @@ def log_of(saved: Saved) -> list[dict[str, Any]]:
     return log
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        check_not_pointer(path)
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except UserError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: expected a JSON object")
-    return value
-
-
 def longest_input(saved: Saved) -> int | None:
     """Tokens to which a checkpoint's tokenizer last cut inputs; None where it does not say."""
     path = saved.folder / "tokenizer.json"
-    cut = _read_object(path).get("truncation") if path.is_file() else None
+    cut = read_object(path).get("truncation") if path.is_file() else None
     return cut.get("max_length") if isinstance(cut, dict) else None
 
 
@@ -285,7 +273,7 @@ def base_folder(run: TrainerRun) -> Path:
         file, key = run.last.folder / "config.json", "_name_or_path"
         if not file.is_file():
             raise UserError(f"{run.last.folder}: has no config.json")
-    named = _read_object(file).get(key)
+    named = read_object(file).get(key)
     if isinstance(named, str) and named and Path(named).is_absolute() and Path(named).is_dir():
         folder = Path(named)
         if folder not in (saved.folder for saved in run.every):
@@ -327,7 +315,7 @@ def check_checkpoints(run: TrainerRun) -> list[Path]:
 def _check_saved(saved: Saved) -> None:
     folder = saved.folder
     if saved.adapter:
-        check_adapter(_read_object(folder / ADAPTER_CONFIG), folder / ADAPTER_CONFIG)
+        check_adapter(read_object(folder / ADAPTER_CONFIG), folder / ADAPTER_CONFIG)
     if not _holds_weights(folder) or (saved.adapter and not (folder / ADAPTER).is_file()):
         raise UserError(f"{folder}: {_no_weights(folder)}")
     if not saved.adapter:
@@ -339,7 +327,7 @@ def _check_saved(saved: Saved) -> None:
             check_whole(path)
     for path in saved.files:
         if path.name in (STATE, "tokenizer.json"):
-            _read_object(path)
+            read_object(path)
 
 
 def _no_weights(folder: Path) -> str:
@@ -538,7 +526,7 @@ def _label_names(saved: Saved, rows: int) -> list[str] | None:
     path = saved.folder / "config.json"
     if not path.is_file():
         return None
-    config = _read_object(path)
+    config = read_object(path)
     names = config.get("id2label")
     if not names and isinstance(config.get("label2id"), dict):
         names = {number: name for name, number in config["label2id"].items()}
@@ -637,7 +625,7 @@ def _check_tokenizer(saved: Saved, folder: Path) -> None:
 def _vocabulary(folder: Path) -> dict[str, int] | None:
     """Ids of all tokens of a tokenizer; None without a file that lists them."""
     if (path := folder / "tokenizer.json").is_file():
-        content = _read_object(path)
+        content = read_object(path)
         words = (content.get("model") or {}).get("vocab")
         if isinstance(words, list):
             words = {entry[0]: place for place, entry in enumerate(words)}

@@ -363,23 +363,37 @@ def model_files(folder: Path) -> list[Path]:
     return [config, *weights, *tokenizer]
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, no JSON, no object or a Git LFS pointer.
+    """
+    try:
+        check_not_pointer(path)
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except UserError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a JSON object")
+    return value
+
+
 def read_config_file(path: Path) -> dict[str, Any]:
     """A model's ``config.json``.
 
     Raises
     ------
     UserError
-        If the file is missing, no JSON or a Git LFS pointer, names no ``model_type``, or says
-        that the weights are quantized.
+        If ``read_object`` raises it, or the file names no ``model_type`` or says that the weights
+        are quantized.
     """
-    try:
-        check_not_pointer(path)
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except UserError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error})") from None
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+    config = read_object(path)
+    if not isinstance(config.get("model_type"), str):
         raise UserError(f"{path}: does not name a model_type (bert, roberta, …)")
     if "quantization_config" in config:
         raise UserError(f"{path}: the weights are quantized; full weights are needed")

@@ -142,7 +142,7 @@ def evaluate_claims(
                 )
 
     table = ledger_table(CLAIMS, evidence())
-    write_ledger(table, outcomes, "Claims of Hao et al. (2019)", ledger, csv, markdown)
+    write_ledger(table, outcomes, ledger, csv, markdown)
 
 
 def read_run(

@@ -98,7 +98,7 @@ def evaluate_dynamics_claims(
         grouped(curves(changes if rollbacks else [], rolled_back)),
     )
     table = ledger_table(CLAIMS, [evidence])
-    write_ledger(table, outcomes, "Claims of Hao et al. (2020)", ledger, csv, markdown)
+    write_ledger(table, outcomes, ledger, csv, markdown)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def evaluate_probing_claims(
         runs.setdefault(outcome["name"], []).append(geometry)
     titles = [TaskTitle(**task) for task in tasks]
     table = ledger_table(CLAIMS, [ProbingEvidence(title, runs[title.name]) for title in titles])
-    write_ledger(table, outcomes, "Claims of Zhou and Srikumar (2022)", ledger, csv, markdown)
+    write_ledger(table, outcomes, ledger, csv, markdown)
 
 
 if __name__ == "__main__":

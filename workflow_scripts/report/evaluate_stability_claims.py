@@ -61,11 +61,9 @@ def evaluate_stability_claims(
     for which, path in zip(whole if forgetting else [], forgetting or [], strict=True):
         losses = failed_losses(read_table(path))
         findings += stability_claims.forgetting(which["task"]["name"], losses)
-    title = "Claims of Mosbach et al. (2021)"
     write_ledger(
         ledger_table(findings, titles),
         pd.concat(outcomes, ignore_index=True),
-        title,
         ledger,
         csv,
         markdown,

@@ -15,6 +15,13 @@ from workflow_scripts.report.statistics import Verdict, agreed, summary, verdict
 from workflow_scripts.stability.intervals import Interval
 
 NO_VERDICT = "no verdict rests on it."
+# The paper whose claims a ledger weighs, and its subject.
+PAPERS = {
+    "claims": ("Hao et al. (2019)", "loss landscapes"),
+    "dynamics_claims": ("Hao et al. (2020)", "learning dynamics"),
+    "stability_claims": ("Mosbach et al. (2021)", "stability over seeds"),
+    "probing_claims": ("Zhou and Srikumar (2022)", "geometry of labels"),
+}
 
 
 @dataclass(frozen=True)
@@ -224,7 +231,6 @@ def read_outcomes(scores: Sequence[Path], scored: Sequence[dict[str, str]]) -> p
 def write_ledger(
     table: pd.DataFrame,
     outcomes: pd.DataFrame,
-    title: str,
     ledger: Path,
     csv: Path,
     markdown: Path,
@@ -238,16 +244,15 @@ def write_ledger(
         From ``ledger_table``.
     outcomes : DataFrame
         From ``read_outcomes``.
-    title : str
-        Of the Markdown page.
     ledger, csv, markdown : Path
-        Parquet, CSV and Markdown files to write.
+        Parquet, CSV and Markdown files to write; the first is named as in ``PAPERS``.
     failed : str
         What failed runs mean to the ledger, in a sentence.
     """
     write_table(table, ledger)
     with atomic(csv) as draft:
         table.to_csv(draft, index=False)
+    title = f"Claims of {PAPERS[ledger.stem][0]}"
     write_text(as_markdown(table, outcomes, title, failed), markdown)
 
 
