@@ -128,9 +128,10 @@ docs: $(STAMP) ## the documentation as a site, in site/
 test: lint pytest ## everything that has to pass: lint, then the tests
 
 # One thread a worker, so that as many workers as cores do not fight over them; a file's tests stay
-# with one worker, since they share what is slow to make.
+# with one worker, since they share what is slow to make. Files keep their order: slow ones first.
+WORKERS = -n auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 pytest: $(STAMP)
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses=8 --dist=loadfile $(PYTEST)
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q --durations=15 $(WORKERS) $(PYTEST)
 
 SNAKEFILES = Snakefile $(wildcard rules/*.smk)
 lint: $(STAMP) ## ruff, snakefmt and Snakemake's own lint

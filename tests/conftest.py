@@ -9,6 +9,11 @@ from tests.workflow.conftest import run_snakemake
 from workflow_scripts.common.tables import set_record
 
 
+def pytest_collection_modifyitems(items):
+    """Slow files first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(autouse=True)
 def _outside_any_step():
     """What the step of an earlier test recorded does not end up in this test's files."""
