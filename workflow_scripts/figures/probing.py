@@ -512,7 +512,7 @@ def geometry_similarity(
         if own["value"].notna().any():
             shown.append((numbers[-1], title))
         else:
-            without.append(f"{title.title} ({own['reason'].iloc[0]})")
+            without.append(f"{title.title} ({own['reason'].iloc[-1]})")  # in the last layer
     shown = shown or list(zip(numbers, titles, strict=True))[:1]
     tables, titles_shown = zip(*shown, strict=True)
     absent = f" Nowhere defined: {'; '.join(without)}." if without else ""
