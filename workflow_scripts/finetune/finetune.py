@@ -4,7 +4,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.common.device import chosen_token_budget, keep_freed_memory, reproducible
+from workflow_scripts.common.device import (
+    chosen_token_budget,
+    keep_few_kernels,
+    keep_freed_memory,
+    reproducible,
+)
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.stopping import stop_requests
 from workflow_scripts.common.tables import read_json, read_table, record
@@ -119,6 +124,7 @@ def finetune(
     load_weights(module, start if continues else start_weights(module, start, init))
     del start
     keep_freed_memory()
+    keep_few_kernels()
     with reproducible(context) as device, stop_requests() as asked_to_stop:
         training = Training(
             module.to(device),

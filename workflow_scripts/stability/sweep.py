@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.common.device import chosen_token_budget, keep_freed_memory, reproducible
+from workflow_scripts.common.device import (
+    chosen_token_budget,
+    keep_few_kernels,
+    keep_freed_memory,
+    reproducible,
+)
 from workflow_scripts.common.errors import UserError
 from workflow_scripts.common.stopping import stop_requests
 from workflow_scripts.common.tables import read_json, read_table, record, write_json, write_table
@@ -236,6 +241,7 @@ class Trainer:
         self.device, self.asked_to_stop = device, asked_to_stop
         self.token_budget = chosen_token_budget(token_budget, device)
         keep_freed_memory()
+        keep_few_kernels()
 
     def train(self, init: int, order: int) -> dict[str, pd.DataFrame]:
         """Tables of the run with these seeds: ``history``, ``scores``, ``predictions``."""
