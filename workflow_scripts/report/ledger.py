@@ -15,7 +15,7 @@ from workflow_scripts.report.statistics import Verdict, agreed, summary, verdict
 from workflow_scripts.stability.intervals import Interval
 
 NO_VERDICT = "no verdict rests on it."
-# The paper whose claims a ledger weighs, and its subject.
+# The paper whose claims a ledger holds, and its subject.
 PAPERS = {
     "claims": ("Hao et al. (2019)", "loss landscapes"),
     "dynamics_claims": ("Hao et al. (2020)", "learning dynamics"),
