@@ -364,7 +364,7 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object; unlike ``common.tables.read_json`` without NumPy and pandas.
+    """A JSON file that holds an object: ``common.tables.read_json`` without NumPy and pandas.
 
     Raises
     ------
